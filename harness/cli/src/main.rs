@@ -1,0 +1,2 @@
+//! The `soak` binary.
+fn main() {}

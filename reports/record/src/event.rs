@@ -1,0 +1,318 @@
+//! The event stream of a run: what the terminal shows, what the record keeps, what the judge reads. One event is one line of JSON.
+
+use serde::{Deserialize, Serialize};
+use soak_scenario::series::Source;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Seconds since the run began.
+    pub at_s: f64,
+    /// The variant's id; absent for events of the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// The phases of a variant's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The target starts; ends when it answers.
+    Boot,
+    /// The effective settings are read back.
+    Attest,
+    /// Idle, before any data.
+    ColdIdle,
+    /// Batches are put.
+    Ingest,
+    /// All that was acknowledged is being indexed.
+    Index,
+    /// Searches, and the mix.
+    Query,
+    /// Rows are deleted.
+    Delete,
+    /// Collected and settled before compaction; its window is the "before" of the reclaim.
+    BeforeCompact,
+    /// Compaction runs.
+    Compact,
+    /// Collected and settled after compaction; its window is the "after" of the reclaim.
+    AfterCompact,
+    /// The dataset is dropped.
+    Clear,
+    /// Collected and settled, empty; its window is the floor of the cycle.
+    Settle,
+    /// Idle after the warm-up, every connection closed.
+    Idle,
+    /// Tasks drain after the last cycle, every connection closed.
+    Drain,
+    /// The target is stopped.
+    Stop,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The run began.
+    RunStarted {
+        /// The run's id.
+        run: String,
+        /// Version of the harness.
+        harness: String,
+        /// Start, seconds since the Unix epoch.
+        unix_s: u64,
+        /// Kernel, cores, memory: for people.
+        host: String,
+    },
+    /// A variant began.
+    VariantStarted {
+        /// Its place in the plan, from 0.
+        index: u32,
+        /// How many there are.
+        of: u32,
+    },
+    /// The target process or container runs.
+    TargetStarted {
+        /// Process id.
+        pid: u32,
+    },
+    /// A phase began.
+    PhaseStarted {
+        /// Which.
+        phase: Phase,
+        /// In which cycle, from 0 (the warm-up cycles come first).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+    },
+    /// A phase ended.
+    PhaseEnded {
+        /// Which.
+        phase: Phase,
+        /// In which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// A window of rest, of which the medians are judged: `[from_s, to_s]` of run time.
+    Window {
+        /// In which phase.
+        phase: Phase,
+        /// In which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// Start of the window.
+        from_s: f64,
+        /// End of the window.
+        to_s: f64,
+        /// Whether memory had settled when it began, or the time allowed for settling had run out.
+        settled: bool,
+    },
+    /// A knob was read back.
+    Attested {
+        /// Its name.
+        knob: String,
+        /// What the plan asked for.
+        requested: String,
+        /// What the target or the kernel says; absent when nothing tells.
+        effective: Option<String>,
+        /// Where that was read.
+        source: String,
+        /// Whether the two agree; `None` when it could not be read.
+        holds: Option<bool>,
+    },
+    /// An ingest phase's account.
+    Ingested {
+        /// In which cycle.
+        cycle: u32,
+        /// Rows and their bytes as sent (vectors alone, dim × 4 a row).
+        rows: u64,
+        /// Vector bytes sent.
+        bytes: u64,
+        /// Rows acknowledged.
+        acked_rows: u64,
+        /// Rows that timed out: perhaps there, perhaps not.
+        indeterminate_rows: u64,
+        /// Rows that the target refused.
+        refused_rows: u64,
+        /// `slow_down` answers.
+        back_pressure: u64,
+        /// Sending alone, in seconds.
+        seconds: f64,
+    },
+    /// Latencies of one kind of operation in one phase.
+    Latency {
+        /// In which cycle.
+        cycle: u32,
+        /// In which phase.
+        phase: Phase,
+        /// `put`, `search`, `upsert`, `delete`.
+        operation: String,
+        /// The figures.
+        #[serde(flatten)]
+        summary: LatencySummary,
+    },
+    /// Rows were deleted.
+    Deleted {
+        /// In which cycle.
+        cycle: u32,
+        /// How many deletes were acknowledged.
+        rows: u64,
+        /// How many failed.
+        failed: u64,
+    },
+    /// A compaction that was asked for ended.
+    Compacted {
+        /// In which cycle.
+        cycle: u32,
+        /// How long it took.
+        seconds: f64,
+        /// The target's error, when it failed.
+        error: Option<String>,
+    },
+    /// The target acknowledged nothing for this long while it was asked to, without back-pressure and without an error.
+    Silence {
+        /// In which cycle.
+        cycle: u32,
+        /// Longest silence of the phase.
+        seconds: f64,
+        /// Whether the harness gave up waiting.
+        gave_up: bool,
+    },
+    /// Tasks (goroutines) by the signature of their stack.
+    Tasks {
+        /// In which phase they were read.
+        phase: Phase,
+        /// In which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// The groups, largest first, at most 50.
+        groups: Vec<TaskGroup>,
+    },
+    /// Recall of sampled searches against exact neighbours.
+    Recall {
+        /// In which cycle.
+        cycle: u32,
+        /// Searches compared.
+        searches: u32,
+        /// Mean share of the true neighbours found.
+        recall: f64,
+    },
+    /// The harness may have been the bottleneck in this phase.
+    HarnessSaturated {
+        /// Which phase.
+        phase: Phase,
+        /// In which cycle.
+        cycle: u32,
+        /// Its processor share; 1 is one core.
+        cpu_share: f64,
+    },
+    /// Samples were lost because the disk did not keep up. Counts against the verdict.
+    SamplesDropped {
+        /// From which source.
+        source: String,
+        /// How many rows.
+        rows: u64,
+    },
+    /// The target ended without being asked to.
+    TargetDied {
+        /// `exit 1`, `signal 9`, …
+        how: String,
+        /// The last lines it printed.
+        last_lines: Vec<String>,
+    },
+    /// The kernel killed the target for memory, within the target's own limit.
+    Oom {
+        /// The limit.
+        limit_bytes: u64,
+        /// In which phase.
+        phase: Option<Phase>,
+    },
+    /// A variant ended.
+    VariantEnded {
+        /// How.
+        outcome: Outcome,
+    },
+    /// The run ended.
+    RunEnded {
+        /// Whether every variant of the plan was run to its end.
+        complete: bool,
+    },
+}
+
+/// How a variant ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum Outcome {
+    /// All its phases ran.
+    Completed,
+    /// The target failed: died, was killed for memory, stopped answering.
+    TargetFailed {
+        /// In one sentence.
+        reason: String,
+    },
+    /// The harness or the machine failed; nothing can be said of the target.
+    PlatformFailed {
+        /// In one sentence.
+        reason: String,
+    },
+    /// A person ended it.
+    Interrupted,
+}
+
+/// A group of tasks with one stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskGroup {
+    /// The functions of the stack, innermost first, joined with ` < `.
+    pub signature: String,
+    /// How many.
+    pub count: u64,
+    /// Age of the oldest, in minutes as Go prints it (0 under a minute).
+    pub oldest_minutes: u64,
+}
+
+/// Latencies in milliseconds. Corrected: from the moment at which the operation should have started. Uncorrected: from when it did.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct LatencySummary {
+    /// Operations that ended well.
+    pub count: u64,
+    /// Operations that ended with an error.
+    pub errors: u64,
+    /// Operations that found every place taken when they were due, and started late.
+    pub late_starts: u64,
+    /// Operations that were due and never started.
+    pub never_started: u64,
+    /// Percentiles, corrected.
+    pub corrected: Percentiles,
+    /// Percentiles, uncorrected.
+    pub uncorrected: Percentiles,
+}
+
+/// Percentiles in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Median.
+    pub p50_ms: f64,
+    /// 90th percentile.
+    pub p90_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
+    /// 99.9th percentile.
+    pub p999_ms: f64,
+    /// Maximum.
+    pub max_ms: f64,
+}
+
+/// One row of a source's table: what was read in one go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Who read it.
+    pub source: Source,
+    /// Seconds since the run began.
+    pub at_s: f64,
+    /// Series and value; a series that could not be read is absent.
+    pub values: Vec<(&'static str, f64)>,
+}

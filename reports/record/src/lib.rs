@@ -1,0 +1,33 @@
+//! What a run leaves on disk: the plan, samples as Arrow streams, events as lines of JSON. Crash-safe to write, strict to read.
+
+mod event;
+mod series;
+
+use std::collections::BTreeMap;
+
+use soak_scenario::{Plan, Variant};
+
+pub use event::*;
+pub use series::Series;
+
+/// A run, read back.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The run's id: the name of its folder.
+    pub id: String,
+    /// The plan that was run.
+    pub plan: Plan,
+    /// Events of the whole run, in order.
+    pub events: Vec<Event>,
+}
+
+/// What was recorded of one variant.
+#[derive(Debug, Clone)]
+pub struct VariantRecord {
+    /// The variant of the plan.
+    pub variant: Variant,
+    /// Its events, in order; none when the run never came to it.
+    pub events: Vec<Event>,
+    /// Its series by canonical name.
+    pub series: BTreeMap<String, Series>,
+}

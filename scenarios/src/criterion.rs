@@ -1,0 +1,110 @@
+//! The criteria that a scenario may set a threshold for: their names, units and directions. How each is judged is the verdict crate's business.
+
+/// A criterion that a scenario may set a threshold for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CriterionSpec {
+    /// The name in scenarios, findings and test cases.
+    pub id: &'static str,
+    /// The unit of value and thresholds.
+    pub unit: Unit,
+    /// Which thresholds mean something.
+    pub bounds: Bounds,
+    /// What it asks, in one sentence.
+    pub doc: &'static str,
+}
+
+/// The unit of a criterion's value; the text form in a scenario follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// `"1MiB/cycle"`
+    BytesPerCycle,
+    /// `"25%"`, a share of 1 inside.
+    Share,
+    /// `"5s"`
+    Seconds,
+    /// A plain number.
+    Count,
+    /// A plain number: bytes per byte.
+    Ratio,
+}
+
+impl Unit {
+    /// The unit as it stands in `verdict.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BytesPerCycle => "bytes/cycle",
+            Self::Share => "share",
+            Self::Seconds => "s",
+            Self::Count => "count",
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
+/// Which thresholds a criterion takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bounds {
+    /// `at_most` alone.
+    AtMost,
+    /// `at_most`, and `at_most_of_ingested` which may raise it.
+    AtMostOfIngested,
+    /// `at_least`, and `at_most` which is noted and does not fail.
+    AtLeast,
+}
+
+/// Every criterion, in the order of reports.
+pub const CRITERIA: &[CriterionSpec] = &[
+    CriterionSpec {
+        id: "rss_floor",
+        unit: Unit::BytesPerCycle,
+        bounds: Bounds::AtMostOfIngested,
+        doc: "Does anonymous resident memory return to the same floor after each cycle?",
+    },
+    CriterionSpec {
+        id: "heap_floor",
+        unit: Unit::BytesPerCycle,
+        bounds: Bounds::AtMostOfIngested,
+        doc: "Does the heap in use, after forced collection, return to the same floor after each cycle?",
+    },
+    CriterionSpec {
+        id: "compaction_reclaim",
+        unit: Unit::Share,
+        bounds: Bounds::AtLeast,
+        doc: "Which share of the memory above the idle floor does compaction give back?",
+    },
+    CriterionSpec {
+        id: "goroutine_baseline",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many goroutines (tasks) more than at the idle baseline are left after the drain?",
+    },
+    CriterionSpec {
+        id: "peak_per_ingested",
+        unit: Unit::Ratio,
+        bounds: Bounds::AtMost,
+        doc: "How far does memory rise above the floor while indexing, per byte ingested?",
+    },
+    CriterionSpec {
+        id: "time_to_baseline",
+        unit: Unit::Seconds,
+        bounds: Bounds::AtMost,
+        doc: "How long after the data is gone does resident memory need to reach its floor?",
+    },
+    CriterionSpec {
+        id: "acknowledging",
+        unit: Unit::Seconds,
+        bounds: Bounds::AtMost,
+        doc: "What was the longest time for which the target acknowledged nothing while it was asked to?",
+    },
+    CriterionSpec {
+        id: "attested",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many knobs did not take effect, or could not be read back?",
+    },
+];
+
+/// The criterion of this id.
+pub fn find(id: &str) -> Option<&'static CriterionSpec> {
+    CRITERIA.iter().find(|spec| spec.id == id)
+}

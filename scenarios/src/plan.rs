@@ -1,0 +1,418 @@
+//! The plan: a checked scenario, expanded into variants. All that a run needs to know, and all that a judge needs to repeat its verdict.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::profile::Profile;
+use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
+
+/// The version of the plan's JSON form. A reader refuses a greater one.
+pub const PLAN_SCHEMA: u32 = 1;
+
+/// A checked scenario, expanded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`PLAN_SCHEMA`] of the writer.
+    pub schema: u32,
+    /// The scenario's name, such as `scenario2`.
+    pub scenario: String,
+    /// One line for people.
+    pub title: String,
+    /// Where the scenario came from: a path, or `built-in`.
+    pub source: String,
+    /// The runbook section that the scenario rehearses.
+    pub runbook: Option<RunbookSection>,
+    /// How long, and so how much it can see.
+    pub pace: Pace,
+    /// Seed of everything random in the run.
+    pub seed: u64,
+    /// What is tested.
+    pub target: Target,
+    /// What it is loaded with.
+    pub workload: Workload,
+    /// How one variant's run is cut into cycles and windows.
+    pub cycle: Cycle,
+    /// How often series are read.
+    pub sampling: Sampling,
+    /// How long any one thing may take.
+    pub deadlines: Deadlines,
+    /// Thresholds by criterion. A criterion that is absent here is informational: shown, never judged.
+    pub criteria: BTreeMap<String, Threshold>,
+    /// The points of the matrix, in the order in which they run.
+    pub variants: Vec<Variant>,
+    /// The command-line edits (`--set path=value`) that were applied, for the line that reproduces a finding.
+    pub edits: Vec<String>,
+}
+
+/// A section of a runbook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunbookSection {
+    /// The runbook's title.
+    pub runbook: String,
+    /// The heading inside it.
+    pub section: String,
+}
+
+/// How long a run takes. The criteria are the same at every pace; what they can see is not, and each finding says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Pace {
+    /// A demonstration: at most four minutes.
+    #[default]
+    Quick,
+    /// Continuous integration: at most thirty minutes.
+    Gate,
+    /// Hours: natural reclaim and slow trends.
+    Soak,
+}
+
+impl Pace {
+    /// Every pace, shortest first.
+    pub const ALL: [Self; 3] = [Self::Quick, Self::Gate, Self::Soak];
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Gate => "gate",
+            Self::Soak => "soak",
+        }
+    }
+}
+
+/// What is tested and how it is started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// What to start.
+    pub launch: Launch,
+    /// How to talk to it.
+    pub profile: Profile,
+    /// Faults of its own that the target is asked to have; empty for a healthy run.
+    pub misbehave: Misbehave,
+}
+
+/// What to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Launch {
+    /// The vector store inside this binary, as a child process (`--target embedded`).
+    Embedded,
+    /// A program on this machine, with the profile's launch settings (`--target process:PATH`).
+    Process(String),
+}
+
+/// Faults that the embedded target can be told to have, each with a known size: the ground truth of the harness's own tests.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Misbehave {
+    /// Heap memory that is allocated, touched and never freed.
+    pub heap_leak: Option<ByteRate>,
+    /// Tasks that are started and never end.
+    pub task_leak: Option<Rate>,
+    /// What compaction does instead of its work.
+    pub compaction: Option<BadCompaction>,
+    /// Share of each ingested batch whose decoded record batch is kept for ever.
+    pub retain_batches: Option<Share>,
+    /// Compaction leaves live data where it lies, pinned between the dead, so that no page can go back.
+    pub fragment: bool,
+    /// A file of this size is mapped and touched: resident, but not the heap's.
+    pub mapped_file: Option<Bytes>,
+    /// Retired memory goes back to the system no faster than this.
+    pub slow_release: Option<ByteRate>,
+}
+
+impl Misbehave {
+    /// Whether the target is asked for nothing.
+    pub fn is_healthy(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The settings as `key=value` pairs: what `soak target --misbehave` takes.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = Vec::new();
+        let mut add = |key, value: Option<String>| settings.extend(value.map(|value| (key, value)));
+        add("heap_leak", self.heap_leak.map(|rate| rate.to_string()));
+        add("task_leak", self.task_leak.map(|rate| rate.to_string()));
+        add("compaction", self.compaction.map(|bad| bad.name().to_owned()));
+        add("retain_batches", self.retain_batches.map(|share| share.to_string()));
+        add("fragment", self.fragment.then(|| "true".to_owned()));
+        add("mapped_file", self.mapped_file.map(|size| size.to_string()));
+        add("slow_release", self.slow_release.map(|rate| rate.to_string()));
+        settings
+    }
+}
+
+/// What compaction does instead of its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BadCompaction {
+    /// It ends with an error.
+    Fails,
+    /// It reports success and does nothing.
+    Noop,
+    /// It drops a quarter of what it could.
+    Weak,
+}
+
+impl BadCompaction {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Fails, Self::Noop, Self::Weak];
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fails => "fails",
+            Self::Noop => "noop",
+            Self::Weak => "weak",
+        }
+    }
+}
+
+/// What the target is loaded with in each cycle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Where the vectors lie.
+    pub distribution: Distribution,
+    /// The type of the id column.
+    pub ids: IdType,
+    /// Rows put in one cycle, by dimension; key 0 is the default.
+    pub vectors_per_cycle: BTreeMap<u32, u64>,
+    /// The ingest phase.
+    pub ingest: Ingest,
+    /// The query phase.
+    pub query: Query,
+    /// Share of the rows put in a cycle that are deleted before compaction.
+    pub delete: Share,
+}
+
+impl Workload {
+    /// Rows put in one cycle at this dimension.
+    pub fn rows_per_cycle(&self, dim: u32) -> u64 {
+        self.vectors_per_cycle.get(&dim).or_else(|| self.vectors_per_cycle.get(&0)).copied().unwrap_or(0)
+    }
+}
+
+/// Where the vectors lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Distribution {
+    /// Each component uniform in [−1, 1).
+    Uniform,
+    /// Gaussian clouds around a few hundred centres: what embeddings look like to an index.
+    Clustered,
+    /// Gaussian directions on the unit sphere.
+    Normalised,
+}
+
+impl Distribution {
+    /// Every distribution.
+    pub const ALL: [Self; 3] = [Self::Uniform, Self::Clustered, Self::Normalised];
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Clustered => "clustered",
+            Self::Normalised => "normalised",
+        }
+    }
+}
+
+/// The type of the id column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdType {
+    /// 64-bit integers.
+    Int64,
+    /// Text, 16 characters each.
+    Utf8,
+}
+
+impl IdType {
+    /// Every type.
+    pub const ALL: [Self; 2] = [Self::Int64, Self::Utf8];
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int64 => "int64",
+            Self::Utf8 => "utf8",
+        }
+    }
+}
+
+/// The ingest phase of a cycle: batches put through `streams` streams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ingest {
+    /// When batches are sent; rates count batches.
+    pub schedule: Schedule,
+    /// How many streams at once.
+    pub streams: u32,
+    /// Share of the rows that are put a second time under the same id.
+    pub upserts: Share,
+}
+
+/// The query phase of a cycle: a mix of operations in an open model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Query {
+    /// When operations start, whether or not earlier ones have ended.
+    pub schedule: Schedule,
+    /// How long the phase takes.
+    pub duration: Span,
+    /// Neighbours asked for.
+    pub k: u32,
+    /// Operations in flight at once, at most; what finds no place is counted.
+    pub in_flight: u32,
+    /// Weights of the operations.
+    pub mix: Mix,
+}
+
+/// Weights of the operations of the query phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mix {
+    /// Nearest-neighbour searches.
+    pub search: u32,
+    /// Puts of one row under an id that is live.
+    pub upsert: u32,
+    /// Deletes of a live row.
+    pub delete: u32,
+}
+
+/// When operations start: an open model, but for [`Schedule::All`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// As fast as the target takes them.
+    All,
+    /// Evenly spaced.
+    Constant(Rate),
+    /// From one rate to another over the phase.
+    Ramp {
+        /// Rate at the start.
+        from: Rate,
+        /// Rate at the end.
+        to: Rate,
+    },
+    /// One rate, then another.
+    Step {
+        /// Rate before.
+        from: Rate,
+        /// Rate after.
+        to: Rate,
+        /// When it changes, from the start of the phase.
+        at: Span,
+    },
+    /// A base rate with bursts.
+    Burst {
+        /// Rate between bursts.
+        base: Rate,
+        /// Rate within.
+        peak: Rate,
+        /// Start to start.
+        every: Span,
+        /// Length of a burst.
+        length: Span,
+    },
+}
+
+/// How one variant's run is cut into cycles and windows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// Cycles, the warm-up included.
+    pub count: u32,
+    /// Cycles at the start that are not counted.
+    pub warm_up: u32,
+    /// Length of the window whose median is a floor.
+    pub window: Span,
+    /// A window starts when the series has settled, or after this long at the latest.
+    pub settle_at_most: Span,
+    /// Length of the idle window before the first cycle.
+    pub cold_idle: Span,
+    /// Length of the idle window after the warm-up, with every connection closed.
+    pub idle: Span,
+    /// How long tasks may take to drain after the last cycle.
+    pub drain_at_most: Span,
+}
+
+/// How often series are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// `/proc/PID/status` and the cgroup.
+    pub process: Span,
+    /// The target's metrics page.
+    pub metrics: Span,
+    /// `/proc/PID/smaps_rollup`, which walks the page tables.
+    pub smaps: Span,
+}
+
+/// How long any one thing may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadlines {
+    /// From start to the first answer.
+    pub boot: Span,
+    /// One call.
+    pub call: Span,
+    /// From the last acknowledgement until all of it is indexed; also one compaction.
+    pub index: Span,
+}
+
+/// What a criterion's value is held against, in the criterion's own unit (bytes, seconds, a share of 1, a count).
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Threshold {
+    /// Greater fails.
+    pub at_most: Option<f64>,
+    /// Less fails.
+    pub at_least: Option<f64>,
+    /// For floors: the tolerance is never under this share of the bytes ingested in a cycle.
+    pub at_most_of_ingested: Option<f64>,
+}
+
+/// One point of the matrix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Names the dimension, the batch rows, and every other axis that varies: `dim1536-rows500-gogc10`.
+    pub id: String,
+    /// The settings.
+    pub knobs: Knobs,
+    /// Seed of this variant's data; equal for variants that differ only in how the same data is sent.
+    pub seed: u64,
+}
+
+/// The settings of a variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Knobs {
+    /// Components of a vector.
+    pub dim: u32,
+    /// Rows of one Flight message.
+    pub batch_rows: u32,
+    /// Go's collector setting.
+    pub gogc: Gogc,
+    /// Go's soft memory limit.
+    pub gomemlimit: Limit,
+    /// The kernel's limit for the target.
+    pub memory_limit: Limit,
+    /// Neighbours of a graph node (`hnsw_max_connections`).
+    pub hnsw_m: u32,
+    /// Candidates while a node is inserted.
+    pub ef_construction: u32,
+    /// How often the target compacts by itself.
+    pub compaction_interval: Interval,
+}
+
+impl Knobs {
+    /// Name and text of every knob, in the order of the matrix.
+    pub fn settings(&self) -> [(&'static str, String); 8] {
+        [
+            ("dim", self.dim.to_string()),
+            ("batch_rows", self.batch_rows.to_string()),
+            ("gogc", self.gogc.to_string()),
+            ("gomemlimit", self.gomemlimit.to_string()),
+            ("memory_limit", self.memory_limit.to_string()),
+            ("hnsw_m", self.hnsw_m.to_string()),
+            ("ef_construction", self.ef_construction.to_string()),
+            ("compaction_interval", self.compaction_interval.to_string()),
+        ]
+    }
+}

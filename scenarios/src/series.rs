@@ -1,0 +1,86 @@
+//! The canonical series: what the harness calls a quantity, whatever a target calls it.
+
+/// A series that the harness knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesSpec {
+    /// The name in records and profiles; the unit comes last.
+    pub name: &'static str,
+    /// Who reads it.
+    pub source: Source,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// Who reads a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// `/proc/PID/status` and the target's cgroup.
+    Process,
+    /// `/proc/PID/smaps_rollup`.
+    Smaps,
+    /// The target's metrics page, through the profile.
+    Metrics,
+    /// The harness about itself: its own memory and processor, the ledger's counts.
+    Harness,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 4] = [Self::Process, Self::Smaps, Self::Metrics, Self::Harness];
+
+    /// The name in file names of a record.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Smaps => "smaps",
+            Self::Metrics => "metrics",
+            Self::Harness => "harness",
+        }
+    }
+}
+
+const fn series(name: &'static str, source: Source, doc: &'static str) -> SeriesSpec {
+    SeriesSpec { name, source, doc }
+}
+
+/// Every canonical series.
+pub const SERIES: &[SeriesSpec] = &[
+    series("rss_bytes", Source::Process, "resident set: anonymous, file and shared memory together"),
+    series("rss_anon_bytes", Source::Process, "anonymous resident memory, on which leaks are judged"),
+    series("rss_file_bytes", Source::Process, "resident pages of mapped files"),
+    series("rss_shmem_bytes", Source::Process, "resident shared memory"),
+    series("threads", Source::Process, "threads of the process"),
+    series("cpu_seconds_total", Source::Process, "processor time used by the process"),
+    series("cgroup_usage_bytes", Source::Process, "memory that the target's own cgroup charges, page cache included"),
+    series("cgroup_oom_kills_total", Source::Process, "processes of the cgroup that the kernel killed for memory"),
+    series("pss_bytes", Source::Smaps, "proportional set size"),
+    series("lazy_free_bytes", Source::Smaps, "memory given back that the kernel has not yet taken"),
+    series("heap_bytes", Source::Metrics, "heap in use: allocated and not freed"),
+    series("retired_bytes", Source::Metrics, "memory no longer live that the collector has not yet released"),
+    series("dataset_bytes", Source::Metrics, "memory that the target accounts to its datasets"),
+    series("tombstone_bytes", Source::Metrics, "memory of deleted rows that a compaction could reclaim"),
+    series("graph_bytes", Source::Metrics, "memory of the index graphs"),
+    series("slab_bytes", Source::Metrics, "slabs held from the system"),
+    series("datasets", Source::Metrics, "number of datasets"),
+    series("live_vectors", Source::Metrics, "rows that are not deleted"),
+    series("indexed_vectors", Source::Metrics, "rows in the index"),
+    series("goroutines", Source::Metrics, "goroutines or tasks"),
+    series("gc_cycles_total", Source::Metrics, "collections"),
+    series("gc_pause_seconds_total", Source::Metrics, "time in collection pauses"),
+    series("gogc_percent", Source::Metrics, "effective GOGC"),
+    series("gomemlimit_bytes", Source::Metrics, "effective GOMEMLIMIT"),
+    series("compactions_total", Source::Metrics, "compactions begun"),
+    series("compaction_errors_total", Source::Metrics, "compactions that failed"),
+    series("put_rows_total", Source::Metrics, "rows received in put messages"),
+    series("put_messages_total", Source::Metrics, "put messages received"),
+    series("harness_rss_bytes", Source::Harness, "resident set of the harness"),
+    series("harness_cpu_share", Source::Harness, "processor share of the harness, 1 is one core"),
+    series("acked_vectors_total", Source::Harness, "rows put and acknowledged"),
+    series("ledger_live_vectors", Source::Harness, "rows that should be live"),
+    series("in_flight", Source::Harness, "operations in flight"),
+];
+
+/// The series of this name.
+pub fn find(name: &str) -> Option<&'static SeriesSpec> {
+    SERIES.iter().find(|spec| spec.name == name)
+}
