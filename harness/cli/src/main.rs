@@ -1,2 +1,29 @@
-//! The `soak` binary.
-fn main() {}
+//! The `soak` binary: one subcommand a stage. `soak run` is plan, run, judge, report.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use commands::Command;
+
+/// Counted, so that the embedded target can say how much of its heap is in use.
+#[global_allocator]
+static HEAP: soak_reference::CountingAllocator = soak_reference::CountingAllocator;
+
+/// Memory soak tests and chaos for vector stores, with a verdict.
+#[derive(Debug, Parser)]
+#[command(name = "soak", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.execute() {
+        Ok(code) => code.into(),
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,125 @@
+//! The index: an HNSW graph by `hnsw_rs`, with its memory measured, built and dropped on threads of its own.
+
+use hnsw_rs::prelude::{DistL2, Hnsw};
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::heap;
+
+/// Layers that a graph may have.
+const LAYERS_MAX: usize = 16;
+
+/// The threads that build graphs. All memory of a graph is allocated and freed on them, which is how it is measured.
+#[derive(Debug)]
+pub(crate) struct Builders {
+    pool: ThreadPool,
+    turn: Mutex<()>,
+}
+
+impl Builders {
+    /// One thread a core.
+    pub(crate) fn new() -> Result<Self, ThreadPoolBuildError> {
+        let pool = ThreadPoolBuilder::new().thread_name(|n| format!("index-{n}")).build()?;
+        Ok(Self { pool, turn: Mutex::new(()) })
+    }
+
+    /// Runs `work` on the pool and returns its result with the bytes by which the pool's memory has grown.
+    fn measured<R: Send>(&self, work: impl FnOnce() -> R + Send) -> (R, i64) {
+        // One job at a time, so that the growth is this job's.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let net = || self.pool.broadcast(|_| heap::thread_net_bytes()).into_iter().sum::<i64>();
+        let before = net();
+        let result = self.pool.install(work);
+        (result, net() - before)
+    }
+}
+
+/// How a graph is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GraphSettings {
+    /// Neighbours of a node, twice as many on the ground layer.
+    pub m: usize,
+    /// Candidates while a node is inserted.
+    pub ef_construction: usize,
+}
+
+/// A graph over rows of one dataset. Rows cannot be removed; a compaction builds a new one.
+pub(crate) struct Graph {
+    hnsw: Option<Hnsw<'static, f32, DistL2>>,
+    builders: Arc<Builders>,
+    nodes: usize,
+    bytes: i64,
+}
+
+impl std::fmt::Debug for Graph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Graph").field("nodes", &self.nodes).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl Graph {
+    /// An empty graph.
+    pub(crate) fn new(builders: Arc<Builders>, settings: GraphSettings) -> Self {
+        let (hnsw, bytes) = builders.measured(|| Hnsw::new(settings.m, 1, LAYERS_MAX, settings.ef_construction, DistL2 {}));
+        Self { hnsw: Some(hnsw), builders, nodes: 0, bytes }
+    }
+
+    /// Inserts rows with their vectors. Searches wait meanwhile: callers hand over small chunks.
+    pub(crate) fn insert(&mut self, rows: &[(Vec<f32>, usize)]) {
+        let Some(hnsw) = &self.hnsw else { return };
+        let (first, rest) = if self.nodes == 0 { rows.split_at(1.min(rows.len())) } else { (&rows[..0], rows) };
+        let ((), grown) = self.builders.measured(|| {
+            // The first node alone: two at once could both find no entry point.
+            first.iter().for_each(|(vector, row)| hnsw.insert((vector, *row)));
+            rest.par_iter().for_each(|(vector, row)| hnsw.insert((vector, *row)));
+        });
+        self.nodes += rows.len();
+        self.bytes += grown;
+    }
+
+    /// The `k` nearest rows with their distances, nearest first.
+    pub(crate) fn search(&self, vector: &[f32], k: usize, ef: usize) -> Vec<(usize, f32)> {
+        let Some(hnsw) = self.hnsw.as_ref().filter(|_| self.nodes > 0) else { return Vec::new() };
+        hnsw.search(vector, k, ef.max(k)).into_iter().map(|found| (found.d_id, found.distance)).collect()
+    }
+
+    /// Rows in the graph.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes
+    }
+
+    /// The highest layer with a node, from 1; 0 when empty.
+    pub(crate) fn layers(&self) -> usize {
+        self.hnsw.as_ref().filter(|_| self.nodes > 0).map_or(0, |hnsw| usize::from(hnsw.get_max_level_observed()) + 1)
+    }
+
+    /// Memory of the graph, the vectors in it included.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.max(0) as u64
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        let hnsw = self.hnsw.take();
+        self.builders.measured(move || drop(hnsw));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_row_is_found() {
+        let builders = Arc::new(Builders::new().unwrap());
+        let mut graph = Graph::new(builders, GraphSettings { m: 16, ef_construction: 100 });
+        assert!(graph.search(&[0.0; 8], 3, 32).is_empty());
+        let rows: Vec<_> = (0..500).map(|row| (vec![row as f32; 8], row)).collect();
+        graph.insert(&rows);
+        let found = graph.search(&[250.2; 8], 3, 64);
+        assert_eq!(found.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [250, 251, 249]);
+        assert_eq!((graph.nodes(), graph.layers() >= 1), (500, true));
+    }
+}
