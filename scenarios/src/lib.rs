@@ -1,10 +1,50 @@
 //! Scenario files: TOML → checked scenario → [`Plan`].
+//!
+//! [`load`] does all of it: it finds a scenario by path or built-in name, lays the section of the chosen pace and then the command-line
+//! edits over it, checks everything at once, and expands the matrix. What is wrong comes back as [`Diagnostic`]s with spans.
+//!
+//! ```
+//! use soak_scenario::{Pace, Request, load};
+//!
+//! let edits = ["cycle.count=9".to_owned(), "target.misbehave.heap_leak=2MiB/min".to_owned()];
+//! let request = Request { scenario: "scenario2", pace: Some(Pace::Quick), edits: &edits, ..Request::default() };
+//! let plan = load(&request)?.plan;
+//! assert_eq!(plan.cycle.count, 9);
+//! # Ok::<(), soak_scenario::LoadError>(())
+//! ```
+//!
+//! Sections and keys are declared once, in `scenario_shape` and `profile_shape`; from there come the checks, the defaults,
+//! [`schema_json`] and [`reference_markdown`].
 
+mod assemble;
+mod builtin;
+mod check;
 pub mod criterion;
+mod diagnostic;
+mod edit;
+mod glob;
+mod load;
+mod matrix;
+mod merge;
 mod plan;
 mod profile;
+mod profile_file;
+mod profile_shape;
+mod reference;
+mod rules;
+mod scenario_shape;
+mod schema;
 pub mod series;
+mod shape;
+mod source;
+mod tree;
 pub mod units;
 
+pub use builtin::{Builtin, builtin_profiles, builtin_scenarios};
+pub use diagnostic::{Diagnostic, Severity};
+pub use load::{LoadError, Loaded, Request, load, load_text};
+pub use matrix::data_seed;
 pub use plan::*;
 pub use profile::*;
+pub use reference::reference_markdown;
+pub use schema::schema_json;

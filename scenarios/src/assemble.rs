@@ -1,0 +1,74 @@
+//! Puts a plan together from a checked, complete document and what was decided beside it.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::merge::to_json;
+use crate::plan::{Launch, PLAN_SCHEMA, Pace, Plan, Target, Variant};
+use crate::profile::{Endpoints, LaunchSettings, Profile, Protocol};
+use crate::scenario_shape;
+use crate::tree::Node;
+
+/// What a document does not say by itself.
+pub(crate) struct Parts {
+    pub(crate) source: String,
+    pub(crate) pace: Pace,
+    pub(crate) seed: u64,
+    pub(crate) launch: Launch,
+    /// `None` when it was wrong, which is reported elsewhere.
+    pub(crate) profile: Option<Profile>,
+    pub(crate) variants: Vec<Variant>,
+    pub(crate) edits: Vec<String>,
+}
+
+/// The plan; an error only where the declared shape and the plan's types disagree.
+pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Error> {
+    let document = Document(to_json(root, scenario_shape::scenario()));
+    Ok(Plan {
+        schema: PLAN_SCHEMA,
+        scenario: document.part("/name")?,
+        title: document.part("/title")?,
+        source: parts.source,
+        // A section with a mistake in it is no section; the mistake is reported.
+        runbook: document.part("/runbook").unwrap_or_default(),
+        pace: parts.pace,
+        seed: parts.seed,
+        target: Target {
+            launch: parts.launch,
+            profile: parts.profile.unwrap_or_else(any_profile),
+            misbehave: document.part("/target/misbehave")?,
+        },
+        workload: document.part("/workload")?,
+        cycle: document.part("/cycle")?,
+        sampling: document.part("/sampling")?,
+        deadlines: document.part("/deadlines")?,
+        criteria: document.part("/criteria")?,
+        variants: parts.variants,
+        edits: parts.edits,
+    })
+}
+
+struct Document(Json);
+
+impl Document {
+    fn part<T: DeserializeOwned>(&self, pointer: &str) -> Result<T, serde_json::Error> {
+        serde_json::from_value(self.0.pointer(pointer).cloned().unwrap_or(Json::Null))
+    }
+}
+
+/// Stands in for a profile that is wrong, while the rest of the scenario is still checked; it contradicts nothing.
+fn any_profile() -> Profile {
+    Profile {
+        name: String::new(),
+        title: String::new(),
+        protocol: Protocol::Flight,
+        launch: LaunchSettings::default(),
+        endpoints: Endpoints::default(),
+        series: BTreeMap::new(),
+        attest: BTreeMap::new(),
+        modelled: Vec::new(),
+        can_misbehave: true,
+    }
+}

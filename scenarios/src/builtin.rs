@@ -1,0 +1,37 @@
+//! The scenarios and profiles that are part of the binary, so that a bare name works from any folder.
+
+/// A file that is part of the binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Builtin {
+    /// Its name, without `.toml`.
+    pub name: &'static str,
+    /// Its title, the first comment-free line that people read.
+    pub title: &'static str,
+    /// All of it.
+    pub text: &'static str,
+}
+
+const SCENARIOS: &[(&str, &str)] = &[("scenario2", include_str!("../scenario2.toml"))];
+const PROFILES: &[(&str, &str)] = &[("reference", include_str!("../profiles/reference.toml"))];
+
+/// The built-in scenarios, in the order of the runbook.
+pub fn builtin_scenarios() -> Vec<Builtin> {
+    SCENARIOS.iter().map(|(name, text)| builtin(name, text)).collect()
+}
+
+/// The built-in profiles.
+pub fn builtin_profiles() -> Vec<Builtin> {
+    PROFILES.iter().map(|(name, text)| builtin(name, text)).collect()
+}
+
+fn builtin(name: &'static str, text: &'static str) -> Builtin {
+    // A title is one line by the files' own test, so no parser is needed to list them.
+    let title = text.lines().find_map(|line| line.strip_prefix("title = \"")?.strip_suffix('"'));
+    Builtin { name, title: title.unwrap_or(name), text }
+}
+
+/// The one of this name, with or without `.toml`.
+pub(crate) fn find(among: &[Builtin], name: &str) -> Option<Builtin> {
+    let name = name.strip_suffix(".toml").unwrap_or(name);
+    among.iter().find(|builtin| builtin.name == name).copied()
+}

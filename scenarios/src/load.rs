@@ -1,0 +1,314 @@
+//! From what a person typed to a plan: find the file, lay the pace and the edits over it, check, expand.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::assemble::{Parts, assemble};
+use crate::builtin::{builtin_scenarios, find};
+use crate::check::{Checker, missing_in};
+use crate::diagnostic::{Diagnostic, Severity, did_you_mean, nearest, one_of};
+use crate::edit::parse_edit;
+use crate::merge::{fill_defaults, merge};
+use crate::plan::{Launch, Pace, Plan, Variant};
+use crate::profile::Profile;
+use crate::shape::{Field, Kind};
+use crate::source::{Origin, Source, SourceKind};
+use crate::tree::{Node, Table, Value, parse_document};
+use crate::{glob, matrix, profile_file, rules, scenario_shape};
+
+/// What a person asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// A path, or the name of a built-in scenario; a path that exists wins.
+    pub scenario: &'a str,
+    /// `--pace`; else the file's, else quick.
+    pub pace: Option<Pace>,
+    /// `--seed`; else the file's, else 1.
+    pub seed: Option<u64>,
+    /// `--target`: `embedded` or `process:PATH`; else embedded.
+    pub target: Option<&'a str>,
+    /// Each `--set path.to.key=value`, in order; later ones win.
+    pub edits: &'a [String],
+    /// `--only`: a glob of variant ids.
+    pub only: Option<&'a str>,
+}
+
+/// A plan, and what is odd about it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The plan.
+    pub plan: Plan,
+    /// Diagnostics of [`Severity::Warning`].
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Neither a file nor a built-in scenario.
+    #[error("there is no scenario `{asked}`: neither a file nor one of the built-in {}", builtin.join(", "))]
+    NotFound {
+        /// What was asked for.
+        asked: String,
+        /// The built-in names.
+        builtin: Vec<String>,
+        /// The built-in name nearest to it.
+        nearest: Option<String>,
+    },
+    /// The file is there and cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The scenario, its profile or the command line is wrong; at least one of these is an error.
+    #[error("{}", summary(diagnostics))]
+    Invalid {
+        /// Every mistake and warning, in the order of the text.
+        diagnostics: Vec<Diagnostic>,
+    },
+}
+
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics.iter().filter(|one| one.severity == Severity::Error).count();
+    let s = if errors == 1 { "" } else { "s" };
+    let name = diagnostics.first().map_or("scenario", |one| &one.source_name);
+    format!("{errors} mistake{s} in {name}")
+}
+
+/// A text to load, and where it is from.
+struct Found {
+    /// Of the diagnostics.
+    name: String,
+    /// Of the plan.
+    source: String,
+    text: String,
+    /// What a profile's path is relative to.
+    folder: Option<PathBuf>,
+}
+
+/// Finds, checks and expands a scenario.
+pub fn load(request: &Request<'_>) -> Result<Loaded, LoadError> {
+    let found = find_scenario(request.scenario)?;
+    plan(found, request)
+}
+
+/// The same for a text that is already there; `name` stands in diagnostics, and a profile's path is relative to the current folder.
+pub fn load_text(name: &str, text: &str, request: &Request<'_>) -> Result<Loaded, LoadError> {
+    plan(Found { name: name.to_owned(), source: name.to_owned(), text: text.to_owned(), folder: None }, request)
+}
+
+fn find_scenario(asked: &str) -> Result<Found, LoadError> {
+    let path = Path::new(asked);
+    if path.exists() {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+        let folder = path.parent().map(Path::to_owned);
+        return Ok(Found { name: asked.to_owned(), source: asked.to_owned(), text, folder });
+    }
+    let scenarios = builtin_scenarios();
+    if let Some(builtin) = find(&scenarios, asked) {
+        let name = format!("built-in {}.toml", builtin.name);
+        return Ok(Found { name, source: "built-in".to_owned(), text: builtin.text.to_owned(), folder: None });
+    }
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(asked);
+    Err(LoadError::NotFound {
+        asked: asked.to_owned(),
+        nearest: nearest(stem, scenarios.iter().map(|one| one.name)).map(str::to_owned),
+        builtin: scenarios.iter().map(|one| one.name.to_owned()).collect(),
+    })
+}
+
+/// Everything that goes on being collected while a scenario is loaded.
+struct Loading {
+    root: Node,
+    removed: BTreeSet<String>,
+    mistakes: Vec<Diagnostic>,
+}
+
+fn plan(found: Found, request: &Request<'_>) -> Result<Loaded, LoadError> {
+    let source = Source::new(found.name, SourceKind::File, found.text);
+    let (mut loading, broken) = read(&source);
+    if broken {
+        return Err(invalid(loading.mistakes));
+    }
+    let pace = loading.lay_over(request);
+    loading.complete(&source);
+    let profile = loading.profile(found.folder.as_deref());
+    let launch = loading.launch(request.target);
+    let seed = request.seed.unwrap_or_else(|| loading.file_seed());
+    let variants = loading.variants(seed, request.only);
+    let parts = Parts { source: found.source, pace, seed, launch, profile, variants, edits: request.edits.to_vec() };
+    let plan = assemble(&loading.root, parts);
+    if let Ok(plan) = &plan {
+        loading.mistakes.extend(rules::check(plan, &loading.root, &loading.removed));
+    }
+    sort(&mut loading.mistakes);
+    match plan {
+        Ok(plan) if loading.mistakes.iter().all(|one| one.severity == Severity::Warning) => {
+            Ok(Loaded { plan, warnings: loading.mistakes })
+        }
+        Ok(_) => Err(invalid(loading.mistakes)),
+        Err(why) => {
+            if loading.mistakes.is_empty() {
+                // Unreachable as long as shapes and types agree, which a test holds; still better said than panicked.
+                let message = format!("the checked scenario does not fit a plan: {why}");
+                loading.mistakes.push(Diagnostic::new(&Origin::top(&source), message, ""));
+            }
+            Err(invalid(loading.mistakes))
+        }
+    }
+}
+
+fn invalid(diagnostics: Vec<Diagnostic>) -> LoadError {
+    LoadError::Invalid { diagnostics }
+}
+
+/// In the order of the text; the scenario before its profile before the command line is how the stages come anyway.
+fn sort(mistakes: &mut [Diagnostic]) {
+    let mut order: Vec<Arc<str>> = Vec::new();
+    for mistake in mistakes.iter() {
+        if !order.contains(&mistake.source_text) {
+            order.push(Arc::clone(&mistake.source_text));
+        }
+    }
+    let rank = |text: &Arc<str>| order.iter().position(|other| other == text);
+    mistakes.sort_by_key(|one| (rank(&one.source_text), one.span.start, one.span.end));
+}
+
+/// Reads and checks the file alone. With broken syntax, only what lies on other lines can be judged, and nothing further.
+fn read(source: &Arc<Source>) -> (Loading, bool) {
+    let mut mistakes = Vec::new();
+    let root = parse_document(source, &mut mistakes);
+    let mut checker = Checker::new(scenario_shape::scenario());
+    let root = checker.check(root);
+    let broken = !mistakes.is_empty();
+    let lines: BTreeSet<usize> = mistakes.iter().map(|one| one.position().0).collect();
+    mistakes.extend(checker.mistakes.into_iter().filter(|one| !lines.contains(&one.position().0)));
+    sort(&mut mistakes);
+    (Loading { root, removed: checker.removed, mistakes }, broken)
+}
+
+impl Loading {
+    /// Lays the pace's section, then the edits, over the file; returns the pace.
+    fn lay_over(&mut self, request: &Request<'_>) -> Pace {
+        let mut edits = Vec::new();
+        let mut chosen = self.root.at(&["pace"]).and_then(pace_in);
+        for edit in request.edits {
+            let Some(edit) = parse_edit(edit, &mut self.mistakes) else { continue };
+            let mut checker = Checker::new(scenario_shape::scenario());
+            let mut edit = checker.check(edit);
+            self.mistakes.append(&mut checker.mistakes);
+            self.removed.append(&mut checker.removed);
+            if let Some(pace) = take(&mut edit, "pace") {
+                chosen = pace_in(&pace).or(chosen);
+                self.refuse_pace_sections(&pace);
+            }
+            edits.push(edit);
+        }
+        let pace = request.pace.or(chosen).unwrap_or_default();
+        let overrides = take(&mut self.root, "pace").and_then(|node| node.at(&[pace.name()]).cloned());
+        let shape = scenario_shape::scenario();
+        for layer in overrides.into_iter().chain(edits) {
+            merge(&mut self.root, layer, shape);
+        }
+        let prefix = format!("pace.{}.", pace.name());
+        let of_pace: Vec<String> =
+            self.removed.iter().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect();
+        self.removed.extend(of_pace);
+        pace
+    }
+
+    fn refuse_pace_sections(&mut self, pace: &Node) {
+        let sections = pace.table().into_iter().flatten().filter(|(name, _)| *name != "default");
+        for (name, entry) in sections {
+            let message = format!("an edit cannot reach into [pace.{name}]");
+            let help = "edits apply to the chosen pace: leave the first two names out, as in cycle.count=9".to_owned();
+            self.mistakes.push(Diagnostic::new(&entry.key, message, "expected the plain path").with_help(help));
+        }
+    }
+
+    /// Reports what is missing, and fills in the defaults.
+    fn complete(&mut self, source: &Arc<Source>) {
+        let Kind::Section(fields) = scenario_shape::scenario() else { return };
+        let Value::Table(table) = &mut self.root.value else { return };
+        missing_in(table, fields, &Origin::top(source), "", &self.removed, &mut self.mistakes);
+        stand_in(table, fields, source);
+        fill_defaults(table, fields);
+    }
+
+    fn file_seed(&self) -> u64 {
+        match self.root.at(&["seed"]).map(|node| &node.value) {
+            Some(Value::Integer(seed)) => seed.unsigned_abs(),
+            _ => 1,
+        }
+    }
+
+    /// The profile that the scenario names; `None`, reported, when there is none.
+    fn profile(&mut self, folder: Option<&Path>) -> Option<Profile> {
+        let node = self.root.at(&["target", "profile"])?;
+        let name = node.text()?;
+        // A path that was typed is relative to where it was typed, one in a file to that file.
+        let folder = if node.origin.is_command_line() { None } else { folder };
+        profile_file::find(name, folder, &node.origin, &mut self.mistakes)
+    }
+
+    fn launch(&mut self, target: Option<&str>) -> Launch {
+        let Some(target) = target else { return Launch::Embedded };
+        match target.split_once(':') {
+            None if target == "embedded" => return Launch::Embedded,
+            Some(("process", path)) if !path.is_empty() => return Launch::Process(path.to_owned()),
+            _ => {}
+        }
+        let origin = Origin::whole(&Source::new("--target", SourceKind::CommandLine, target));
+        let kind = target.split(':').next().unwrap_or_default();
+        let help = did_you_mean(kind, ["embedded", "process:PATH", "process"]);
+        let message = format!("unknown target `{target}`");
+        self.mistakes.push(Diagnostic::new(&origin, message, "expected embedded or process:PATH").with_help(help));
+        Launch::Embedded
+    }
+
+    fn variants(&mut self, seed: u64, only: Option<&str>) -> Vec<Variant> {
+        if self.removed.iter().any(|path| path.starts_with("matrix")) {
+            return Vec::new();
+        }
+        let variants = matrix::expand(&self.root, seed, &mut self.mistakes);
+        let Some(pattern) = only else { return variants };
+        let ids: Vec<String> = variants.iter().map(|variant| variant.id.clone()).collect();
+        let chosen: Vec<Variant> = variants.into_iter().filter(|one| glob::matches(pattern, &one.id)).collect();
+        if chosen.is_empty() && !ids.is_empty() {
+            let origin = Origin::whole(&Source::new("--only", SourceKind::CommandLine, pattern));
+            let message = format!("no variant matches `{pattern}`");
+            let known = || ids.iter().map(String::as_str);
+            let help = did_you_mean(pattern, known());
+            self.mistakes.push(Diagnostic::new(&origin, message, one_of(known())).with_help(help));
+        }
+        chosen
+    }
+}
+
+/// The pace that a `pace` value chooses.
+fn pace_in(node: &Node) -> Option<Pace> {
+    let name = node.text().or_else(|| node.at(&["default"])?.text())?;
+    Pace::ALL.into_iter().find(|pace| pace.name() == name)
+}
+
+/// Takes a key out of a table.
+fn take(node: &mut Node, key: &str) -> Option<Node> {
+    match &mut node.value {
+        Value::Table(table) => table.remove(key).map(|entry| entry.node),
+        _ => None,
+    }
+}
+
+/// Puts a text in the place of each missing one, so that the rules can still be held against the rest.
+fn stand_in(table: &mut Table, fields: &[Field], source: &Arc<Source>) {
+    for field in fields.iter().filter(|field| matches!(field.kind, Kind::Text(_))) {
+        let origin = Origin::top(source);
+        let node = Node { origin: origin.clone(), value: Value::Text(String::new()) };
+        table.entry(field.name.to_owned()).or_insert(crate::tree::Entry { key: origin, node });
+    }
+}

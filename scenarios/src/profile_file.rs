@@ -1,0 +1,78 @@
+//! Profile files: found by name or path, checked like scenarios.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::builtin::{builtin_profiles, find as find_builtin};
+use crate::check::{Checker, missing_in};
+use crate::diagnostic::{Diagnostic, did_you_mean, one_of};
+use crate::merge::{fill_defaults, to_json};
+use crate::profile::Profile;
+use crate::profile_shape;
+use crate::shape::Kind;
+use crate::source::{Origin, Source, SourceKind};
+use crate::tree::{Node, Value, parse_document};
+
+/// The profile that `origin` names: a built-in one, or a file (`.toml`, or with a `/`) relative to `folder`.
+pub(crate) fn find(name: &str, folder: Option<&Path>, origin: &Origin, mistakes: &mut Vec<Diagnostic>) -> Option<Profile> {
+    let builtin = builtin_profiles();
+    let path = folder.map_or_else(|| Path::new(name).to_owned(), |folder| folder.join(name));
+    let is_path = name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml");
+    if is_path && path.exists() {
+        return match std::fs::read_to_string(&path) {
+            Ok(text) => check(&Source::new(path.display().to_string(), SourceKind::File, text), mistakes),
+            Err(error) => {
+                let message = format!("cannot read the profile {}: {error}", path.display());
+                mistakes.push(Diagnostic::new(origin, message, "expected a file of text"));
+                None
+            }
+        };
+    }
+    if let Some(found) = find_builtin(&builtin, name) {
+        return check(&Source::new(format!("built-in {}.toml", found.name), SourceKind::File, found.text), mistakes);
+    }
+    let names = || builtin.iter().map(|profile| profile.name);
+    let message = if is_path { format!("there is no profile at {}", path.display()) } else { format!("unknown profile `{name}`") };
+    let expected = format!("{}, or a path to a profile's file", one_of(names()));
+    mistakes.push(Diagnostic::new(origin, message, expected).with_help(did_you_mean(name, names())));
+    None
+}
+
+/// Checks the text of a profile; `None`, reported, when it is wrong.
+pub(crate) fn check(source: &Arc<Source>, mistakes: &mut Vec<Diagnostic>) -> Option<Profile> {
+    let before = mistakes.len();
+    let root = parse_document(source, mistakes);
+    let broken = mistakes.len() > before;
+    let shape = profile_shape::profile();
+    let mut checker = Checker::new(shape);
+    let mut root = checker.check(root);
+    mistakes.append(&mut checker.mistakes);
+    if let (false, Kind::Section(fields), Value::Table(table)) = (broken, shape, &mut root.value) {
+        missing_in(table, fields, &Origin::top(source), "", &checker.removed, mistakes);
+        fill_defaults(table, fields);
+    }
+    let profile: Profile = serde_json::from_value(to_json(&root, shape)).ok()?;
+    contradictions(&profile, &root, mistakes);
+    (mistakes.len() == before).then_some(profile)
+}
+
+/// What no single key can get wrong.
+fn contradictions(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>) {
+    let takes = profile.launch.args.iter().any(|arg| arg == "{misbehave}");
+    if profile.can_misbehave && !takes {
+        let message = "can_misbehave is true, but no argument is {misbehave}";
+        let origin = root.origin_of(&["can_misbehave"]);
+        mistakes.push(Diagnostic::new(&origin, message, "expected \"{misbehave}\" among launch.args, or false"));
+    }
+    for (index, series) in profile.modelled.iter().enumerate() {
+        if profile.series.contains_key(series) {
+            continue;
+        }
+        let origin = match root.at(&["modelled"]).map(|node| &node.value) {
+            Some(Value::List(items)) if index < items.len() => items[index].origin.clone(),
+            _ => root.origin_of(&["modelled"]),
+        };
+        let message = format!("`{series}` is modelled, but [series] does not say which metric it is");
+        mistakes.push(Diagnostic::new(&origin, message, "expected one of the keys of [series]"));
+    }
+}

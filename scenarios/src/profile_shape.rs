@@ -1,0 +1,56 @@
+//! Every section and key of a profile file.
+
+use std::sync::LazyLock;
+
+use crate::series::{SERIES, Source};
+use crate::shape::{Field, Keys, Kind, TextRule, optional, required, section, with_default};
+
+/// What a launch fills in, beside the knobs.
+pub(crate) const PLACEHOLDERS: [&str; 5] = ["data_addr", "meta_addr", "http_addr", "data_dir", "misbehave"];
+
+/// The canonical series that a profile may map: those of the metrics page.
+pub(crate) fn mappable_series() -> impl Iterator<Item = &'static str> {
+    SERIES.iter().filter(|spec| spec.source == Source::Metrics).map(|spec| spec.name)
+}
+
+/// The keys of a profile file.
+pub(crate) fn profile() -> &'static Kind {
+    static SHAPE: LazyLock<Kind> = LazyLock::new(|| Kind::Section(root()));
+    &SHAPE
+}
+
+fn root() -> Vec<Field> {
+    let metrics = |keys| Kind::Map { keys, values: Box::new(Kind::Text(TextRule::Metric)) };
+    let modelled = Kind::List(Box::new(Kind::Choice(mappable_series().collect())));
+    vec![
+        required("name", Kind::Text(TextRule::Name), "the name in scenarios"),
+        required("title", Kind::Text(TextRule::NotEmpty), "one line for people"),
+        with_default("protocol", Kind::Choice(vec!["flight"]), "\"flight\"", "what the load speaks"),
+        with_default("can_misbehave", Kind::Flag, "false", "whether the target takes `--misbehave` (through `{misbehave}` among the arguments)"),
+        with_default("modelled", modelled, "[]", "series that model something the target does not have: shown, labelled, never judged"),
+        section("launch", launch(), "how a process of this kind is started"),
+        section("endpoints", endpoints(), "HTTP paths by purpose; one that is absent is one that the target lacks"),
+        with_default("series", metrics(Keys::Series), "{}", "canonical series = the metric that holds it (several matches are summed)"),
+        with_default("attest", metrics(Keys::Knobs), "{}", "knob = the metric that holds its effective value"),
+    ]
+}
+
+fn launch() -> Vec<Field> {
+    let template = || Box::new(Kind::Text(TextRule::Template));
+    vec![
+        with_default("args", Kind::List(template()), "[]", "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}`, any knob, and `{misbehave}` are filled in"),
+        with_default("env", Kind::Map { keys: Keys::Any, values: template() }, "{}", "environment, filled in the same way"),
+    ]
+}
+
+fn endpoints() -> Vec<Field> {
+    let endpoint = |name, doc| optional(name, Kind::Text(TextRule::Endpoint), doc);
+    vec![
+        endpoint("metrics", "the Prometheus text page"),
+        endpoint("tasks", "the task (goroutine) dump with full stacks"),
+        endpoint("collect", "forces a collection; asked twice"),
+        endpoint("compact", "compacts one dataset (`{dataset}`) and answers when it is done"),
+        endpoint("compact_all", "compacts every dataset"),
+        endpoint("vacuum", "gives retired memory back now"),
+    ]
+}

@@ -1,0 +1,224 @@
+//! What no single key can get wrong: settings that contradict each other, or a run that could not show what it is asked.
+
+use std::collections::BTreeSet;
+
+use crate::criterion::{self, Bounds};
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Plan, Schedule};
+use crate::tree::Node;
+use crate::units::Span;
+
+/// The share of false alarms that a criterion is allowed, over all of its variants.
+const ALPHA: f64 = 0.05;
+/// Fewer samples than this have no median worth the name.
+const SAMPLES_MIN: u32 = 10;
+/// An interval on the reclaimed share needs this many compactions.
+const COMPACTIONS_MIN: u32 = 5;
+
+/// Holds a plan against every rule.
+pub(crate) fn check(plan: &Plan, root: &Node, removed: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let mut rules = Rules { plan, root, removed, found: Vec::new() };
+    rules.cycles();
+    rules.smallest_p();
+    rules.batches_can_fill();
+    rules.graph_can_recall();
+    rules.query();
+    rules.windows();
+    rules.thresholds();
+    rules.reclaimable();
+    rules.misbehaviour();
+    rules.found
+}
+
+struct Rules<'a> {
+    plan: &'a Plan,
+    root: &'a Node,
+    /// Paths whose value was wrong: what depends on them says nothing.
+    removed: &'a BTreeSet<String>,
+    found: Vec<Diagnostic>,
+}
+
+impl Rules<'_> {
+    fn sound(&self, paths: &[&str]) -> bool {
+        let touched = |path: &str| self.removed.iter().any(|removed| removed.starts_with(path));
+        !paths.iter().any(|path| touched(path))
+    }
+
+    fn report(&mut self, path: &str, message: impl Into<String>, expected: impl Into<String>) -> &mut Diagnostic {
+        let keys: Vec<&str> = path.split('.').collect();
+        let at = self.found.len();
+        self.found.push(Diagnostic::new(&self.root.origin_of(&keys), message, expected));
+        &mut self.found[at]
+    }
+
+    fn counted(&self) -> u32 {
+        self.plan.cycle.count.saturating_sub(self.plan.cycle.warm_up)
+    }
+
+    fn cycles(&mut self) {
+        let cycle = &self.plan.cycle;
+        if self.sound(&["cycle.count", "cycle.warm_up"]) && cycle.count <= cycle.warm_up {
+            let message = format!("{} cycles with {} of warm-up leave none to count", cycle.count, cycle.warm_up);
+            self.report("cycle.count", message, "expected more cycles than warm_up");
+        }
+    }
+
+    /// Exact Kendall: all counted floors rising has p = 1/n!, and Holm's first step over the variants is α/variants.
+    fn smallest_p(&mut self) {
+        let floors = ["rss_floor", "heap_floor"];
+        let judged = floors.iter().any(|id| self.plan.criteria.contains_key(*id));
+        let (counted, variants) = (self.counted(), self.plan.variants.len());
+        if !judged || counted == 0 || variants == 0 || !self.sound(&["cycle.count", "cycle.warm_up"]) {
+            return;
+        }
+        let enough = |n: u32| factorial(n) * ALPHA + 1e-9 >= variants as f64;
+        if enough(counted) {
+            return;
+        }
+        let needed = (counted..).find(|n| enough(*n)).unwrap_or(counted);
+        let warm_up = self.plan.cycle.warm_up;
+        let s = if variants == 1 { "" } else { "s" };
+        let message = format!("{counted} counted cycles are too few to show a leak in {variants} variant{s}");
+        let expected = format!("expected at least {}: {needed} counted and {warm_up} of warm-up", needed + warm_up);
+        let p = 1.0 / factorial(counted);
+        let help = format!("the smallest p that {counted} cycles can give is 1/{counted}! = {p:.2}, and a leak needs {ALPHA}/{variants} = {:.4}", ALPHA / variants as f64);
+        self.report("cycle.count", message, expected).help = Some(help);
+    }
+
+    fn batches_can_fill(&mut self) {
+        if !self.sound(&["workload.vectors_per_cycle", "matrix"]) {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for variant in &self.plan.variants {
+            let (dim, batch) = (variant.knobs.dim, u64::from(variant.knobs.batch_rows));
+            let rows = self.plan.workload.rows_per_cycle(dim);
+            if rows == 0 && seen.insert((dim, 0)) {
+                let message = format!("no number of vectors for dimension {dim}");
+                let help = format!("add `{dim} = …` or `default = …` to the table");
+                self.report("workload.vectors_per_cycle", message, "expected every dimension of the matrix, or default").help = Some(help);
+            } else if rows > 0 && batch > rows && seen.insert((dim, batch)) {
+                let message = format!("a batch of {batch} rows is never full: a cycle has {rows} vectors at dimension {dim}");
+                let expected = format!("expected at least {batch}, or fewer batch_rows");
+                self.report("workload.vectors_per_cycle", message, expected);
+            }
+        }
+    }
+
+    /// Too narrow a search while building leaves a graph whose recall is not worth measuring; the memory still is.
+    fn graph_can_recall(&mut self) {
+        if !self.sound(&["matrix"]) {
+            return;
+        }
+        let pairs: BTreeSet<(u32, u32)> =
+            self.plan.variants.iter().map(|variant| (variant.knobs.ef_construction, variant.knobs.hnsw_m)).collect();
+        for (ef, m) in pairs.into_iter().filter(|(ef, m)| *ef <= 2 * m) {
+            let message = format!("ef_construction {ef} is not above twice hnsw_m {m}: recall will be poor");
+            let found = self.report("matrix.ef_construction", message, format!("better more than {}", 2 * m));
+            *found = found.clone().warning();
+        }
+    }
+
+    fn query(&mut self) {
+        let (query, ingest) = (&self.plan.workload.query, &self.plan.workload.ingest);
+        let mix = query.mix;
+        if self.sound(&["workload.query.mix"]) && mix.search == 0 && mix.upsert == 0 && mix.delete == 0 {
+            self.report("workload.query.mix", "all weights are zero", "expected at least one above zero");
+        }
+        for (schedule, path) in [(query.schedule, "workload.query.schedule"), (ingest.schedule, "workload.ingest.schedule")] {
+            if let Schedule::Burst { every, length, base, peak } = schedule {
+                if length >= every {
+                    let message = format!("a burst of {length} every {every} never ends");
+                    self.report(path, message, "expected length below every");
+                }
+                if peak.a_second() <= base.a_second() {
+                    self.report(path, format!("the peak {peak} is no burst over {base}"), "expected peak above base");
+                }
+            }
+        }
+        if let Schedule::Step { at, .. } = query.schedule
+            && self.sound(&["workload.query.duration"])
+            && at >= query.duration
+        {
+            let message = format!("the step at {at} is never reached: the phase takes {}", query.duration);
+            self.report("workload.query.schedule", message, "expected at below duration");
+        }
+    }
+
+    fn windows(&mut self) {
+        let (cycle, sampling) = (&self.plan.cycle, &self.plan.sampling);
+        let samples = |window: Span, period: Span| window.0 < period.0 * SAMPLES_MIN;
+        let need = |period: Span| Span(period.0 * SAMPLES_MIN);
+        if self.sound(&["cycle.window", "sampling.process"]) && samples(cycle.window, sampling.process) {
+            let message = format!("a window of {} holds fewer than {SAMPLES_MIN} samples of one every {}", cycle.window, sampling.process);
+            let expected = format!("expected at least {}, or a shorter sampling.process", need(sampling.process));
+            self.report("cycle.window", message, expected);
+        }
+        let judged = self.plan.criteria.contains_key("goroutine_baseline");
+        if judged && self.sound(&["cycle.idle", "sampling.metrics"]) && samples(cycle.idle, sampling.metrics) {
+            let message = format!("an idle window of {} holds fewer than {SAMPLES_MIN} samples of one every {}", cycle.idle, sampling.metrics);
+            let expected = format!("expected at least {}: goroutine_baseline is taken there", need(sampling.metrics));
+            self.report("cycle.idle", message, expected);
+        }
+    }
+
+    fn thresholds(&mut self) {
+        for (id, threshold) in self.plan.criteria.clone() {
+            let path = format!("criteria.{id}");
+            if !self.sound(&[&path]) {
+                continue;
+            }
+            let (least, most) = (threshold.at_least, threshold.at_most);
+            let bounds = criterion::find(&id).map(|spec| spec.bounds);
+            if bounds == Some(Bounds::AtLeast) && least.is_none() {
+                self.report(&path, format!("`{id}` has no bound that could fail"), "expected at_least");
+            } else if bounds != Some(Bounds::AtLeast) && most.is_none() {
+                self.report(&path, format!("`{id}` has no bound"), "expected at_most");
+            }
+            if least.zip(most).is_some_and(|(least, most)| least > most) {
+                self.report(&format!("{path}.at_least"), "at_least is above at_most", "expected at_least below at_most");
+            }
+        }
+    }
+
+    /// Deleted and overwritten rows are all that a compaction can give back.
+    fn reclaimable(&mut self) {
+        let paths = ["workload.delete", "workload.ingest.upserts", "criteria.compaction_reclaim", "cycle.count"];
+        let Some(threshold) = self.plan.criteria.get("compaction_reclaim").copied() else { return };
+        if !self.sound(&paths) {
+            return;
+        }
+        let (deleted, again) = (self.plan.workload.delete.0, self.plan.workload.ingest.upserts.0);
+        let share = (deleted + again) / (1.0 + again);
+        let percent = |share: f64| format!("{:.0}%", share * 100.0);
+        let band = |least: f64, most: f64| format!("expected {} to {}, the band of compaction_reclaim", percent(least), percent(most));
+        let (least, most) = (threshold.at_least.unwrap_or(0.0), threshold.at_most.unwrap_or(1.0));
+        if share < least - 1e-9 {
+            let message = format!("deleting {} cannot pass: not even a perfect compaction reclaims {}", percent(share), percent(least));
+            self.report("workload.delete", message, band(least, most));
+        } else if share > most + 1e-9 {
+            let message = format!("deleting {} lets a perfect compaction reclaim more than {}", percent(share), percent(most));
+            self.report("workload.delete", message, band(least, most));
+        }
+        let counted = self.counted();
+        if counted > 0 && counted < COMPACTIONS_MIN {
+            let message = format!("compaction_reclaim will be inconclusive: {counted} counted cycles give no interval");
+            let found = self.report("cycle.count", message, format!("better at least {COMPACTIONS_MIN} counted cycles"));
+            *found = found.clone().warning();
+        }
+    }
+
+    fn misbehaviour(&mut self) {
+        let target = &self.plan.target;
+        if target.profile.can_misbehave || target.misbehave.is_healthy() {
+            return;
+        }
+        let message = format!("a target of profile `{}` cannot be told to misbehave", target.profile.name);
+        let expected = "expected no target.misbehave, or a profile with can_misbehave = true";
+        self.report("target.misbehave", message, expected);
+    }
+}
+
+fn factorial(n: u32) -> f64 {
+    (1..=n).map(f64::from).product()
+}

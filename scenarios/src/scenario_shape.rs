@@ -1,0 +1,237 @@
+//! Every section and key of a scenario file: the one place to add a field.
+
+use std::sync::LazyLock;
+
+use crate::criterion::{Bounds, CRITERIA, CriterionSpec, Unit};
+use crate::plan::{BadCompaction, Distribution, IdType};
+use crate::shape::{Field, Kind, Presence, Quantity, TextRule, optional, required, section, with_default};
+use crate::units::{Bytes, Span};
+
+/// The smallest kernel limit that a target could boot under.
+const MEMORY_LIMIT_MIN: Bytes = Bytes::mib(16);
+/// Sampling faster than this would measure the sampler.
+const SAMPLING_MIN: Span = Span(std::time::Duration::from_millis(10));
+/// A call or a boot that is given less than this fails on any machine.
+const DEADLINE_MIN: Span = Span(std::time::Duration::from_millis(100));
+/// The axes of the matrix, in the order in which they vary, slowest first.
+pub(crate) const AXES: [&str; 8] =
+    ["dim", "batch_rows", "gogc", "gomemlimit", "memory_limit", "hnsw_m", "ef_construction", "compaction_interval"];
+
+/// The keys of a scenario file.
+pub(crate) fn scenario() -> &'static Kind {
+    static SHAPE: LazyLock<Kind> = LazyLock::new(|| Kind::Section(root()));
+    &SHAPE
+}
+
+fn root() -> Vec<Field> {
+    vec![
+        required("name", Kind::Text(TextRule::Name), "name in reports and on the command line"),
+        required("title", Kind::Text(TextRule::NotEmpty), "one line for people"),
+        optional("pace", Kind::Paces(paces()), "the pace unless `--pace` says otherwise, and what each pace changes"),
+        with_default("seed", Kind::Integer { min: 0, max: i64::MAX }, "1", "seed of everything random, unless `--seed` says otherwise"),
+        optional("runbook", Kind::Section(runbook()), "the runbook section that the scenario rehearses"),
+        section("target", target(), "what is tested"),
+        section("matrix", matrix(), "the variants: every combination of the lists, less `exclude`, plus `include`"),
+        section("workload", workload(), "what the target is loaded with in each cycle"),
+        section("cycle", cycle(), "how one variant's run is cut into cycles and windows"),
+        section("sampling", sampling(), "how often series are read"),
+        section("deadlines", deadlines(), "how long any one thing may take"),
+        section("criteria", CRITERIA.iter().map(criterion).collect(), "thresholds; a criterion that is absent is shown but not judged"),
+    ]
+}
+
+fn runbook() -> Vec<Field> {
+    vec![
+        required("runbook", Kind::Text(TextRule::NotEmpty), "the runbook's title"),
+        required("section", Kind::Text(TextRule::NotEmpty), "the heading inside it"),
+    ]
+}
+
+fn target() -> Vec<Field> {
+    let rate = Kind::Quantity(Quantity::ByteRate);
+    let bad = Kind::Choice(BadCompaction::ALL.iter().map(|bad| bad.name()).collect());
+    let misbehave = vec![
+        optional("heap_leak", rate.clone(), "heap memory that is allocated, touched and never freed"),
+        optional("task_leak", Kind::Quantity(Quantity::Rate), "tasks that are started and never end"),
+        optional("compaction", bad, "what compaction does instead of its work"),
+        optional("retain_batches", Kind::Quantity(Quantity::Share), "share of each decoded record batch that is kept for ever"),
+        with_default("fragment", Kind::Flag, "false", "compaction leaves live data pinned between the dead"),
+        optional("mapped_file", Kind::Quantity(Quantity::Bytes), "size of a file that is mapped and touched"),
+        optional("slow_release", rate, "retired memory goes back to the system no faster than this"),
+    ];
+    let doc = "how to talk to the target: a built-in profile, or a path to a profile's file";
+    vec![
+        with_default("profile", Kind::Text(TextRule::NotEmpty), "\"reference\"", doc),
+        section("misbehave", misbehave, "faults of its own that the target is asked to have; none in a healthy run"),
+    ]
+}
+
+/// Name, kind of one value, default list and meaning of each axis.
+fn axes() -> [(&'static str, Kind, &'static str, &'static str); 8] {
+    let integer = |min, max| Kind::Integer { min, max };
+    let size = |at_least| Kind::Quantity(Quantity::Limit { at_least });
+    [
+        ("dim", integer(1, 65536), "[128]", "components of a vector"),
+        ("batch_rows", integer(1, 1_000_000), "[500]", "rows of one Flight message"),
+        ("gogc", Kind::Quantity(Quantity::Gogc), "[100]", "Go's collector setting"),
+        ("gomemlimit", size(Bytes::mib(1)), "[\"off\"]", "Go's soft memory limit"),
+        ("memory_limit", size(MEMORY_LIMIT_MIN), "[\"off\"]", "the kernel's limit for the target"),
+        ("hnsw_m", integer(2, 256), "[32]", "neighbours of a graph node (`hnsw_max_connections`)"),
+        ("ef_construction", integer(1, 100_000), "[200]", "candidates while a node is inserted"),
+        ("compaction_interval", Kind::Quantity(Quantity::Interval), "[\"off\"]", "how often the target compacts by itself"),
+    ]
+}
+
+fn matrix() -> Vec<Field> {
+    let point = || axes().into_iter().map(|(name, kind, _, doc)| optional(name, kind, doc)).collect();
+    let mut fields: Vec<Field> = axes()
+        .into_iter()
+        .map(|(name, kind, default, doc)| with_default(name, Kind::List(Box::new(kind)), default, doc))
+        .collect();
+    let points = Kind::List(Box::new(Kind::Section(point())));
+    fields.push(with_default("exclude", points.clone(), "[]", "combinations to leave out: every one that matches all keys of an entry"));
+    let doc = "points to add; an axis that an entry does not name takes the first value of its list";
+    fields.push(with_default("include", points, "[]", doc));
+    fields
+}
+
+fn schedule(default: &'static str, doc: &'static str) -> Field {
+    let rate = || Kind::Quantity(Quantity::Rate);
+    let above_zero = || Kind::Quantity(Quantity::Span { at_least: Span(std::time::Duration::from_millis(1)) });
+    let ramp = vec![required("from", rate(), "rate at the start"), required("to", rate(), "rate at the end")];
+    let step = vec![
+        required("from", rate(), "rate before"),
+        required("to", rate(), "rate after"),
+        required("at", above_zero(), "when it changes, from the start of the phase"),
+    ];
+    let burst = vec![
+        required("base", rate(), "rate between bursts"),
+        required("peak", rate(), "rate within a burst"),
+        required("every", above_zero(), "start to start"),
+        required("length", above_zero(), "length of a burst"),
+    ];
+    let variants = vec![
+        optional("constant", rate(), "evenly spaced"),
+        optional("ramp", Kind::Section(ramp), "from one rate to another over the phase"),
+        optional("step", Kind::Section(step), "one rate, then another"),
+        optional("burst", Kind::Section(burst), "a base rate with bursts"),
+    ];
+    with_default("schedule", Kind::Tagged { word: "all", variants }, default, doc)
+}
+
+fn workload() -> Vec<Field> {
+    let weight = || Kind::Integer { min: 0, max: 1_000_000 };
+    let ingest = vec![
+        schedule("\"all\"", "when batches are sent; rates count batches"),
+        with_default("streams", Kind::Integer { min: 1, max: 64 }, "1", "how many streams at once"),
+        with_default("upserts", Kind::Quantity(Quantity::Share), "\"0%\"", "share of the rows that are put again under the same id"),
+    ];
+    let mix = vec![
+        with_default("search", weight(), "1", "weight of nearest-neighbour searches"),
+        with_default("upsert", weight(), "0", "weight of puts of one row under a live id"),
+        with_default("delete", weight(), "0", "weight of deletes of a live row"),
+    ];
+    let query = vec![
+        schedule("{ constant = \"100/s\" }", "when operations start, whether or not earlier ones have ended"),
+        with_default("duration", Kind::Quantity(Quantity::ANY_SPAN), "\"5s\"", "length of the phase"),
+        with_default("k", Kind::Integer { min: 1, max: 10_000 }, "10", "neighbours asked for"),
+        with_default("in_flight", Kind::Integer { min: 1, max: 4096 }, "32", "operations in flight at once, at most; what finds no place is counted"),
+        section("mix", mix, "weights of the operations"),
+    ];
+    let distributions = Kind::Choice(Distribution::ALL.iter().map(|one| one.name()).collect());
+    let ids = Kind::Choice(IdType::ALL.iter().map(|one| one.name()).collect());
+    let rows = Kind::ByDimension { min: 1, max: 1_000_000_000 };
+    vec![
+        with_default("distribution", distributions, "\"clustered\"", "where the vectors lie"),
+        with_default("ids", ids, "\"int64\"", "type of the id column"),
+        with_default("vectors_per_cycle", rows, "4096", "rows put in one cycle; a table gives it by dimension"),
+        section("ingest", ingest, "the ingest phase"),
+        section("query", query, "the query phase: a mix of operations in an open model"),
+        with_default("delete", Kind::Quantity(Quantity::Share), "\"28%\"", "share of a cycle's rows that are deleted before compaction"),
+    ]
+}
+
+fn cycle() -> Vec<Field> {
+    let span = || Kind::Quantity(Quantity::ANY_SPAN);
+    let window = Kind::Quantity(Quantity::Span { at_least: DEADLINE_MIN });
+    vec![
+        with_default("count", Kind::Integer { min: 1, max: 100_000 }, "8", "cycles, the warm-up included"),
+        with_default("warm_up", Kind::Integer { min: 1, max: 1000 }, "1", "cycles at the start that are not counted"),
+        with_default("window", window, "\"12s\"", "length of the window whose median is a floor"),
+        with_default("settle_at_most", span(), "\"30s\"", "a window starts when the series has settled, or after this long"),
+        with_default("cold_idle", span(), "\"12s\"", "idle window before the first cycle"),
+        with_default("idle", span(), "\"12s\"", "idle window after the warm-up, with every connection closed"),
+        with_default("drain_at_most", span(), "\"60s\"", "how long tasks may take to drain after the last cycle"),
+    ]
+}
+
+fn sampling() -> Vec<Field> {
+    let period = || Kind::Quantity(Quantity::Span { at_least: SAMPLING_MIN });
+    vec![
+        with_default("process", period(), "\"1s\"", "period of `/proc/PID/status` and the cgroup"),
+        with_default("metrics", period(), "\"1s\"", "period of the target's metrics page"),
+        with_default("smaps", period(), "\"60s\"", "period of `/proc/PID/smaps_rollup`, which walks the page tables"),
+    ]
+}
+
+fn deadlines() -> Vec<Field> {
+    let deadline = || Kind::Quantity(Quantity::Span { at_least: DEADLINE_MIN });
+    vec![
+        with_default("boot", deadline(), "\"30s\"", "from start to the first answer"),
+        with_default("call", deadline(), "\"30s\"", "one call"),
+        with_default("index", deadline(), "\"5min\"", "from the last acknowledgement until all is indexed; also one compaction"),
+    ]
+}
+
+fn criterion(spec: &CriterionSpec) -> Field {
+    let value = || match spec.unit {
+        Unit::BytesPerCycle => Kind::Measure(Quantity::BytesPerCycle),
+        Unit::Share => Kind::Measure(Quantity::Share),
+        Unit::Seconds => Kind::Measure(Quantity::ANY_SPAN),
+        Unit::Count | Unit::Ratio => Kind::Number,
+    };
+    let at_most = optional("at_most", value(), "greater fails");
+    let fields = match spec.bounds {
+        Bounds::AtMost => vec![at_most],
+        Bounds::AtMostOfIngested => {
+            let doc = "the tolerance is never under this share of the bytes ingested in a cycle";
+            vec![at_most, optional("at_most_of_ingested", Kind::Measure(Quantity::Share), doc)]
+        }
+        Bounds::AtLeast => {
+            vec![optional("at_least", value(), "less fails"), optional("at_most", value(), "greater is noted, and does not fail")]
+        }
+    };
+    optional(spec.id, Kind::Section(fields), spec.doc)
+}
+
+/// What a pace may change: the same keys, without their defaults. Not the criteria: they are the same at every pace.
+fn paces() -> Vec<Field> {
+    let overrides = || {
+        let sections = [
+            section("matrix", matrix(), "axes to replace, and `exclude` and `include`"),
+            section("workload", workload(), "changes to the workload"),
+            section("cycle", cycle(), "changes to the cycles"),
+            section("sampling", sampling(), "changes to the sampling"),
+            section("deadlines", deadlines(), "changes to the deadlines"),
+        ];
+        Kind::Section(sections.into_iter().map(partial).collect())
+    };
+    let names = crate::plan::Pace::ALL.iter().map(|pace| pace.name()).collect();
+    vec![
+        with_default("default", Kind::Choice(names), "\"quick\"", "the pace unless `--pace` says otherwise"),
+        optional("quick", overrides(), "what a demonstration changes: at most four minutes"),
+        optional("gate", overrides(), "what continuous integration changes: at most thirty minutes"),
+        optional("soak", overrides(), "what a soak changes: hours"),
+    ]
+}
+
+/// The same field where an absent key means "as in the rest of the file".
+fn partial(mut field: Field) -> Field {
+    if field.presence != Presence::Required {
+        field.presence = Presence::Optional;
+    }
+    if let Kind::Section(fields) = field.kind {
+        field.kind = Kind::Section(fields.into_iter().map(partial).collect());
+    }
+    field
+}

@@ -1,0 +1,236 @@
+//! The vocabulary in which sections and fields are declared, once, for checking, defaults, `schema.json` and the reference table.
+
+use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
+
+/// A key of a section.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    /// The key.
+    pub(crate) name: &'static str,
+    /// What it holds.
+    pub(crate) kind: Kind,
+    /// What happens when it is absent.
+    pub(crate) presence: Presence,
+    /// What it is, in one line.
+    pub(crate) doc: &'static str,
+}
+
+/// What happens when a key is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// That is a mistake.
+    Required,
+    /// Nothing.
+    Optional,
+    /// This TOML value stands in.
+    Default(&'static str),
+}
+
+/// What a key holds.
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    /// A text.
+    Text(TextRule),
+    /// A whole number within bounds, both included.
+    Integer { min: i64, max: i64 },
+    /// A number that is not negative.
+    Number,
+    /// True or false.
+    Flag,
+    /// One of some words.
+    Choice(Vec<&'static str>),
+    /// A number with a unit, kept as its text.
+    Quantity(Quantity),
+    /// A number with a unit, kept as a plain number in the unit's base.
+    Measure(Quantity),
+    /// A table of known keys.
+    Section(Vec<Field>),
+    /// A list.
+    List(Box<Kind>),
+    /// A word, or a table with exactly one of some keys.
+    Tagged { word: &'static str, variants: Vec<Field> },
+    /// A whole number, or a table of them by dimension, with `default` for the rest.
+    ByDimension { min: i64, max: i64 },
+    /// A table whose keys are all of one sort.
+    Map { keys: Keys, values: Box<Kind> },
+    /// A pace, or a table with `default` and a section of overrides for each pace.
+    Paces(Vec<Field>),
+}
+
+/// What a text must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextRule {
+    /// Anything that can be read.
+    NotEmpty,
+    /// Letters, digits, `-` and `_`.
+    Name,
+    /// `GET /path` or `POST /path`.
+    Endpoint,
+    /// `name` or `name{label="value"}`.
+    Metric,
+    /// Anything; `{placeholders}` must be ones that a launch fills in.
+    Template,
+}
+
+/// The sorts of keys of a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Environment variables: any name.
+    Any,
+    /// Canonical series that are read from a metrics page.
+    Series,
+    /// Axes of the matrix.
+    Knobs,
+}
+
+/// A number with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// A size.
+    Bytes,
+    /// A size over time or per operation, above zero.
+    ByteRate,
+    /// Things over time, above zero.
+    Rate,
+    /// A length of time of at least this.
+    Span { at_least: Span },
+    /// A percentage.
+    Share,
+    /// A size per cycle.
+    BytesPerCycle,
+    /// GOGC.
+    Gogc,
+    /// A size of at least this, or `off`.
+    Limit { at_least: Bytes },
+    /// A period above zero, or `off`.
+    Interval,
+}
+
+/// A quantity as read.
+pub(crate) struct Measured {
+    /// Its canonical text.
+    pub(crate) text: String,
+    /// Its value in bytes, seconds, or as a share of 1; not a number where there is none.
+    pub(crate) number: f64,
+}
+
+impl Quantity {
+    /// A span of any length.
+    pub(crate) const ANY_SPAN: Self = Self::Span { at_least: Span(std::time::Duration::ZERO) };
+
+    /// What is valid, in words, with an example.
+    pub(crate) fn expected(self) -> String {
+        match self {
+            Self::Bytes => "a size such as \"64MiB\" (B, KiB, MiB, GiB or TiB)".to_owned(),
+            Self::ByteRate => "a size over time such as \"2MiB/min\" (per s, min, h or op)".to_owned(),
+            Self::Rate => "a rate such as \"200/s\" (per s, min or h)".to_owned(),
+            Self::Span { at_least } if at_least.0.is_zero() => {
+                "a length of time such as \"30s\" (ms, s, min or h)".to_owned()
+            }
+            Self::Span { at_least } => {
+                format!("a length of time such as \"30s\" (ms, s, min or h), at least {at_least}")
+            }
+            Self::Share => "a percentage from \"0%\" to \"100%\"".to_owned(),
+            Self::BytesPerCycle => "a size per cycle such as \"1MiB/cycle\"".to_owned(),
+            Self::Gogc => "a whole percentage such as 75, at least 1, or \"off\"".to_owned(),
+            Self::Limit { at_least } => format!("a size such as \"1536MiB\", at least {at_least}, or \"off\""),
+            Self::Interval => "a length of time such as \"30s\", or \"off\"".to_owned(),
+        }
+    }
+
+    /// A regular expression for editors; the checks here are the stricter ones.
+    pub(crate) fn pattern(self) -> &'static str {
+        match self {
+            Self::Bytes => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)$",
+            Self::ByteRate => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)\s*/\s*(s|min|h|op)$",
+            Self::Rate => r"^[0-9.]+\s*/\s*(s|min|h)$",
+            Self::Span { .. } => r"^[0-9.]+\s*(ms|s|min|h)$",
+            Self::Share => r"^[0-9.]+\s*%$",
+            Self::BytesPerCycle => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)\s*/\s*cycle$",
+            Self::Gogc => r"^off$",
+            Self::Limit { .. } => r"^(off|[0-9.]+\s*(B|KiB|MiB|GiB|TiB))$",
+            Self::Interval => r"^(off|[0-9.]+\s*(ms|s|min|h))$",
+        }
+    }
+
+    /// Reads a text; `None` when it is not this quantity or out of its bounds.
+    pub(crate) fn read(self, text: &str) -> Option<Measured> {
+        let bytes = |bytes: Bytes| bytes.as_f64();
+        match self {
+            Self::Bytes => measured::<Bytes>(text, |size| Some(bytes(size))),
+            Self::ByteRate => measured::<ByteRate>(text, |rate| (rate.bytes.0 > 0).then_some(f64::NAN)),
+            Self::Rate => measured::<Rate>(text, |rate| (rate.count > 0.0).then(|| rate.a_second())),
+            Self::Span { at_least } => measured::<Span>(text, |span| (span >= at_least).then(|| span.as_secs_f64())),
+            Self::Share => measured::<Share>(text, |share| Some(share.0)),
+            Self::BytesPerCycle => {
+                let size: Bytes = text.strip_suffix("cycle")?.trim_end().strip_suffix('/')?.trim_end().parse().ok()?;
+                Some(Measured { text: format!("{size}/cycle"), number: bytes(size) })
+            }
+            Self::Gogc => measured::<Gogc>(text, |gogc| (gogc != Gogc::Percent(0)).then_some(f64::NAN)),
+            Self::Limit { at_least } => measured::<Limit>(text, |limit| match limit {
+                Limit::At(size) if size < at_least => None,
+                Limit::At(_) | Limit::Off => Some(f64::NAN),
+            }),
+            Self::Interval => measured::<Interval>(text, |interval| match interval {
+                Interval::Every(span) if span.0.is_zero() => None,
+                Interval::Every(_) | Interval::Off => Some(f64::NAN),
+            }),
+        }
+    }
+}
+
+fn measured<T: std::str::FromStr + ToString + Copy>(text: &str, number: impl Fn(T) -> Option<f64>) -> Option<Measured> {
+    let value: T = text.parse().ok()?;
+    Some(Measured { number: number(value)?, text: value.to_string() })
+}
+
+impl Kind {
+    /// What is valid, in words.
+    pub(crate) fn expected(&self) -> String {
+        match self {
+            Self::Text(TextRule::NotEmpty | TextRule::Template) => "a text".to_owned(),
+            Self::Text(TextRule::Name) => "a name of letters, digits, `-` and `_`".to_owned(),
+            Self::Text(TextRule::Endpoint) => "a method and a path, such as \"GET /metrics\" (GET or POST)".to_owned(),
+            Self::Text(TextRule::Metric) => "a metric such as `name` or `name{label=\"value\"}`".to_owned(),
+            Self::Integer { min, max: i64::MAX } => format!("a whole number, at least {min}"),
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Number => "a number, not negative".to_owned(),
+            Self::Flag => "true or false".to_owned(),
+            Self::Choice(words) => {
+                let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                quoted.join(", ")
+            }
+            Self::Quantity(quantity) | Self::Measure(quantity) => quantity.expected(),
+            Self::Section(_) | Self::Map { .. } => "a table".to_owned(),
+            Self::List(of) => format!("a list of: {}", of.expected()),
+            Self::Tagged { word, variants } => {
+                let tables: Vec<String> = variants.iter().map(|variant| format!("{{ {} = … }}", variant.name)).collect();
+                format!("\"{word}\" or one of {}", tables.join(", "))
+            }
+            Self::ByDimension { min, .. } => {
+                format!("a whole number, at least {min}, or a table such as {{ 128 = 16384, default = 4096 }}")
+            }
+            Self::Paces(_) => "\"quick\", \"gate\", \"soak\", or sections [pace.quick] and so on".to_owned(),
+        }
+    }
+}
+
+/// A required key.
+pub(crate) fn required(name: &'static str, kind: Kind, doc: &'static str) -> Field {
+    Field { name, kind, presence: Presence::Required, doc }
+}
+
+/// A key that may be absent.
+pub(crate) fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Field {
+    Field { name, kind, presence: Presence::Optional, doc }
+}
+
+/// A key with a default, which is a TOML value.
+pub(crate) fn with_default(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Field {
+    Field { name, kind, presence: Presence::Default(default), doc }
+}
+
+/// A section that is filled with defaults when it is absent.
+pub(crate) fn section(name: &'static str, fields: Vec<Field>, doc: &'static str) -> Field {
+    with_default(name, Kind::Section(fields), "{}", doc)
+}

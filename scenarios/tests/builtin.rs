@@ -1,0 +1,144 @@
+//! The built-in scenarios load at every pace, and what a person types finds them.
+
+use soak_scenario::{LoadError, Pace, Request, builtin_profiles, builtin_scenarios, load};
+
+fn ids(request: &Request<'_>) -> Vec<String> {
+    load(request).unwrap().plan.variants.into_iter().map(|variant| variant.id).collect()
+}
+
+fn scenario2() -> Request<'static> {
+    Request { scenario: "scenario2.toml", ..Request::default() }
+}
+
+fn errors(request: &Request<'_>) -> String {
+    match load(request) {
+        Err(LoadError::Invalid { diagnostics }) => diagnostics.iter().map(|one| one.to_plain_string()).collect(),
+        other => panic!("expected mistakes, found {other:?}"),
+    }
+}
+
+#[test]
+fn every_builtin_loads_at_every_pace_without_a_warning() {
+    for builtin in builtin_scenarios() {
+        for pace in Pace::ALL {
+            let loaded = load(&Request { scenario: builtin.name, pace: Some(pace), ..Request::default() });
+            let loaded = loaded.unwrap_or_else(|error| panic!("{} at {}: {error:?}", builtin.name, pace.name()));
+            assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+            assert_eq!(loaded.plan.scenario, builtin.name);
+            assert_eq!(loaded.plan.title, builtin.title);
+            assert_eq!(loaded.plan.source, "built-in");
+        }
+    }
+    assert!(builtin_profiles().iter().any(|profile| profile.name == "reference" && profile.title != profile.name));
+}
+
+#[test]
+fn every_file_of_the_folder_is_built_in() {
+    for (folder, builtins) in [(".", builtin_scenarios()), ("profiles", builtin_profiles())] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            if path.extension().is_some_and(|extension| extension == "toml") && !["Cargo", "rustfmt"].contains(&&*name) {
+                assert!(builtins.iter().any(|builtin| builtin.name == name), "{name} is no built-in");
+            }
+        }
+    }
+}
+
+#[test]
+fn scenario2_has_the_variants_of_each_pace() {
+    let quick = [
+        "dim128-rows500", "dim128-rows4096", "dim1536-rows500", "dim1536-rows4096", "dim3072-rows500", "dim3072-rows4096",
+    ];
+    assert_eq!(ids(&scenario2()), quick);
+    let gate = [
+        "dim128-rows4096-gogc100", "dim1536-rows4096-gogc100", "dim3072-rows4096-gogc100", "dim1536-rows500-gogc100",
+        "dim1536-rows4096-gogc10",
+    ];
+    assert_eq!(ids(&Request { pace: Some(Pace::Gate), ..scenario2() }), gate);
+    assert_eq!(ids(&Request { pace: Some(Pace::Soak), ..scenario2() }).len(), 24);
+}
+
+#[test]
+fn an_edit_replaces_an_axis_everywhere() {
+    let edits = [r#"matrix.memory_limit=["1536MiB"]"#.to_owned(), "matrix.gogc=[50]".to_owned()];
+    let request = Request { pace: Some(Pace::Gate), edits: &edits, ..scenario2() };
+    let plan = load(&request).unwrap().plan;
+    // The included point that differed in GOGC alone is now one that the product has already.
+    assert_eq!(ids(&request), ["dim128-rows4096", "dim1536-rows4096", "dim3072-rows4096", "dim1536-rows500"]);
+    assert!(plan.variants.iter().all(|one| one.knobs.memory_limit.to_string() == "1.50GiB"));
+    assert!(plan.variants.iter().all(|one| one.knobs.gogc.to_string() == "50"));
+    assert_eq!(plan.edits, edits);
+    let edits = [r#"matrix.memory_limit=["1536MiB", "off"]"#.to_owned()];
+    let both = ids(&Request { edits: &edits, only: Some("dim128-rows500*"), ..scenario2() });
+    assert_eq!(both, ["dim128-rows500-limit1536MiB", "dim128-rows500-limitoff"]);
+}
+
+#[test]
+fn edits_take_bare_texts_and_choose_the_pace() {
+    let edits = ["target.misbehave.heap_leak=2MiB/min", "target.misbehave.compaction=weak", "pace=gate", "seed=7", "cycle.count=9"];
+    let edits = edits.map(str::to_owned);
+    let plan = load(&Request { edits: &edits, ..scenario2() }).unwrap().plan;
+    assert_eq!(plan.pace, Pace::Gate);
+    assert_eq!((plan.seed, plan.cycle.count), (7, 9));
+    let misbehave = [("heap_leak", "2MiB/min".to_owned()), ("compaction", "weak".to_owned())];
+    assert_eq!(plan.target.misbehave.settings(), misbehave);
+    let plan = load(&Request { edits: &edits, pace: Some(Pace::Quick), seed: Some(3), ..scenario2() }).unwrap().plan;
+    assert_eq!((plan.pace, plan.seed), (Pace::Quick, 3));
+}
+
+#[test]
+fn an_edit_replaces_one_schedule_by_another() {
+    let edits = ["workload.query.schedule.ramp={ from = \"50/s\", to = \"400/s\" }".to_owned()];
+    let plan = load(&Request { edits: &edits, ..scenario2() }).unwrap().plan;
+    assert!(matches!(plan.workload.query.schedule, soak_scenario::Schedule::Ramp { .. }));
+}
+
+#[test]
+fn what_is_typed_wrong_is_underlined_where_it_was_typed() {
+    let edits = ["cycle.cuont=9".to_owned(), "matrix.dim=128".to_owned(), "pace.gate.cycle.count=9".to_owned()];
+    let text = errors(&Request { edits: &edits, target: Some("docker:x"), only: None, ..scenario2() });
+    for part in [
+        "unknown key `cuont` in [cycle]", "did you mean `count`?", "1 | cycle.cuont=9", "write it in brackets",
+        "an edit cannot reach into [pace.gate]", "unknown target `docker:x`", "expected embedded or process:PATH",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let text = errors(&Request { only: Some("dim127*"), ..scenario2() });
+    assert!(text.contains("no variant matches `dim127*`") && text.contains("dim3072-rows4096"), "{text}");
+}
+
+#[test]
+fn only_and_target_are_applied() {
+    let request = Request { only: Some("dim{128,1536}-rows500"), target: Some("process:./x"), ..scenario2() };
+    assert_eq!(ids(&request), ["dim128-rows500", "dim1536-rows500"]);
+    assert_eq!(load(&request).unwrap().plan.target.launch, soak_scenario::Launch::Process("./x".to_owned()));
+}
+
+#[test]
+fn a_scenario_that_is_not_there_names_the_nearest() {
+    match load(&Request { scenario: "scenaro2.toml", ..Request::default() }) {
+        Err(LoadError::NotFound { nearest, builtin, .. }) => {
+            assert_eq!(nearest.as_deref(), Some("scenario2"));
+            assert!(builtin.contains(&"scenario2".to_owned()));
+        }
+        other => panic!("{other:?}"),
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    assert!(matches!(load(&Request { scenario: path, ..Request::default() }), Err(LoadError::Unreadable { .. })));
+}
+
+#[test]
+fn a_file_names_a_profile_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = builtin_profiles()[0].text.replace("name = \"reference\"", "name = \"mine\"");
+    std::fs::write(folder.path().join("mine.toml"), profile).unwrap();
+    let text = builtin_scenarios()[0].text.replace("profile = \"reference\"", "profile = \"mine.toml\"");
+    let path = folder.path().join("scenario2.toml");
+    std::fs::write(&path, text).unwrap();
+    let plan = load(&Request { scenario: path.to_str().unwrap(), ..Request::default() }).unwrap().plan;
+    assert_eq!(plan.target.profile.name, "mine");
+    assert_eq!(plan.source, path.to_str().unwrap());
+}
