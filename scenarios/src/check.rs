@@ -37,8 +37,9 @@ impl<'a> Checker<'a> {
     fn node(&mut self, node: Node, kind: &Kind, path: &str) -> Option<Node> {
         let Node { origin, value } = node;
         let value = match (kind, value) {
-            (Kind::Section(fields), Value::Table(table)) => Value::Table(self.section(table, fields, path)),
-            (Kind::Paces(fields), Value::Table(table)) => Value::Table(self.section(table, fields, path)),
+            (Kind::Section(fields) | Kind::Paces(fields), Value::Table(table)) => {
+                Value::Table(self.section(table, fields, path))
+            }
             (Kind::Map { keys, values }, Value::Table(table)) => Value::Table(self.map(table, *keys, values, path)),
             (Kind::ByDimension { min, max }, Value::Table(table)) => {
                 Value::Table(self.by_dimension(table, *min, *max, path))
@@ -165,7 +166,9 @@ impl<'a> Checker<'a> {
     /// A value without children; `None`, reported, when it is not one of its kind.
     fn leaf(&mut self, kind: &Kind, value: Value, origin: &Origin, path: &str) -> Option<Value> {
         let (wrong, help) = match (kind, &value) {
-            (Kind::Integer { min, max }, Value::Integer(number)) if (min..=max).contains(&number) => return Some(value),
+            (Kind::Integer { min, max }, Value::Integer(number)) if (min..=max).contains(&number) => {
+                return Some(value);
+            }
             (Kind::ByDimension { min, max }, Value::Integer(number)) if (min..=max).contains(&number) => {
                 return Some(value);
             }
@@ -179,10 +182,12 @@ impl<'a> Checker<'a> {
                 }
             }
             (Kind::Quantity(quantity) | Kind::Measure(quantity), Value::Text(text)) => match quantity.read(text) {
-                Some(_) if *quantity == Quantity::Gogc && text != "off" => (None, Some(format!("without quotes: {text}"))),
+                Some(_) if *quantity == Quantity::Gogc && text != "off" => {
+                    (None, Some(format!("without quotes: {text}")))
+                }
                 Some(read) if matches!(kind, Kind::Measure(_)) => return Some(Value::Float(read.number)),
                 Some(read) => return Some(Value::Text(read.text)),
-                None => (Some(format!("`{text}` is not valid here")), None),
+                None => (None, None),
             },
             (Kind::Choice(words), Value::Text(text)) => {
                 if words.contains(&text.as_str()) {
@@ -208,12 +213,14 @@ impl<'a> Checker<'a> {
                 None => return Some(value),
                 Some((message, help)) => (Some(message), help),
             },
-            (Kind::List(_), _) => (None, Some("write it in brackets: [ … ]".to_owned())),
+            (Kind::List(_), Value::Text(text)) => (None, Some(format!("write it in brackets: [\"{text}\"]"))),
+            (Kind::List(_), Value::Integer(number)) => (None, Some(format!("write it in brackets: [{number}]"))),
             _ => (None, None),
         };
-        let message = wrong.unwrap_or_else(|| match value {
+        let message = wrong.unwrap_or_else(|| match &value {
             Value::Integer(number) => format!("{number} is not valid for `{path}`"),
-            ref other => format!("{} is not valid for `{path}`", other.name()),
+            Value::Text(text) => format!("\"{text}\" is not valid for `{path}`"),
+            other => format!("{} is not valid for `{path}`", other.name()),
         });
         let expected = format!("expected {}", kind.expected());
         self.mistakes.push(Diagnostic::new(origin, message, expected).with_help(help));
@@ -242,7 +249,10 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
             let inner = labels.strip_suffix('}');
             let label = |pair: &str| {
                 pair.split_once('=').is_some_and(|(key, value)| {
-                    name(key.trim()) && value.trim().len() >= 2 && value.trim().starts_with('"') && value.trim().ends_with('"')
+                    name(key.trim())
+                        && value.trim().len() >= 2
+                        && value.trim().starts_with('"')
+                        && value.trim().ends_with('"')
                 })
             };
             let labels_fit = inner.is_some_and(|inner| inner.is_empty() || inner.split(',').all(label));

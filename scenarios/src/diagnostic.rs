@@ -91,7 +91,7 @@ impl Diagnostic {
         let mut out = format!("{}: {}\n", self.severity.name(), self.message);
         let _ = writeln!(out, "{gutter}--> {}:{line}:{column}", self.source_name);
         let _ = writeln!(out, "{gutter} |");
-        let _ = writeln!(out, "{line} | {shown}");
+        let _ = writeln!(out, "{}", format!("{line} | {shown}").trim_end());
         let underline = format!("{gutter} | {}{} {}", " ".repeat(column - 1), "^".repeat(carets), self.expected);
         let _ = writeln!(out, "{}", underline.trim_end());
         if let Some(help) = &self.help {

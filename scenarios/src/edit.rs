@@ -65,9 +65,11 @@ fn wrap(source: &Arc<Source>, path: &str, value: Node, mistakes: &mut Vec<Diagno
         mistakes.push(Diagnostic::new(&origin, "no key lies this deep", "expected path.to.key=value"));
         return None;
     }
-    Some(keys.into_iter().rev().fold(value, |node, (name, key)| {
-        top(Value::Table(Table::from([(name, Entry { key, node })])))
-    }))
+    Some(
+        keys.into_iter()
+            .rev()
+            .fold(value, |node, (name, key)| top(Value::Table(Table::from([(name, Entry { key, node })])))),
+    )
 }
 
 #[cfg(test)]
@@ -88,7 +90,9 @@ mod tests {
 
     #[test]
     fn what_is_no_edit_is_explained() {
-        for edit in ["", "cycle.count", "=3", "cycle..count=3", "cycle.count=", "matrix.dim=[128", "a.b.c.d.e.f.g.h.i=1"] {
+        for edit in
+            ["", "cycle.count", "=3", "cycle..count=3", "cycle.count=", "matrix.dim=[128", "a.b.c.d.e.f.g.h.i=1"]
+        {
             let mut mistakes = Vec::new();
             assert!(parse_edit(edit, &mut mistakes).is_none(), "{edit}");
             assert!(!mistakes.is_empty(), "{edit}");

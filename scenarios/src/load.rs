@@ -104,8 +104,8 @@ pub fn load_text(name: &str, text: &str, request: &Request<'_>) -> Result<Loaded
 fn find_scenario(asked: &str) -> Result<Found, LoadError> {
     let path = Path::new(asked);
     if path.exists() {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
         let folder = path.parent().map(Path::to_owned);
         return Ok(Found { name: asked.to_owned(), source: asked.to_owned(), text, folder });
     }
@@ -186,10 +186,22 @@ fn read(source: &Arc<Source>) -> (Loading, bool) {
     let mut checker = Checker::new(scenario_shape::scenario());
     let root = checker.check(root);
     let broken = !mistakes.is_empty();
+    mistakes.dedup();
+    mistakes.iter_mut().for_each(explain_pace);
     let lines: BTreeSet<usize> = mistakes.iter().map(|one| one.position().0).collect();
     mistakes.extend(checker.mistakes.into_iter().filter(|one| !lines.contains(&one.position().0)));
     sort(&mut mistakes);
     (Loading { root, removed: checker.removed, mistakes }, broken)
+}
+
+/// TOML cannot have both a word and a table under one name, and this is the one place where a scenario tempts to it.
+fn explain_pace(mistake: &mut Diagnostic) {
+    let twice = ["duplicate key", "cannot extend"].iter().any(|part| mistake.message.contains(part));
+    let line = mistake.source_text[..mistake.span.end].lines().last().unwrap_or_default();
+    if twice && line.trim_start_matches(['[', ' ']).starts_with("pace") {
+        let help = "beside sections such as [pace.gate], write the default as pace.default = \"gate\"";
+        mistake.help = Some(help.to_owned());
+    }
 }
 
 impl Loading {

@@ -14,7 +14,12 @@ use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Node, Value, parse_document};
 
 /// The profile that `origin` names: a built-in one, or a file (`.toml`, or with a `/`) relative to `folder`.
-pub(crate) fn find(name: &str, folder: Option<&Path>, origin: &Origin, mistakes: &mut Vec<Diagnostic>) -> Option<Profile> {
+pub(crate) fn find(
+    name: &str,
+    folder: Option<&Path>,
+    origin: &Origin,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Option<Profile> {
     let builtin = builtin_profiles();
     let path = folder.map_or_else(|| Path::new(name).to_owned(), |folder| folder.join(name));
     let is_path = name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml");
@@ -32,7 +37,11 @@ pub(crate) fn find(name: &str, folder: Option<&Path>, origin: &Origin, mistakes:
         return check(&Source::new(format!("built-in {}.toml", found.name), SourceKind::File, found.text), mistakes);
     }
     let names = || builtin.iter().map(|profile| profile.name);
-    let message = if is_path { format!("there is no profile at {}", path.display()) } else { format!("unknown profile `{name}`") };
+    let message = if is_path {
+        format!("there is no profile at {}", path.display())
+    } else {
+        format!("unknown profile `{name}`")
+    };
     let expected = format!("{}, or a path to a profile's file", one_of(names()));
     mistakes.push(Diagnostic::new(origin, message, expected).with_help(did_you_mean(name, names())));
     None

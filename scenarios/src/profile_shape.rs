@@ -26,11 +26,26 @@ fn root() -> Vec<Field> {
         required("name", Kind::Text(TextRule::Name), "the name in scenarios"),
         required("title", Kind::Text(TextRule::NotEmpty), "one line for people"),
         with_default("protocol", Kind::Choice(vec!["flight"]), "\"flight\"", "what the load speaks"),
-        with_default("can_misbehave", Kind::Flag, "false", "whether the target takes `--misbehave` (through `{misbehave}` among the arguments)"),
-        with_default("modelled", modelled, "[]", "series that model something the target does not have: shown, labelled, never judged"),
+        with_default(
+            "can_misbehave",
+            Kind::Flag,
+            "false",
+            "whether the target takes `--misbehave` (through `{misbehave}` among the arguments)",
+        ),
+        with_default(
+            "modelled",
+            modelled,
+            "[]",
+            "series that model something the target does not have: shown, labelled, never judged",
+        ),
         section("launch", launch(), "how a process of this kind is started"),
         section("endpoints", endpoints(), "HTTP paths by purpose; one that is absent is one that the target lacks"),
-        with_default("series", metrics(Keys::Series), "{}", "canonical series = the metric that holds it (several matches are summed)"),
+        with_default(
+            "series",
+            metrics(Keys::Series),
+            "{}",
+            "canonical series = the metric that holds it (several matches are summed)",
+        ),
         with_default("attest", metrics(Keys::Knobs), "{}", "knob = the metric that holds its effective value"),
     ]
 }
@@ -38,8 +53,18 @@ fn root() -> Vec<Field> {
 fn launch() -> Vec<Field> {
     let template = || Box::new(Kind::Text(TextRule::Template));
     vec![
-        with_default("args", Kind::List(template()), "[]", "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}`, any knob, and `{misbehave}` are filled in"),
-        with_default("env", Kind::Map { keys: Keys::Any, values: template() }, "{}", "environment, filled in the same way"),
+        with_default(
+            "args",
+            Kind::List(template()),
+            "[]",
+            "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}`, any knob, and `{misbehave}` are filled in",
+        ),
+        with_default(
+            "env",
+            Kind::Map { keys: Keys::Any, values: template() },
+            "{}",
+            "environment, filled in the same way",
+        ),
     ]
 }
 

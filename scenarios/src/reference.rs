@@ -55,7 +55,8 @@ fn table(out: &mut String, fields: &[Field]) {
             Presence::Default("{}") | Presence::Optional => String::new(),
             Presence::Default(text) => format!("`{text}`"),
         };
-        let _ = writeln!(out, "| `{}` | {} | {default} | {} |", field.name, cell(&values(&field.kind)), cell(field.doc));
+        let _ =
+            writeln!(out, "| `{}` | {} | {default} | {} |", field.name, cell(&values(&field.kind)), cell(field.doc));
     }
 }
 

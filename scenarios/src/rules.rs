@@ -58,7 +58,8 @@ impl Rules<'_> {
     fn cycles(&mut self) {
         let cycle = &self.plan.cycle;
         if self.sound(&["cycle.count", "cycle.warm_up"]) && cycle.count <= cycle.warm_up {
-            let message = format!("{} cycles with {} of warm-up leave none to count", cycle.count, cycle.warm_up);
+            let message =
+                format!("a count of {} with {} of warm-up leaves no cycle to count", cycle.count, cycle.warm_up);
             self.report("cycle.count", message, "expected more cycles than warm_up");
         }
     }
@@ -75,13 +76,17 @@ impl Rules<'_> {
         if enough(counted) {
             return;
         }
-        let needed = (counted..).find(|n| enough(*n)).unwrap_or(counted);
+        // Eight cycles already serve more variants than a matrix may have.
+        let needed = (counted..=20).find(|n| enough(*n)).unwrap_or(counted);
         let warm_up = self.plan.cycle.warm_up;
         let s = if variants == 1 { "" } else { "s" };
         let message = format!("{counted} counted cycles are too few to show a leak in {variants} variant{s}");
         let expected = format!("expected at least {}: {needed} counted and {warm_up} of warm-up", needed + warm_up);
         let p = 1.0 / factorial(counted);
-        let help = format!("the smallest p that {counted} cycles can give is 1/{counted}! = {p:.2}, and a leak needs {ALPHA}/{variants} = {:.4}", ALPHA / variants as f64);
+        let help = format!(
+            "the smallest p that {counted} cycles can give is 1/{counted}! = {p:.2}, and a leak needs {ALPHA}/{variants} = {:.4}",
+            ALPHA / variants as f64
+        );
         self.report("cycle.count", message, expected).help = Some(help);
     }
 
@@ -96,9 +101,15 @@ impl Rules<'_> {
             if rows == 0 && seen.insert((dim, 0)) {
                 let message = format!("no number of vectors for dimension {dim}");
                 let help = format!("add `{dim} = …` or `default = …` to the table");
-                self.report("workload.vectors_per_cycle", message, "expected every dimension of the matrix, or default").help = Some(help);
+                self.report(
+                    "workload.vectors_per_cycle",
+                    message,
+                    "expected every dimension of the matrix, or default",
+                )
+                .help = Some(help);
             } else if rows > 0 && batch > rows && seen.insert((dim, batch)) {
-                let message = format!("a batch of {batch} rows is never full: a cycle has {rows} vectors at dimension {dim}");
+                let message =
+                    format!("a batch of {batch} rows is never full: a cycle has {rows} vectors at dimension {dim}");
                 let expected = format!("expected at least {batch}, or fewer batch_rows");
                 self.report("workload.vectors_per_cycle", message, expected);
             }
@@ -125,14 +136,17 @@ impl Rules<'_> {
         if self.sound(&["workload.query.mix"]) && mix.search == 0 && mix.upsert == 0 && mix.delete == 0 {
             self.report("workload.query.mix", "all weights are zero", "expected at least one above zero");
         }
-        for (schedule, path) in [(query.schedule, "workload.query.schedule"), (ingest.schedule, "workload.ingest.schedule")] {
+        for (schedule, path) in
+            [(query.schedule, "workload.query.schedule"), (ingest.schedule, "workload.ingest.schedule")]
+        {
             if let Schedule::Burst { every, length, base, peak } = schedule {
                 if length >= every {
                     let message = format!("a burst of {length} every {every} never ends");
-                    self.report(path, message, "expected length below every");
+                    self.report(&format!("{path}.burst.length"), message, "expected less than every");
                 }
                 if peak.a_second() <= base.a_second() {
-                    self.report(path, format!("the peak {peak} is no burst over {base}"), "expected peak above base");
+                    let message = format!("the peak {peak} is no burst over {base}");
+                    self.report(&format!("{path}.burst.peak"), message, "expected more than base");
                 }
             }
         }
@@ -141,7 +155,7 @@ impl Rules<'_> {
             && at >= query.duration
         {
             let message = format!("the step at {at} is never reached: the phase takes {}", query.duration);
-            self.report("workload.query.schedule", message, "expected at below duration");
+            self.report("workload.query.schedule.step.at", message, "expected less than workload.query.duration");
         }
     }
 
@@ -150,13 +164,19 @@ impl Rules<'_> {
         let samples = |window: Span, period: Span| window.0 < period.0 * SAMPLES_MIN;
         let need = |period: Span| Span(period.0 * SAMPLES_MIN);
         if self.sound(&["cycle.window", "sampling.process"]) && samples(cycle.window, sampling.process) {
-            let message = format!("a window of {} holds fewer than {SAMPLES_MIN} samples of one every {}", cycle.window, sampling.process);
+            let message = format!(
+                "a window of {} holds fewer than {SAMPLES_MIN} samples of one every {}",
+                cycle.window, sampling.process
+            );
             let expected = format!("expected at least {}, or a shorter sampling.process", need(sampling.process));
             self.report("cycle.window", message, expected);
         }
         let judged = self.plan.criteria.contains_key("goroutine_baseline");
         if judged && self.sound(&["cycle.idle", "sampling.metrics"]) && samples(cycle.idle, sampling.metrics) {
-            let message = format!("an idle window of {} holds fewer than {SAMPLES_MIN} samples of one every {}", cycle.idle, sampling.metrics);
+            let message = format!(
+                "an idle window of {} holds fewer than {SAMPLES_MIN} samples of one every {}",
+                cycle.idle, sampling.metrics
+            );
             let expected = format!("expected at least {}: goroutine_baseline is taken there", need(sampling.metrics));
             self.report("cycle.idle", message, expected);
         }
@@ -176,7 +196,11 @@ impl Rules<'_> {
                 self.report(&path, format!("`{id}` has no bound"), "expected at_most");
             }
             if least.zip(most).is_some_and(|(least, most)| least > most) {
-                self.report(&format!("{path}.at_least"), "at_least is above at_most", "expected at_least below at_most");
+                self.report(
+                    &format!("{path}.at_least"),
+                    "at_least is above at_most",
+                    "expected at_least below at_most",
+                );
             }
         }
     }
@@ -191,19 +215,29 @@ impl Rules<'_> {
         let (deleted, again) = (self.plan.workload.delete.0, self.plan.workload.ingest.upserts.0);
         let share = (deleted + again) / (1.0 + again);
         let percent = |share: f64| format!("{:.0}%", share * 100.0);
-        let band = |least: f64, most: f64| format!("expected {} to {}, the band of compaction_reclaim", percent(least), percent(most));
+        let band = |least: f64, most: f64| {
+            format!("expected {} to {}, the band of compaction_reclaim", percent(least), percent(most))
+        };
         let (least, most) = (threshold.at_least.unwrap_or(0.0), threshold.at_most.unwrap_or(1.0));
-        if share < least - 1e-9 {
-            let message = format!("deleting {} cannot pass: not even a perfect compaction reclaims {}", percent(share), percent(least));
+        if least > most {
+            // Reported by itself; there is no band to be outside of.
+        } else if share < least - 1e-9 {
+            let message = format!(
+                "deleting {} cannot pass: not even a perfect compaction reclaims {}",
+                percent(share),
+                percent(least)
+            );
             self.report("workload.delete", message, band(least, most));
         } else if share > most + 1e-9 {
-            let message = format!("deleting {} lets a perfect compaction reclaim more than {}", percent(share), percent(most));
+            let message =
+                format!("deleting {} lets a perfect compaction reclaim more than {}", percent(share), percent(most));
             self.report("workload.delete", message, band(least, most));
         }
         let counted = self.counted();
         if counted > 0 && counted < COMPACTIONS_MIN {
             let message = format!("compaction_reclaim will be inconclusive: {counted} counted cycles give no interval");
-            let found = self.report("cycle.count", message, format!("better at least {COMPACTIONS_MIN} counted cycles"));
+            let found =
+                self.report("cycle.count", message, format!("better at least {COMPACTIONS_MIN} counted cycles"));
             *found = found.clone().warning();
         }
     }

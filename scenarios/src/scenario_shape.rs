@@ -28,7 +28,12 @@ fn root() -> Vec<Field> {
         required("name", Kind::Text(TextRule::Name), "name in reports and on the command line"),
         required("title", Kind::Text(TextRule::NotEmpty), "one line for people"),
         optional("pace", Kind::Paces(paces()), "the pace unless `--pace` says otherwise, and what each pace changes"),
-        with_default("seed", Kind::Integer { min: 0, max: i64::MAX }, "1", "seed of everything random, unless `--seed` says otherwise"),
+        with_default(
+            "seed",
+            Kind::Integer { min: 0, max: i64::MAX },
+            "1",
+            "seed of everything random, unless `--seed` says otherwise",
+        ),
         optional("runbook", Kind::Section(runbook()), "the runbook section that the scenario rehearses"),
         section("target", target(), "what is tested"),
         section("matrix", matrix(), "the variants: every combination of the lists, less `exclude`, plus `include`"),
@@ -36,7 +41,11 @@ fn root() -> Vec<Field> {
         section("cycle", cycle(), "how one variant's run is cut into cycles and windows"),
         section("sampling", sampling(), "how often series are read"),
         section("deadlines", deadlines(), "how long any one thing may take"),
-        section("criteria", CRITERIA.iter().map(criterion).collect(), "thresholds; a criterion that is absent is shown but not judged"),
+        section(
+            "criteria",
+            CRITERIA.iter().map(criterion).collect(),
+            "thresholds; a criterion that is absent is shown but not judged",
+        ),
     ]
 }
 
@@ -54,7 +63,11 @@ fn target() -> Vec<Field> {
         optional("heap_leak", rate.clone(), "heap memory that is allocated, touched and never freed"),
         optional("task_leak", Kind::Quantity(Quantity::Rate), "tasks that are started and never end"),
         optional("compaction", bad, "what compaction does instead of its work"),
-        optional("retain_batches", Kind::Quantity(Quantity::Share), "share of each decoded record batch that is kept for ever"),
+        optional(
+            "retain_batches",
+            Kind::Quantity(Quantity::Share),
+            "share of each decoded record batch that is kept for ever",
+        ),
         with_default("fragment", Kind::Flag, "false", "compaction leaves live data pinned between the dead"),
         optional("mapped_file", Kind::Quantity(Quantity::Bytes), "size of a file that is mapped and touched"),
         optional("slow_release", rate, "retired memory goes back to the system no faster than this"),
@@ -78,7 +91,12 @@ fn axes() -> [(&'static str, Kind, &'static str, &'static str); 8] {
         ("memory_limit", size(MEMORY_LIMIT_MIN), "[\"off\"]", "the kernel's limit for the target"),
         ("hnsw_m", integer(2, 256), "[32]", "neighbours of a graph node (`hnsw_max_connections`)"),
         ("ef_construction", integer(1, 100_000), "[200]", "candidates while a node is inserted"),
-        ("compaction_interval", Kind::Quantity(Quantity::Interval), "[\"off\"]", "how often the target compacts by itself"),
+        (
+            "compaction_interval",
+            Kind::Quantity(Quantity::Interval),
+            "[\"off\"]",
+            "how often the target compacts by itself",
+        ),
     ]
 }
 
@@ -89,7 +107,12 @@ fn matrix() -> Vec<Field> {
         .map(|(name, kind, default, doc)| with_default(name, Kind::List(Box::new(kind)), default, doc))
         .collect();
     let points = Kind::List(Box::new(Kind::Section(point())));
-    fields.push(with_default("exclude", points.clone(), "[]", "combinations to leave out: every one that matches all keys of an entry"));
+    fields.push(with_default(
+        "exclude",
+        points.clone(),
+        "[]",
+        "combinations to leave out: every one that matches all keys of an entry",
+    ));
     let doc = "points to add; an axis that an entry does not name takes the first value of its list";
     fields.push(with_default("include", points, "[]", doc));
     fields
@@ -124,7 +147,12 @@ fn workload() -> Vec<Field> {
     let ingest = vec![
         schedule("\"all\"", "when batches are sent; rates count batches"),
         with_default("streams", Kind::Integer { min: 1, max: 64 }, "1", "how many streams at once"),
-        with_default("upserts", Kind::Quantity(Quantity::Share), "\"0%\"", "share of the rows that are put again under the same id"),
+        with_default(
+            "upserts",
+            Kind::Quantity(Quantity::Share),
+            "\"0%\"",
+            "share of the rows that are put again under the same id",
+        ),
     ];
     let mix = vec![
         with_default("search", weight(), "1", "weight of nearest-neighbour searches"),
@@ -135,7 +163,12 @@ fn workload() -> Vec<Field> {
         schedule("{ constant = \"100/s\" }", "when operations start, whether or not earlier ones have ended"),
         with_default("duration", Kind::Quantity(Quantity::ANY_SPAN), "\"5s\"", "length of the phase"),
         with_default("k", Kind::Integer { min: 1, max: 10_000 }, "10", "neighbours asked for"),
-        with_default("in_flight", Kind::Integer { min: 1, max: 4096 }, "32", "operations in flight at once, at most; what finds no place is counted"),
+        with_default(
+            "in_flight",
+            Kind::Integer { min: 1, max: 4096 },
+            "32",
+            "operations in flight at once, at most; what finds no place is counted",
+        ),
         section("mix", mix, "weights of the operations"),
     ];
     let distributions = Kind::Choice(Distribution::ALL.iter().map(|one| one.name()).collect());
@@ -147,7 +180,12 @@ fn workload() -> Vec<Field> {
         with_default("vectors_per_cycle", rows, "4096", "rows put in one cycle; a table gives it by dimension"),
         section("ingest", ingest, "the ingest phase"),
         section("query", query, "the query phase: a mix of operations in an open model"),
-        with_default("delete", Kind::Quantity(Quantity::Share), "\"28%\"", "share of a cycle's rows that are deleted before compaction"),
+        with_default(
+            "delete",
+            Kind::Quantity(Quantity::Share),
+            "\"28%\"",
+            "share of a cycle's rows that are deleted before compaction",
+        ),
     ]
 }
 
@@ -158,7 +196,12 @@ fn cycle() -> Vec<Field> {
         with_default("count", Kind::Integer { min: 1, max: 100_000 }, "8", "cycles, the warm-up included"),
         with_default("warm_up", Kind::Integer { min: 1, max: 1000 }, "1", "cycles at the start that are not counted"),
         with_default("window", window, "\"12s\"", "length of the window whose median is a floor"),
-        with_default("settle_at_most", span(), "\"30s\"", "a window starts when the series has settled, or after this long"),
+        with_default(
+            "settle_at_most",
+            span(),
+            "\"30s\"",
+            "a window starts when the series has settled, or after this long",
+        ),
         with_default("cold_idle", span(), "\"12s\"", "idle window before the first cycle"),
         with_default("idle", span(), "\"12s\"", "idle window after the warm-up, with every connection closed"),
         with_default("drain_at_most", span(), "\"60s\"", "how long tasks may take to drain after the last cycle"),
@@ -179,7 +222,12 @@ fn deadlines() -> Vec<Field> {
     vec![
         with_default("boot", deadline(), "\"30s\"", "from start to the first answer"),
         with_default("call", deadline(), "\"30s\"", "one call"),
-        with_default("index", deadline(), "\"5min\"", "from the last acknowledgement until all is indexed; also one compaction"),
+        with_default(
+            "index",
+            deadline(),
+            "\"5min\"",
+            "from the last acknowledgement until all is indexed; also one compaction",
+        ),
     ]
 }
 
@@ -198,7 +246,10 @@ fn criterion(spec: &CriterionSpec) -> Field {
             vec![at_most, optional("at_most_of_ingested", Kind::Measure(Quantity::Share), doc)]
         }
         Bounds::AtLeast => {
-            vec![optional("at_least", value(), "less fails"), optional("at_most", value(), "greater is noted, and does not fail")]
+            vec![
+                optional("at_least", value(), "less fails"),
+                optional("at_most", value(), "greater is noted, and does not fail"),
+            ]
         }
     };
     optional(spec.id, Kind::Section(fields), spec.doc)

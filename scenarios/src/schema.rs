@@ -30,7 +30,9 @@ fn of(kind: &Kind) -> Json {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Quantity(Quantity::Gogc) => json!({ "oneOf": [{ "type": "integer", "minimum": 1 }, { "const": "off" }] }),
-        Kind::Quantity(quantity) | Kind::Measure(quantity) => json!({ "type": "string", "pattern": quantity.pattern() }),
+        Kind::Quantity(quantity) | Kind::Measure(quantity) => {
+            json!({ "type": "string", "pattern": quantity.pattern() })
+        }
         Kind::Section(fields) => section(fields),
         Kind::List(kind) => json!({ "type": "array", "items": of(kind) }),
         Kind::Tagged { word, variants } => {

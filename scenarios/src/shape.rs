@@ -122,8 +122,8 @@ impl Quantity {
     pub(crate) fn expected(self) -> String {
         match self {
             Self::Bytes => "a size such as \"64MiB\" (B, KiB, MiB, GiB or TiB)".to_owned(),
-            Self::ByteRate => "a size over time such as \"2MiB/min\" (per s, min, h or op)".to_owned(),
-            Self::Rate => "a rate such as \"200/s\" (per s, min or h)".to_owned(),
+            Self::ByteRate => "a size over time such as \"2MiB/min\" (per s, min, h or op), above zero".to_owned(),
+            Self::Rate => "a rate such as \"200/s\" (per s, min or h), above zero".to_owned(),
             Self::Span { at_least } if at_least.0.is_zero() => {
                 "a length of time such as \"30s\" (ms, s, min or h)".to_owned()
             }
@@ -134,7 +134,7 @@ impl Quantity {
             Self::BytesPerCycle => "a size per cycle such as \"1MiB/cycle\"".to_owned(),
             Self::Gogc => "a whole percentage such as 75, at least 1, or \"off\"".to_owned(),
             Self::Limit { at_least } => format!("a size such as \"1536MiB\", at least {at_least}, or \"off\""),
-            Self::Interval => "a length of time such as \"30s\", or \"off\"".to_owned(),
+            Self::Interval => "a length of time such as \"30s\", above zero, or \"off\"".to_owned(),
         }
     }
 
@@ -188,7 +188,8 @@ impl Kind {
     /// What is valid, in words.
     pub(crate) fn expected(&self) -> String {
         match self {
-            Self::Text(TextRule::NotEmpty | TextRule::Template) => "a text".to_owned(),
+            Self::Text(TextRule::NotEmpty) => "a text".to_owned(),
+            Self::Text(TextRule::Template) => "a text, with no other {placeholders} than a launch fills in".to_owned(),
             Self::Text(TextRule::Name) => "a name of letters, digits, `-` and `_`".to_owned(),
             Self::Text(TextRule::Endpoint) => "a method and a path, such as \"GET /metrics\" (GET or POST)".to_owned(),
             Self::Text(TextRule::Metric) => "a metric such as `name` or `name{label=\"value\"}`".to_owned(),
@@ -198,13 +199,14 @@ impl Kind {
             Self::Flag => "true or false".to_owned(),
             Self::Choice(words) => {
                 let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-                quoted.join(", ")
+                if quoted.len() == 1 { quoted.concat() } else { format!("one of {}", quoted.join(", ")) }
             }
             Self::Quantity(quantity) | Self::Measure(quantity) => quantity.expected(),
             Self::Section(_) | Self::Map { .. } => "a table".to_owned(),
             Self::List(of) => format!("a list of: {}", of.expected()),
             Self::Tagged { word, variants } => {
-                let tables: Vec<String> = variants.iter().map(|variant| format!("{{ {} = … }}", variant.name)).collect();
+                let tables: Vec<String> =
+                    variants.iter().map(|variant| format!("{{ {} = … }}", variant.name)).collect();
                 format!("\"{word}\" or one of {}", tables.join(", "))
             }
             Self::ByDimension { min, .. } => {

@@ -89,7 +89,11 @@ impl Node {
             if entry.key.is_default() {
                 break;
             }
-            best = if entry.node.table().is_some() || entry.node.origin.is_default() { &entry.key } else { &entry.node.origin };
+            best = if entry.node.table().is_some() || entry.node.origin.is_default() {
+                &entry.key
+            } else {
+                &entry.node.origin
+            };
             node = &entry.node;
         }
         best.clone()

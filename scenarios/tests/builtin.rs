@@ -1,5 +1,7 @@
 //! The built-in scenarios load at every pace, and what a person types finds them.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
+
 use soak_scenario::{LoadError, Pace, Request, builtin_profiles, builtin_scenarios, load};
 
 fn ids(request: &Request<'_>) -> Vec<String> {
@@ -12,7 +14,9 @@ fn scenario2() -> Request<'static> {
 
 fn errors(request: &Request<'_>) -> String {
     match load(request) {
-        Err(LoadError::Invalid { diagnostics }) => diagnostics.iter().map(|one| one.to_plain_string()).collect(),
+        Err(LoadError::Invalid { diagnostics }) => {
+            diagnostics.iter().map(soak_scenario::Diagnostic::to_plain_string).collect()
+        }
         other => panic!("expected mistakes, found {other:?}"),
     }
 }
@@ -39,7 +43,8 @@ fn every_file_of_the_folder_is_built_in() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            if path.extension().is_some_and(|extension| extension == "toml") && !["Cargo", "rustfmt"].contains(&&*name) {
+            if path.extension().is_some_and(|extension| extension == "toml") && !["Cargo", "rustfmt"].contains(&&*name)
+            {
                 assert!(builtins.iter().any(|builtin| builtin.name == name), "{name} is no built-in");
             }
         }
@@ -49,11 +54,19 @@ fn every_file_of_the_folder_is_built_in() {
 #[test]
 fn scenario2_has_the_variants_of_each_pace() {
     let quick = [
-        "dim128-rows500", "dim128-rows4096", "dim1536-rows500", "dim1536-rows4096", "dim3072-rows500", "dim3072-rows4096",
+        "dim128-rows500",
+        "dim128-rows4096",
+        "dim1536-rows500",
+        "dim1536-rows4096",
+        "dim3072-rows500",
+        "dim3072-rows4096",
     ];
     assert_eq!(ids(&scenario2()), quick);
     let gate = [
-        "dim128-rows4096-gogc100", "dim1536-rows4096-gogc100", "dim3072-rows4096-gogc100", "dim1536-rows500-gogc100",
+        "dim128-rows4096-gogc100",
+        "dim1536-rows4096-gogc100",
+        "dim3072-rows4096-gogc100",
+        "dim1536-rows500-gogc100",
         "dim1536-rows4096-gogc10",
     ];
     assert_eq!(ids(&Request { pace: Some(Pace::Gate), ..scenario2() }), gate);
@@ -77,7 +90,13 @@ fn an_edit_replaces_an_axis_everywhere() {
 
 #[test]
 fn edits_take_bare_texts_and_choose_the_pace() {
-    let edits = ["target.misbehave.heap_leak=2MiB/min", "target.misbehave.compaction=weak", "pace=gate", "seed=7", "cycle.count=9"];
+    let edits = [
+        "target.misbehave.heap_leak=2MiB/min",
+        "target.misbehave.compaction=weak",
+        "pace=gate",
+        "seed=7",
+        "cycle.count=9",
+    ];
     let edits = edits.map(str::to_owned);
     let plan = load(&Request { edits: &edits, ..scenario2() }).unwrap().plan;
     assert_eq!(plan.pace, Pace::Gate);
@@ -100,8 +119,13 @@ fn what_is_typed_wrong_is_underlined_where_it_was_typed() {
     let edits = ["cycle.cuont=9".to_owned(), "matrix.dim=128".to_owned(), "pace.gate.cycle.count=9".to_owned()];
     let text = errors(&Request { edits: &edits, target: Some("docker:x"), only: None, ..scenario2() });
     for part in [
-        "unknown key `cuont` in [cycle]", "did you mean `count`?", "1 | cycle.cuont=9", "write it in brackets",
-        "an edit cannot reach into [pace.gate]", "unknown target `docker:x`", "expected embedded or process:PATH",
+        "unknown key `cuont` in [cycle]",
+        "did you mean `count`?",
+        "1 | cycle.cuont=9",
+        "write it in brackets",
+        "an edit cannot reach into [pace.gate]",
+        "unknown target `docker:x`",
+        "expected embedded or process:PATH",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
@@ -141,4 +165,40 @@ fn a_file_names_a_profile_beside_it() {
     let plan = load(&Request { scenario: path.to_str().unwrap(), ..Request::default() }).unwrap().plan;
     assert_eq!(plan.target.profile.name, "mine");
     assert_eq!(plan.source, path.to_str().unwrap());
+}
+
+#[test]
+fn a_warning_does_not_stop_a_run() {
+    let edits = ["matrix.ef_construction=[64]".to_owned()];
+    let loaded = load(&Request { edits: &edits, ..scenario2() }).unwrap();
+    let [warning] = loaded.warnings.as_slice() else { panic!("{:?}", loaded.warnings) };
+    assert_eq!(warning.severity, soak_scenario::Severity::Warning);
+    assert!(warning.message.contains("not above twice hnsw_m 32"), "{}", warning.message);
+    assert_eq!(warning.source_name, "--set");
+}
+
+#[test]
+fn fewer_variants_need_fewer_cycles() {
+    let edits = ["cycle.count=5".to_owned()];
+    let text = errors(&Request { edits: &edits, ..scenario2() });
+    assert!(text.contains("expected at least 6: 5 counted and 1 of warm-up"), "{text}");
+    // One variant needs 1/n! of .05 at most, which four cycles give; the interval on the reclaimed share still needs five.
+    let loaded = load(&Request { edits: &edits, only: Some("dim128-rows500"), ..scenario2() }).unwrap();
+    assert!(loaded.warnings.iter().any(|one| one.message.contains("compaction_reclaim")));
+}
+
+#[test]
+fn quantities_reach_the_plan_in_base_units() {
+    let plan = load(&scenario2()).unwrap().plan;
+    let floor = plan.criteria["rss_floor"];
+    assert_eq!((floor.at_most, floor.at_most_of_ingested), (Some(1_048_576.0), Some(0.01)));
+    let reclaim = plan.criteria["compaction_reclaim"];
+    assert_eq!((reclaim.at_least, reclaim.at_most), (Some(0.2), Some(0.3)));
+    assert_eq!(plan.criteria["time_to_baseline"].at_most, Some(5.0));
+    assert_eq!((plan.workload.rows_per_cycle(128), plan.workload.rows_per_cycle(3072)), (16384, 4096));
+    assert_eq!(plan.target.profile.launch.env["GOGC"], "{gogc}");
+    assert_eq!(plan.target.profile.series["compaction_errors_total"], r#"compaction_events_total{event="error"}"#);
+    // The bytes of every recorded run depend on these.
+    assert_eq!(plan.variants.iter().map(|one| one.seed).collect::<std::collections::BTreeSet<_>>().len(), 3);
+    assert_eq!(plan.variants[0].seed, soak_scenario::data_seed(1, 128));
 }
