@@ -103,14 +103,16 @@ pub fn load_text(name: &str, text: &str, request: &Request<'_>) -> Result<Loaded
 
 fn find_scenario(asked: &str) -> Result<Found, LoadError> {
     let path = Path::new(asked);
-    if path.exists() {
+    let scenarios = builtin_scenarios();
+    let builtin = find(&scenarios, asked);
+    // A folder that happens to have a scenario's name does not hide it.
+    if path.exists() && !(path.is_dir() && builtin.is_some()) {
         let text =
             std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
         let folder = path.parent().map(Path::to_owned);
         return Ok(Found { name: asked.to_owned(), source: asked.to_owned(), text, folder });
     }
-    let scenarios = builtin_scenarios();
-    if let Some(builtin) = find(&scenarios, asked) {
+    if let Some(builtin) = builtin {
         let name = format!("built-in {}.toml", builtin.name);
         return Ok(Found { name, source: "built-in".to_owned(), text: builtin.text.to_owned(), folder: None });
     }
