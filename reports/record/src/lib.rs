@@ -1,13 +1,21 @@
 //! What a run leaves on disk: the plan, samples as Arrow streams, events as lines of JSON. Crash-safe to write, strict to read.
 
 mod event;
+mod folder;
+mod recorder;
+mod run;
+mod samples;
 mod series;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use soak_scenario::{Plan, Variant};
 
 pub use event::*;
+pub use folder::{RecordError, RunFolder, file, write_whole};
+pub use recorder::{Recorder, RecorderThread};
+pub use samples::SAMPLES_SCHEMA;
 pub use series::Series;
 
 /// A run, read back.
@@ -15,6 +23,8 @@ pub use series::Series;
 pub struct Run {
     /// The run's id: the name of its folder.
     pub id: String,
+    /// Where it lies.
+    pub folder: PathBuf,
     /// The plan that was run.
     pub plan: Plan,
     /// Events of the whole run, in order.
