@@ -1,0 +1,195 @@
+//! `compaction_reclaim`: which share of the memory above the empty store a compaction gives back.
+//!
+//! For each counted cycle L = ln(after / before) of the medians of the two rest windows, each above the local baseline
+//! ([`Observed::baseline`]), so that a leak does not look like bad compaction. The share is 1 − exp(mean L), with Student's interval over the
+//! cycles. A pair of which one window was still falling is left out: what compaction freed may still be on its way back, which
+//! `time_to_baseline` judges.
+
+use soak_record::{EventKind, Phase};
+use soak_scenario::Threshold;
+
+use crate::evidence::{Evidence, Ruling};
+use crate::human;
+use crate::observed::Observed;
+use crate::outcome::Verdict;
+use crate::stats::location::median;
+use crate::stats::student::{mean_interval, p_mean_above};
+
+const RSS: &str = "rss_anon_bytes";
+const HEAP: &str = "heap_bytes";
+const ACCOUNTED: &str = "dataset_bytes";
+const LEAST: usize = 5;
+/// Memory above the floor must be this many times the idle process, or RSS is mostly not data.
+const CLEAR_OF_IDLE: f64 = 4.0;
+const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 5: Failed Compaction”: read the compaction worker's log, then “Step 2: Check \
+     Compaction Status”; for memory freed and not returned, “SlabArena Memory Management”.";
+
+/// Memory above the baseline before and after one compaction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Pair {
+    before: f64,
+    after: f64,
+}
+
+impl Pair {
+    fn log_ratio(self) -> f64 {
+        (self.after / self.before).ln()
+    }
+}
+
+/// Measures one variant.
+pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
+    let (rss, moving) = pairs(observed, RSS);
+    let before: Vec<f64> = rss.iter().map(|pair| pair.before).collect();
+    let idle = observed.level(RSS, Phase::Idle, None).map(|level| level.median);
+    let above = median(&before);
+    let hidden = matches!((above, idle), (Some(above), Some(idle)) if above < CLEAR_OF_IDLE * idle);
+    let accounted = if hidden { pairs(observed, ACCOUNTED).0 } else { Vec::new() };
+    // Where the data hardly shows above the process, the target's own account is the better witness, if it keeps one.
+    let (judged, by) =
+        if accounted.len() >= LEAST { (&accounted, ACCOUNTED) } else { (&rss, "anonymous resident memory") };
+    if judged.len() < LEAST {
+        let why = observed.unusable(RSS).unwrap_or_else(|| {
+            format!(
+                "Only {} with memory at rest before and after compaction, {LEAST} are needed; memory was still falling in {moving}.",
+                human::plural(judged.len(), "counted cycle")
+            )
+        });
+        return Evidence::absent(why);
+    }
+    let logs: Vec<f64> = judged.iter().map(|pair| pair.log_ratio()).collect();
+    let Some((mean, [low, high])) = mean_interval(&logs, 0.95) else { return Evidence::absent("Too few compactions.") };
+    let share = |log: f64| 1.0 - log.exp();
+    let interval = [share(high), share(low)];
+    let value = share(mean);
+    let mut summary = format!(
+        "Compaction gives back {} of the memory above the empty store by {by} ({} to {}, 95 % sure, {}).",
+        human::percent(value),
+        human::percent(interval[0]),
+        human::percent(interval[1]),
+        human::plural(judged.len(), "compaction"),
+    );
+    summary.push(' ');
+    summary.push_str(&beside(observed, value, &rss, hidden));
+    let notes = unreturned(observed, value).into_iter().collect();
+    let p = threshold.at_least.map_or(1.0, |least| p_mean_above(&logs, (1.0 - least).max(f64::MIN_POSITIVE).ln()));
+    Evidence {
+        value: Some(value),
+        interval: Some(interval),
+        threshold: threshold.at_least,
+        summary,
+        notes,
+        p: vec![p],
+        rule: Box::new(move |shared| {
+            let least = threshold.at_least.unwrap_or(0.0);
+            let wanted = human::percent(least);
+            let ruling = if interval[0] > least {
+                let much = threshold.at_most.filter(|most| interval[0] > *most);
+                let more = much.map_or_else(String::new, |most| {
+                    format!(" It is more than the {} expected.", human::percent(most))
+                });
+                Ruling::new(Verdict::Pass, format!("At least {wanted} is asked for.{more}"))
+            } else if interval[1] < least && shared.rejects(0) {
+                Ruling::new(Verdict::Fail, format!("At least {wanted} is asked for.")).next(NEXT)
+            } else {
+                Ruling::new(
+                    Verdict::Inconclusive,
+                    format!("{wanted} is asked for, which cannot be told from what was measured."),
+                )
+            };
+            ruling.detectable(Some((least - (interval[1] - value)).max(0.0)))
+        }),
+    }
+}
+
+/// Before and after of every counted cycle above the local baseline, and how many cycles were left out because memory was still falling.
+fn pairs(observed: &Observed<'_>, name: &str) -> (Vec<Pair>, usize) {
+    let mut moving = 0;
+    let mut pairs = Vec::new();
+    for cycle in observed.plan.cycle.warm_up..observed.plan.cycle.count.min(100_000) {
+        let before = observed.level(name, Phase::BeforeCompact, Some(cycle));
+        let after = observed.level(name, Phase::AfterCompact, Some(cycle));
+        let (Some(before), Some(after)) = (before, after) else { continue };
+        if !before.at_rest || !after.at_rest {
+            moving += 1;
+            continue;
+        }
+        let above = |level: crate::observed::Level| {
+            Some(level.median - observed.baseline(name, cycle, 0.5 * (level.from_s + level.to_s))?)
+        };
+        let (Some(before), Some(after)) = (above(before), above(after)) else { continue };
+        if before > 0.0 {
+            // Nothing left above the baseline is all given back; the logarithm needs a little to stand on.
+            pairs.push(Pair { before, after: after.max(1e-3 * before) });
+        }
+    }
+    (pairs, moving)
+}
+
+/// What stands beside the share: what could have been reclaimed, the efficiency, errors, RSS where it was not judged.
+fn beside(observed: &Observed<'_>, value: f64, rss: &[Pair], hidden: bool) -> String {
+    let mut sentences = Vec::new();
+    if let Some(deleted) = share_deleted(observed).filter(|deleted| *deleted > 0.0) {
+        let efficiency = human::percent(value / deleted);
+        sentences.push(format!(
+            "{} of the rows were deleted before, so it reclaimed {efficiency} of what it could.",
+            human::percent(deleted)
+        ));
+    }
+    let dead: Vec<f64> = (observed.plan.cycle.warm_up..observed.plan.cycle.count.min(100_000))
+        .filter_map(|cycle| observed.level("tombstone_bytes", Phase::BeforeCompact, Some(cycle)))
+        .map(|level| level.median)
+        .collect();
+    if let Some(dead) = median(&dead).filter(|dead| *dead > 0.0) {
+        sentences.push(format!("The target itself counted {} of deleted rows.", human::bytes(dead)));
+    }
+    if hidden {
+        let logs: Vec<f64> = rss.iter().map(|pair| pair.log_ratio()).collect();
+        let by_rss = mean_interval(&logs, 0.95)
+            .map_or_else(String::new, |(mean, _)| format!("; by RSS it is {}", human::percent(1.0 - mean.exp())));
+        sentences.push(format!("The data is less than {CLEAR_OF_IDLE} times the idle process{by_rss}."));
+    }
+    let errors: Vec<&str> = observed
+        .events()
+        .filter_map(|event| match event {
+            EventKind::Compacted { cycle, error: Some(error), .. } if observed.is_counted(*cycle) => {
+                Some(error.as_str())
+            }
+            _ => None,
+        })
+        .collect();
+    if let Some(first) = errors.first() {
+        sentences.push(format!("{} failed: {first}.", human::plural(errors.len(), "compaction")));
+    }
+    sentences.join(" ")
+}
+
+/// Share of the acknowledged rows that were deleted, over the counted cycles.
+fn share_deleted(observed: &Observed<'_>) -> Option<f64> {
+    let ingests = observed.ingests();
+    let rows: u64 = ingests.iter().filter(|i| observed.is_counted(i.cycle)).map(|i| i.acked_rows).sum();
+    let deleted: u64 = observed
+        .events()
+        .filter_map(|event| match event {
+            EventKind::Deleted { cycle, rows, .. } if observed.is_counted(*cycle) => Some(*rows),
+            _ => None,
+        })
+        .sum();
+    (rows > 0).then(|| deleted as f64 / rows as f64)
+}
+
+/// The finding of its own: the heap fell and the system did not get the memory.
+fn unreturned(observed: &Observed<'_>, value: f64) -> Option<String> {
+    let (heap, _) = pairs(observed, HEAP);
+    let logs: Vec<f64> = heap.iter().map(|pair| pair.log_ratio()).collect();
+    let (mean, _) = mean_interval(&logs, 0.95)?;
+    let freed = 1.0 - mean.exp();
+    (freed > 0.05 && value < 0.5 * freed).then(|| {
+        format!(
+            "Freed in the heap but not returned to the system: compaction frees {} of the heap and {} of resident memory. Look for slabs held by a \
+             little live data (“SlabArena Memory Management”, “When Memory is Not Released”).",
+            human::percent(freed),
+            human::percent(value)
+        )
+    })
+}

@@ -1,0 +1,82 @@
+//! `peak_per_ingested`: how far memory rises above the empty store while a cycle's data is taken in, per byte of vectors.
+
+use soak_record::Phase;
+use soak_scenario::Threshold;
+
+use crate::evidence::{Evidence, Ruling};
+use crate::human;
+use crate::observed::Observed;
+use crate::outcome::Verdict;
+use crate::stats::student::{mean_interval, p_mean_above};
+
+const SERIES: &str = "rss_anon_bytes";
+const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 2: Memory Spikes During Indexing”: compare the variants with 500 and \
+     4096 rows a batch; if the small ones stay lower, reduce import_batch_size.";
+
+/// Measures one variant.
+pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
+    if let Some(why) = observed.unusable(SERIES) {
+        return Evidence::absent(why);
+    }
+    let (ratios, left_out) = ratios(observed);
+    let limit = threshold.at_most;
+    let Some((mean, interval)) = mean_interval(&ratios, 0.95) else {
+        return Evidence::absent(format!(
+            "Only {} with an ingest phase, its account and a floor before it; {left_out} left out.",
+            human::plural(ratios.len(), "counted cycle")
+        ));
+    };
+    let summary = format!(
+        "While indexing, memory rises {mean:.2} bytes above the floor per byte of vectors ingested ({:.2} to {:.2}, 95 % sure, {}).",
+        interval[0],
+        interval[1],
+        human::plural(ratios.len(), "counted cycle"),
+    );
+    let p = limit.map_or(1.0, |limit| p_mean_above(&ratios, limit));
+    Evidence {
+        value: Some(mean),
+        interval: Some(interval),
+        threshold: limit,
+        summary,
+        notes: Vec::new(),
+        p: vec![p],
+        rule: Box::new(move |shared| {
+            let limit = limit.unwrap_or(f64::INFINITY);
+            let ruling = if interval[1] < limit {
+                Ruling::new(Verdict::Pass, format!("Up to {limit:.2} is allowed."))
+            } else if shared.rejects(0) && interval[0] > limit {
+                Ruling::new(Verdict::Fail, format!("At most {limit:.2} is allowed.")).next(NEXT)
+            } else {
+                Ruling::new(Verdict::Inconclusive, format!("{limit:.2} is allowed, which lies inside the interval."))
+            };
+            ruling.detectable(Some(limit + (interval[1] - mean)).filter(|value| value.is_finite()))
+        }),
+    }
+}
+
+/// Peak above the local baseline over bytes ingested, of each counted cycle; and how many cycles had to be left out because memory of the
+/// cycle before was still on its way back.
+fn ratios(observed: &Observed<'_>) -> (Vec<f64>, usize) {
+    let mut left_out = 0;
+    let mut ratios = Vec::new();
+    for ingest in
+        observed.ingests().into_iter().filter(|ingest| observed.is_counted(ingest.cycle) && ingest.bytes > 0.0)
+    {
+        let before = ingest.cycle.checked_sub(1).and_then(|cycle| observed.level(SERIES, Phase::Settle, Some(cycle)));
+        if before.is_some_and(|level| !level.at_rest) {
+            left_out += 1;
+            continue;
+        }
+        ratios.extend(peak(observed, ingest.cycle).map(|peak| peak / ingest.bytes));
+    }
+    (ratios, left_out)
+}
+
+/// The greatest height above the local baseline during ingest and indexing.
+fn peak(observed: &Observed<'_>, cycle: u32) -> Option<f64> {
+    let [from, ingested] = observed.phase(Phase::Ingest, cycle)?;
+    let to = observed.phase(Phase::Index, cycle).map_or(ingested, |[_, end]| end);
+    let (times, values) = observed.series(SERIES)?.within(from, to);
+    let (at_s, highest) = times.iter().zip(values).max_by(|a, b| a.1.total_cmp(b.1))?;
+    Some(highest - observed.baseline(SERIES, cycle, *at_s)?)
+}

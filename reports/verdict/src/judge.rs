@@ -1,0 +1,406 @@
+//! From records to a verdict, in two steps: measure each variant, then rule with the error rate shared among the variants.
+
+use std::collections::BTreeMap;
+
+use soak_record::{EventKind, Outcome, Phase, VariantRecord};
+use soak_scenario::{Launch, Plan, Threshold, criterion};
+
+use crate::criteria;
+use crate::evidence::{Criterion, Evidence, Shared};
+use crate::human;
+use crate::observed::Observed;
+use crate::outcome::{AttestedKnob, Finding, RunVerdict, VERDICT_SCHEMA, VariantVerdict, Verdict};
+use crate::stats::{holm, location};
+
+/// The chance of any false fail per criterion, over all variants.
+pub const ALPHA: f64 = 0.05;
+
+/// What is kept of a variant once its record has been let go.
+struct Measured {
+    id: String,
+    evidence: Vec<Evidence>,
+    attested: BTreeMap<String, AttestedKnob>,
+    ending: Ending,
+    /// Series whose samples were lost after the warm-up, by source.
+    dropped: BTreeMap<String, u64>,
+    notes: Vec<String>,
+}
+
+/// How a variant's record ends.
+enum Ending {
+    Completed,
+    /// The reason.
+    TargetFailed(String),
+    /// The reason.
+    PlatformFailed(String),
+    /// It was interrupted, or the record just stops.
+    Early,
+}
+
+/// Judges a run: `run` is its id, `variants` the records in any order. One record is held in memory at a time.
+pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantRecord>) -> RunVerdict {
+    let mut measured: Vec<Measured> = variants.into_iter().map(|record| measure(plan, &record)).collect();
+    let place = |id: &str| plan.variants.iter().position(|variant| variant.id == id).unwrap_or(usize::MAX);
+    measured.sort_by_key(|variant| place(&variant.id));
+    let never_ran: Vec<&str> = plan
+        .variants
+        .iter()
+        .map(|variant| variant.id.as_str())
+        .filter(|id| !measured.iter().any(|variant| variant.id == *id))
+        .collect();
+    let mut notes = Vec::new();
+    if !never_ran.is_empty() {
+        notes.push(format!("Never ran: {}.", never_ran.join(", ")));
+    }
+    if !plan.target.misbehave.is_healthy() {
+        let settings: Vec<String> =
+            plan.target.misbehave.settings().into_iter().map(|(k, v)| format!("{k}={v}")).collect();
+        notes.push(format!("The target was told to misbehave: {}.", settings.join(", ")));
+    }
+    let complete = never_ran.is_empty()
+        && measured.iter().all(|variant| matches!(variant.ending, Ending::Completed | Ending::TargetFailed(_)));
+    let platform = measured.iter().find_map(|variant| match &variant.ending {
+        Ending::PlatformFailed(reason) => Some(format!("{}: {reason}", variant.id)),
+        _ => None,
+    });
+    let variants = rule(plan, measured);
+    let all_ran = (!never_ran.is_empty()).then_some(Verdict::Inconclusive);
+    let verdict =
+        Verdict::over(variants.iter().map(|variant| variant.verdict).chain(all_ran)).unwrap_or(Verdict::Inconclusive);
+    RunVerdict {
+        schema: VERDICT_SCHEMA,
+        run: run.to_owned(),
+        scenario: plan.scenario.clone(),
+        title: plan.title.clone(),
+        verdict,
+        pace: plan.pace,
+        seed: plan.seed,
+        platform,
+        complete,
+        variants,
+        notes,
+    }
+}
+
+/// The first step: everything that one record shows.
+fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
+    let observed = Observed::new(plan, record);
+    let evidence = criteria::TABLE
+        .iter()
+        .map(|criterion| (criterion.measure)(&observed, plan.criteria.get(criterion.id).copied().unwrap_or_default()))
+        .collect();
+    let attested = observed.events().filter_map(|event| match event {
+        EventKind::Attested { knob, requested, effective, source, holds } => Some((
+            knob.clone(),
+            AttestedKnob {
+                requested: requested.clone(),
+                effective: effective.clone(),
+                source: source.clone(),
+                holds: *holds,
+            },
+        )),
+        _ => None,
+    });
+    Measured {
+        id: record.variant.id.clone(),
+        evidence,
+        attested: attested.collect(),
+        ending: ending(&observed),
+        dropped: dropped(&observed),
+        notes: notes(&observed),
+    }
+}
+
+fn ending(observed: &Observed<'_>) -> Ending {
+    let outcome = observed.events().rev().find_map(|event| match event {
+        EventKind::VariantEnded { outcome } => Some(outcome),
+        _ => None,
+    });
+    let died = observed.events().find_map(|event| match event {
+        EventKind::Oom { limit_bytes, phase } => {
+            let during = phase.map_or_else(String::new, |phase| format!(" during {}", phase_name(phase)));
+            Some(format!(
+                "The kernel killed the target for memory at its limit of {}{during}.",
+                human::bytes(*limit_bytes as f64)
+            ))
+        }
+        EventKind::TargetDied { how, last_lines } => {
+            let said = last_lines.last().map_or_else(String::new, |line| format!(" Its last words: {line}"));
+            Some(format!("The target died: {how}.{said}"))
+        }
+        _ => None,
+    });
+    match (outcome, died) {
+        (Some(Outcome::PlatformFailed { reason }), _) => Ending::PlatformFailed(reason.clone()),
+        (Some(Outcome::TargetFailed { reason }), None) => Ending::TargetFailed(reason.clone()),
+        (_, Some(died)) => Ending::TargetFailed(died),
+        (Some(Outcome::Completed), None) => Ending::Completed,
+        (Some(Outcome::Interrupted) | None, None) => Ending::Early,
+    }
+}
+
+/// Rows lost by source, once cycles were counted.
+fn dropped(observed: &Observed<'_>) -> BTreeMap<String, u64> {
+    let first = observed.plan.cycle.warm_up;
+    let counted_from = observed.phase(Phase::Ingest, first).map_or(f64::INFINITY, |[start, _]| start);
+    let mut dropped = BTreeMap::new();
+    for event in observed.record.events.iter().filter(|event| event.at_s >= counted_from) {
+        if let EventKind::SamplesDropped { source, rows } = &event.kind {
+            *dropped.entry(source.clone()).or_insert(0) += rows;
+        }
+    }
+    dropped
+}
+
+/// What a reader should know of a variant beside its findings.
+fn notes(observed: &Observed<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let level =
+        |name: &str| observed.level(name, Phase::Settle, None).or_else(|| observed.level(name, Phase::Idle, None));
+    if let (Some(file), Some(rss)) = (level("rss_file_bytes"), level("rss_bytes"))
+        && file.median >= 32.0 * 1_048_576.0
+        && file.median >= 0.3 * rss.median
+    {
+        notes.push(format!(
+            "RssFile is {} of {} RSS: mapped files, not the heap; no criterion counts them (runbook “High Memory Usage Troubleshooting”, “Scenario 3: High \
+             RSS But Low Memory Usage”).",
+            human::bytes(file.median),
+            human::bytes(rss.median)
+        ));
+    }
+    let saturated: Vec<f64> = observed
+        .events()
+        .filter_map(|event| match event {
+            EventKind::HarnessSaturated { phase: Phase::Ingest, cpu_share, .. } => Some(*cpu_share),
+            _ => None,
+        })
+        .collect();
+    if !saturated.is_empty() && 2 * saturated.len() > observed.ingests().len() {
+        let cores = location::median(&saturated).unwrap_or(0.0);
+        notes.push(format!(
+            "The harness itself was the bottleneck in {} ({} cores): throughput is a lower bound, memory is not affected.",
+            human::plural(saturated.len(), "ingest phase"),
+            human::number(cores)
+        ));
+    }
+    let lost: u64 =
+        observed.events().map(|event| if let EventKind::SamplesDropped { rows, .. } = event { *rows } else { 0 }).sum();
+    if lost > 0 {
+        notes.push(format!("{} were lost because the disk did not keep up.", human::plural(lost as usize, "sample")));
+    }
+    notes
+}
+
+/// The second step: one criterion at a time over all variants.
+fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
+    let mut findings: Vec<Vec<Finding>> = measured.iter().map(|_| Vec::new()).collect();
+    let mut evidence: Vec<_> = Vec::new();
+    let mut rest = Vec::new();
+    for variant in measured {
+        evidence.push(variant.evidence.into_iter());
+        rest.push((variant.id, variant.attested, variant.ending, variant.dropped, variant.notes));
+    }
+    let mut notes_of: Vec<Vec<String>> = rest.iter().map(|_| Vec::new()).collect();
+    for criterion in criteria::TABLE {
+        let column: Vec<Evidence> = evidence.iter_mut().filter_map(Iterator::next).collect();
+        let shared = share(&column);
+        for (i, (evidence, shared)) in column.into_iter().zip(shared).enumerate() {
+            let (finding, notes) = decide(plan, criterion, evidence, &shared);
+            findings[i].push(finding);
+            notes_of[i].extend(notes);
+        }
+    }
+    let mut verdicts = Vec::new();
+    for ((id, attested, ending, dropped, notes), (findings, more)) in
+        rest.into_iter().zip(findings.into_iter().zip(notes_of))
+    {
+        let variant = VariantVerdict {
+            id,
+            verdict: Verdict::Inconclusive,
+            attested,
+            findings,
+            notes: notes.into_iter().chain(more).collect(),
+        };
+        verdicts.push(conclude(plan, variant, &ending, &dropped));
+    }
+    verdicts
+}
+
+/// What the variants of one criterion share: Holm's procedure over each route.
+fn share(column: &[Evidence]) -> Vec<Shared> {
+    let routes = column.iter().map(|evidence| evidence.p.len()).max().unwrap_or(0);
+    let tested = column.iter().filter(|evidence| !evidence.p.is_empty()).count().max(1);
+    let mut shared = vec![Shared { rejected: Vec::new(), alpha: ALPHA / tested as f64 }; column.len()];
+    for route in 0..routes {
+        let with: Vec<(usize, f64)> =
+            column.iter().enumerate().filter_map(|(i, evidence)| Some((i, *evidence.p.get(route)?))).collect();
+        let p_values: Vec<f64> = with.iter().map(|(_, p)| *p).collect();
+        for ((i, _), rejected) in with.iter().zip(holm::rejected(&p_values, ALPHA)) {
+            shared[*i].rejected.push(rejected);
+        }
+    }
+    shared
+}
+
+/// One finding, and the notes that go with it.
+fn decide(plan: &Plan, criterion: &Criterion, evidence: Evidence, shared: &Shared) -> (Finding, Vec<String>) {
+    let threshold = plan.criteria.get(criterion.id).copied().unwrap_or_default();
+    let modelled =
+        criterion.series.iter().find(|name| plan.target.profile.modelled.iter().any(|modelled| modelled == *name));
+    let informational = modelled.is_some() || !is_set(criterion.id, threshold);
+    let unit = criterion::find(criterion.id).map_or("", |spec| spec.unit.name());
+    let ruling = (evidence.rule)(shared);
+    let why = match modelled {
+        Some(name) => format!("For information: {name} is a model in this target, and never judged."),
+        None if informational => "For information: the scenario sets no threshold.".to_owned(),
+        None => ruling.because,
+    };
+    let finite = |value: Option<f64>| value.filter(|value| value.is_finite()).map(rounded);
+    let finding = Finding {
+        criterion: criterion.id.to_owned(),
+        verdict: (!informational).then_some(ruling.verdict),
+        informational,
+        value: finite(evidence.value),
+        unit: unit.to_owned(),
+        interval: evidence.interval.filter(|ends| ends.iter().all(|end| end.is_finite())).map(|ends| ends.map(rounded)),
+        threshold: if informational {
+            None
+        } else {
+            finite(evidence.threshold.or(threshold.at_least).or(threshold.at_most))
+        },
+        detectable: if informational { None } else { finite(ruling.detectable) },
+        reason: format!("{} {why}", evidence.summary).trim().to_owned(),
+        next: ruling.next.filter(|_| !informational).map(str::to_owned),
+        reproduce: None,
+    };
+    (finding, evidence.notes)
+}
+
+/// Nine significant digits: more would be noise, and these read back from JSON as they were written.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value)
+}
+
+/// Whether the scenario sets the threshold that the criterion is judged by.
+fn is_set(id: &str, threshold: Threshold) -> bool {
+    match criterion::find(id).map(|spec| spec.bounds) {
+        Some(criterion::Bounds::AtLeast) => threshold.at_least.is_some(),
+        Some(criterion::Bounds::AtMostOfIngested) => {
+            threshold.at_most.is_some() || threshold.at_most_of_ingested.is_some()
+        }
+        _ => threshold.at_most.is_some(),
+    }
+}
+
+/// The variant's verdict: its ending and its settings are brought to bear on its findings.
+fn conclude(
+    plan: &Plan,
+    mut variant: VariantVerdict,
+    ending: &Ending,
+    dropped: &BTreeMap<String, u64>,
+) -> VariantVerdict {
+    match ending {
+        Ending::TargetFailed(reason) => variant.findings.insert(0, target_failed(reason)),
+        Ending::PlatformFailed(reason) => {
+            variant.notes.insert(0, format!("The harness or the machine failed: {reason}"));
+        }
+        Ending::Early => variant.notes.insert(0, "The run of this variant ended early.".to_owned()),
+        Ending::Completed => {}
+    }
+    let mut doubts = Vec::new();
+    if !matches!(ending, Ending::Completed) {
+        doubts.push((None, "but the variant did not run to its end".to_owned()));
+    }
+    if variant.finding(criteria::ATTESTED).is_some_and(|finding| finding.verdict == Some(Verdict::Inconclusive)) {
+        let wrong: Vec<&str> = variant
+            .attested
+            .iter()
+            .filter(|(_, knob)| knob.holds != Some(true))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let which = if wrong.is_empty() { "no setting".to_owned() } else { wrong.join(", ") };
+        let effect = if wrong.is_empty() { "was read back" } else { "did not demonstrably take effect" };
+        doubts.push((None, format!("but {which} {effect}")));
+    }
+    for (source, rows) in dropped {
+        doubts.push((
+            Some(source.as_str()),
+            format!("but {} of {source} were lost", human::plural(*rows as usize, "sample")),
+        ));
+    }
+    for finding in &mut variant.findings {
+        let doubt = doubts.iter().find(|(source, _)| source.is_none_or(|source| stands_on(&finding.criterion, source)));
+        if let (Some(Verdict::Pass), Some((_, doubt))) = (finding.verdict, doubt) {
+            finding.verdict = Some(Verdict::Inconclusive);
+            finding.reason = format!("{} That would pass, {doubt}.", finding.reason);
+        }
+    }
+    let line = reproduce(plan, &variant.id);
+    for finding in variant.findings.iter_mut().filter(|finding| finding.verdict == Some(Verdict::Fail)) {
+        finding.reproduce = Some(line.clone());
+    }
+    let early = (!matches!(ending, Ending::Completed)).then_some(Verdict::Inconclusive);
+    let found = variant.findings.iter().filter_map(|finding| finding.verdict);
+    variant.verdict = Verdict::over(found.chain(early)).unwrap_or(Verdict::Inconclusive);
+    variant
+}
+
+/// Whether a criterion's answer stands on series of this source.
+fn stands_on(id: &str, source: &str) -> bool {
+    let series =
+        criteria::TABLE.iter().find(|criterion| criterion.id == id).map_or(&[][..], |criterion| criterion.series);
+    series.iter().filter_map(|name| soak_scenario::series::find(name)).any(|spec| spec.source.name() == source)
+}
+
+/// The finding of a target that died, was killed or gave up.
+fn target_failed(reason: &str) -> Finding {
+    Finding {
+        criterion: "target".to_owned(),
+        verdict: Some(Verdict::Fail),
+        informational: false,
+        value: Some(1.0),
+        unit: "count".to_owned(),
+        interval: None,
+        threshold: Some(0.0),
+        detectable: None,
+        reason: reason.to_owned(),
+        next: Some(
+            "Runbook “High Memory Usage Troubleshooting”, “Escalation Path” (“Pod killed by OOMKilled”) and “Information to Collect When Escalating”; \
+             the target's output is in the run's artifacts folder."
+                .to_owned(),
+        ),
+        reproduce: None,
+    }
+}
+
+/// The command that runs this variant again, ready for a shell.
+fn reproduce(plan: &Plan, variant: &str) -> String {
+    let source = if plan.source == "built-in" { &plan.scenario } else { &plan.source };
+    let mut words = vec![
+        "soak run".to_owned(),
+        shell(source),
+        format!("--pace {}", plan.pace.name()),
+        format!("--seed {}", plan.seed),
+        format!("--only {}", quoted(variant)),
+    ];
+    if let Launch::Process(program) = &plan.target.launch {
+        words.push(format!("--target {}", shell(&format!("process:{program}"))));
+    }
+    words.extend(plan.edits.iter().map(|edit| format!("--set {}", quoted(edit))));
+    words.join(" ")
+}
+
+/// A word for a shell: as it is where that is safe.
+fn shell(word: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(safe) { word.to_owned() } else { quoted(word) }
+}
+
+/// A word in single quotes.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn phase_name(phase: Phase) -> String {
+    format!("{phase:?}").to_lowercase()
+}
