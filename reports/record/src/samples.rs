@@ -53,7 +53,7 @@ impl SampleFile {
         let mut fields = vec![Field::new(TIME, DataType::Float64, false)];
         fields.extend(columns.iter().map(|name| Field::new(*name, DataType::Float64, true)));
         let version = (VERSION_KEY.to_owned(), SAMPLES_SCHEMA.to_string());
-        let schema = Arc::new(Schema::new(fields).with_metadata([version].into()));
+        let schema = Arc::new(Schema::new(fields).with_metadata(std::collections::HashMap::from([version])));
         let (rows, stream) = (Vec::new(), None);
         Self { folder, variant, source, columns, schema, rows, stream, rows_in_file: 0, files: 0 }
     }
