@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Reports of a run: one self-contained page, Markdown, JSON, `JUnit` and workflow annotations. Pure: the same record gives the same bytes.
+//!
+//! A record is large and a page is small, so [`picture`] draws one variant at a time and lets the caller drop its record; the formats then take the
+//! run, its verdict and the pictures. Every text that came from a scenario or a target is escaped by the one writer of its format.
+
+mod comparison;
+mod facts;
+mod github;
+mod headline;
+mod html;
+mod json;
+mod junit;
+mod markdown;
+mod markup;
+mod picture;
+mod wording;
+
+#[cfg(test)]
+mod synthetic;
+
+pub use github::github;
+pub use html::html;
+pub use json::verdict_json;
+pub use junit::junit;
+pub use markdown::markdown;
+pub use picture::{VariantPicture, picture};

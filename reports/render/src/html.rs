@@ -1,0 +1,166 @@
+//! `report.html`: one page that opens from disk, loads nothing and runs nothing, in light and dark.
+
+mod sections;
+mod tables;
+mod variant;
+
+use soak_record::Run;
+use soak_verdict::RunVerdict;
+
+use crate::headline::{counts, headline};
+use crate::markup::Markup;
+use crate::picture::VariantPicture;
+use crate::wording::Mark;
+
+/// Forbids loading anything, from anywhere; the style sheet stands in the page.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+const STYLE: &str = include_str!("html/style.css");
+
+/// The report as a page.
+pub fn html(run: &Run, verdict: &RunVerdict, pictures: &[VariantPicture]) -> String {
+    let mut m = Markup::new("<!doctype html>\n");
+    let line = headline(verdict, run.plan.variants.len());
+    m.element("html", &[("lang", "en")], |m| {
+        m.element("head", &[], |m| head(m, &line));
+        m.line();
+        m.element("body", &[], |m| {
+            m.element("header", &[], |m| masthead(m, run, verdict, &line));
+            m.element("main", &[], |m| {
+                sections::matrix(m, run, verdict);
+                sections::batches(m, run, verdict, pictures);
+                for found in &verdict.variants {
+                    let picture = pictures.iter().find(|picture| picture.id == found.id);
+                    let planned = run.plan.variants.iter().find(|variant| variant.id == found.id);
+                    variant::section(m, found, planned, picture);
+                }
+                sections::run(m, run, verdict);
+            });
+        });
+    });
+    m.line();
+    m.finish()
+}
+
+fn head(m: &mut Markup, line: &str) {
+    m.empty("meta", &[("charset", "utf-8")]);
+    m.empty("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)]);
+    m.empty("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
+    m.empty("meta", &[("name", "color-scheme"), ("content", "light dark")]);
+    m.empty("meta", &[("name", "referrer"), ("content", "no-referrer")]);
+    m.line();
+    m.leaf("title", &[], line);
+    m.line();
+    m.element("style", &[], |m| m.trusted(STYLE));
+}
+
+fn masthead(m: &mut Markup, run: &Run, verdict: &RunVerdict, line: &str) {
+    let class = match &verdict.platform {
+        Some(_) if verdict.exit_code() == 4 => "fail",
+        _ => Mark::of_verdict(verdict.verdict).class(),
+    };
+    m.element("h1", &[("class", class)], |m| {
+        // The word carries the colour; the rest of the line is read.
+        let (word, rest) = line.split_once(" — ").unwrap_or((line, ""));
+        m.leaf("strong", &[], word);
+        m.text(" — ");
+        m.text(rest);
+    });
+    m.element("p", &[("class", "lede")], |m| {
+        m.text(&verdict.title);
+        if !verdict.title.is_empty() {
+            m.text(" · ");
+        }
+        m.text(&counts(verdict));
+        m.text(&format!(" · exit code {}", verdict.exit_code()));
+    });
+    if let Some(section) = &run.plan.runbook {
+        m.leaf("p", &[("class", "muted")], &format!("Rehearses “{}” of the {}.", section.section, section.runbook));
+    }
+    if let Some(platform) = &verdict.platform {
+        m.leaf("p", &[("class", "note")], &format!("The harness or the machine failed: {platform}"));
+    }
+    tables::notes(m, &verdict.notes);
+    m.element("nav", &[("aria-label", "On this page")], |m| {
+        m.leaf("a", &[("href", "#findings")], "Findings");
+        m.leaf("a", &[("href", "#batches")], "Batch sizes");
+        if let Some(first) = verdict.variants.first() {
+            m.leaf("a", &[("href", &format!("#{}", tables::anchor(&first.id)))], "Variants");
+        }
+        m.leaf("a", &[("href", "#run")], "Run");
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use soak_verdict::Verdict;
+
+    use super::*;
+    use crate::markup::check_well_formed;
+    use crate::synthetic::{self, Target};
+
+    fn page(targets: &[Target]) -> String {
+        let (run, verdict, pictures) = synthetic::judged(targets);
+        html(&run, &verdict, &pictures)
+    }
+
+    #[test]
+    fn the_page_is_whole_and_loads_nothing() {
+        let page = page(&[Target::HEALTHY; 6]);
+        check_well_formed(&page).unwrap();
+        let (run, verdict, pictures) = synthetic::judged(&[Target::HEALTHY; 6]);
+        assert_eq!(page, html(&run, &verdict, &pictures), "the same record gives the same bytes");
+        assert!(page.contains("<strong>PASS</strong>"));
+        assert!(page.contains("Content-Security-Policy"));
+        for loads in
+            ["<script", "src=", "url(", "@import", "http://", "https://", " style=\"", " fill=\"#", "stroke=\"#"]
+        {
+            assert!(!page.contains(loads), "{loads}");
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_is_text() {
+        let (mut run, mut verdict, pictures) = synthetic::judged(&[Target::HEALTHY; 1]);
+        let evil = "<script>alert(1)</script>\" onload=\"x";
+        run.plan.title = evil.to_owned();
+        run.plan.edits = vec![evil.to_owned()];
+        verdict.title = evil.to_owned();
+        verdict.notes = vec![evil.to_owned()];
+        verdict.variants[0].id = evil.to_owned();
+        verdict.variants[0].notes = vec![evil.to_owned()];
+        verdict.variants[0].findings[0].reason = evil.to_owned();
+        verdict.variants[0].findings[0].criterion = evil.to_owned();
+        verdict.variants[0].findings[0].verdict = Some(Verdict::Fail);
+        verdict.variants[0].findings[0].reproduce = Some(evil.to_owned());
+        let page = html(&run, &verdict, &pictures);
+        check_well_formed(&page).unwrap();
+        assert!(!page.contains("<script"));
+        assert!(!page.contains("\" onload"));
+        assert!(page.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_ran_still_has_a_page() {
+        let run = synthetic::run();
+        let page = html(&run, &synthetic::verdict_of(&[]), &[]);
+        check_well_formed(&page).unwrap();
+        assert!(page.contains("did not run"));
+    }
+
+    #[test]
+    fn a_leak_is_told_with_what_to_do() {
+        let mut targets = [Target::HEALTHY; 6];
+        targets[0].leak_per_cycle = 3.0;
+        targets[3].tasks_per_s = 2.0;
+        let page = page(&targets);
+        assert!(page.contains("<strong>FAIL</strong>"));
+        assert!(page.contains("rss_floor fails in dim128-rows500"));
+        assert!(page.contains("soak run scenario2"));
+        assert!(page.contains("wait &lt; worker"));
+        // For a person who wants to look at it.
+        if let Some(path) = std::env::var_os("SOAK_RENDER_OUT") {
+            std::fs::write(path, page).unwrap();
+        }
+    }
+}

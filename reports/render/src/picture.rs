@@ -1,0 +1,203 @@
+//! What a record shows of one variant: charts as SVG and the few figures that no finding holds. The record can be let go afterwards.
+
+mod chart;
+mod floors;
+mod latency;
+mod phases;
+mod recolour;
+mod thin;
+
+use soak_record::{EventKind, Outcome, Phase, Series, TaskGroup, VariantRecord};
+use soak_scenario::Plan;
+use soak_verdict::stats::location::median;
+
+pub(crate) use latency::{OperationLatency, Spread};
+pub(crate) use phases::Group;
+
+/// What a record shows of one variant, drawn, so that the record itself can be let go.
+#[derive(Debug, Clone)]
+pub struct VariantPicture {
+    /// The variant's id.
+    pub id: String,
+    /// Memory over time.
+    pub(crate) memory: Option<Drawing>,
+    /// Floors from cycle to cycle, at a scale that shows what is judged.
+    pub(crate) floors: Option<Drawing>,
+    /// Latencies over the counted cycles.
+    pub(crate) latencies: Vec<OperationLatency>,
+    /// The accounts of the counted ingest phases.
+    pub(crate) ingest: IngestAccount,
+    /// Highest resident set of the whole variant.
+    pub(crate) rss_peak_bytes: Option<f64>,
+    /// Recall by cycle: cycle, searches compared, share found.
+    pub(crate) recall: Vec<(u32, u32, f64)>,
+    /// The largest task groups after the drain, with their count after the warm-up.
+    pub(crate) tasks: Vec<(TaskGroup, u64)>,
+    /// How the variant ended, unless all went well.
+    pub(crate) ending: Option<String>,
+    /// From first to last event or sample.
+    pub(crate) seconds: f64,
+}
+
+/// A chart and what it tells to those who do not see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drawing {
+    /// The SVG element.
+    pub(crate) svg: String,
+    /// Style class and name of each line drawn.
+    pub(crate) lines: Vec<(&'static str, String)>,
+    /// The phases shaded.
+    pub(crate) phases: Vec<Group>,
+    /// What one cannot see in it: series that were not recorded.
+    pub(crate) missing: Vec<&'static str>,
+}
+
+/// What the ingest phases of the counted cycles add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct IngestAccount {
+    /// Median over cycles.
+    pub(crate) rows_per_s: Option<f64>,
+    pub(crate) acked_rows: u64,
+    pub(crate) indeterminate_rows: u64,
+    pub(crate) refused_rows: u64,
+    pub(crate) back_pressure: u64,
+}
+
+/// Groups of tasks that are kept.
+const TASK_GROUPS: usize = 12;
+
+/// Draws what one record shows.
+pub fn picture(plan: &Plan, record: &VariantRecord) -> VariantPicture {
+    let [from_s, to_s] = span(record);
+    let peak = |series: &Series| series.values.iter().copied().reduce(f64::max);
+    VariantPicture {
+        id: record.variant.id.clone(),
+        memory: chart::memory(plan, record, [from_s, to_s]),
+        floors: floors::chart(plan, record),
+        latencies: latency::aggregate(plan, record),
+        ingest: ingest(plan, record),
+        rss_peak_bytes: record.series.get("rss_bytes").and_then(peak),
+        recall: recall(record),
+        tasks: tasks(record),
+        ending: ending(record),
+        seconds: to_s - from_s,
+    }
+}
+
+/// When the variant began and ended, in seconds of run time.
+fn span(record: &VariantRecord) -> [f64; 2] {
+    let events = record.events.iter().map(|event| event.at_s);
+    let samples =
+        record.series.values().flat_map(|series| series.times_s.first().into_iter().chain(series.times_s.last()));
+    let times = events.chain(samples.copied()).filter(|time| time.is_finite());
+    let [from, to] = times.fold([f64::INFINITY, f64::NEG_INFINITY], |[from, to], time| [from.min(time), to.max(time)]);
+    if from <= to { [from, to] } else { [0.0, 0.0] }
+}
+
+fn ingest(plan: &Plan, record: &VariantRecord) -> IngestAccount {
+    let mut account = IngestAccount::default();
+    let mut rates = Vec::new();
+    for event in &record.events {
+        let EventKind::Ingested { cycle, acked_rows, indeterminate_rows, refused_rows, back_pressure, seconds, .. } =
+            &event.kind
+        else {
+            continue;
+        };
+        if *cycle < plan.cycle.warm_up {
+            continue;
+        }
+        account.acked_rows += acked_rows;
+        account.indeterminate_rows += indeterminate_rows;
+        account.refused_rows += refused_rows;
+        account.back_pressure += back_pressure;
+        if *seconds > 0.0 {
+            rates.push(*acked_rows as f64 / seconds);
+        }
+    }
+    account.rows_per_s = median(&rates);
+    account
+}
+
+fn recall(record: &VariantRecord) -> Vec<(u32, u32, f64)> {
+    let recalls = record.events.iter().filter_map(|event| match event.kind {
+        EventKind::Recall { cycle, searches, recall } => Some((cycle, searches, recall)),
+        _ => None,
+    });
+    recalls.collect()
+}
+
+/// The last reading's largest groups, with what the first reading after the cold idle counted of each.
+fn tasks(record: &VariantRecord) -> Vec<(TaskGroup, u64)> {
+    let readings = record.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Tasks { phase, groups, .. } if *phase != Phase::ColdIdle => Some(groups),
+        _ => None,
+    });
+    let readings: Vec<&Vec<TaskGroup>> = readings.collect();
+    let (Some(first), Some(last)) = (readings.first(), readings.last()) else { return Vec::new() };
+    let before =
+        |group: &TaskGroup| first.iter().find(|old| old.signature == group.signature).map_or(0, |old| old.count);
+    let mut groups: Vec<(TaskGroup, u64)> = last.iter().map(|group| (group.clone(), before(group))).collect();
+    // What grew most first: that is what one looks for.
+    groups.sort_by_key(|(group, before)| std::cmp::Reverse((group.count.saturating_sub(*before), group.count)));
+    groups.truncate(TASK_GROUPS);
+    groups
+}
+
+fn ending(record: &VariantRecord) -> Option<String> {
+    let outcome = record.events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::VariantEnded { outcome } => Some(outcome),
+        _ => None,
+    });
+    match outcome {
+        Some(Outcome::Completed) => None,
+        Some(Outcome::TargetFailed { reason }) => Some(format!("The target failed: {reason}")),
+        Some(Outcome::PlatformFailed { reason }) => Some(format!("The harness or the machine failed: {reason}")),
+        Some(Outcome::Interrupted) => Some("A person ended the run.".to_owned()),
+        None => Some("The record stops before the variant's end.".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn a_record_is_drawn() {
+        let (plan, record) = (synthetic::plan(), synthetic::record(0, synthetic::Target::HEALTHY));
+        let drawn = picture(&plan, &record);
+        let memory = drawn.memory.unwrap();
+        assert!(memory.svg.len() < 60_000, "{} bytes", memory.svg.len());
+        assert!(memory.missing.is_empty());
+        assert!(drawn.floors.is_some());
+        assert!(drawn.ingest.rows_per_s.is_some());
+        assert!(drawn.ending.is_none());
+        assert!(drawn.seconds > 10.0);
+    }
+
+    #[test]
+    fn missing_series_are_named() {
+        let mut record = synthetic::record(0, synthetic::Target::HEALTHY);
+        record.series.remove("heap_bytes");
+        let memory = picture(&synthetic::plan(), &record).memory.unwrap();
+        assert_eq!(memory.missing, ["heap in use"]);
+    }
+
+    #[test]
+    fn an_empty_record_has_no_charts() {
+        let mut record = synthetic::record(0, synthetic::Target::HEALTHY);
+        record.events.clear();
+        record.series.clear();
+        let drawn = picture(&synthetic::plan(), &record);
+        assert!(drawn.memory.is_none() && drawn.floors.is_none() && drawn.latencies.is_empty());
+        assert!(drawn.ending.is_some());
+    }
+
+    #[test]
+    fn tasks_that_grew_come_first() {
+        let record = synthetic::record(0, synthetic::Target { tasks_per_s: 3.0, ..synthetic::Target::HEALTHY });
+        let tasks = tasks(&record);
+        assert_eq!(tasks[0].0.signature, "wait < worker");
+        assert!(tasks[0].0.count > tasks[0].1);
+    }
+}
