@@ -53,10 +53,11 @@ fn varying(variants: &[Variant]) -> Vec<&'static str> {
 }
 
 fn compare(group: &[&Variant], varying: &[&str], verdict: &RunVerdict, pictures: &[VariantPicture]) -> Comparison {
-    let mut title = format!("{} dimensions", group[0].knobs.dim);
-    for (name, text) in group[0].knobs.settings().iter().filter(|(name, _)| varying.contains(name)) {
-        title.push_str(&format!(", {name} {text}"));
-    }
+    let knobs = &group[0].knobs;
+    let settings = knobs.settings();
+    let others =
+        settings.iter().filter(|(name, _)| varying.contains(name)).map(|(name, text)| format!("{name} {text}"));
+    let title = std::iter::once(format!("{} dimensions", knobs.dim)).chain(others).collect::<Vec<_>>().join(", ");
     let dash = || "–".to_owned();
     let found = |criterion: &str| -> Vec<String> {
         let of = |variant: &&Variant| {

@@ -18,13 +18,10 @@ pub fn github(verdict: &RunVerdict) -> String {
             Some(Verdict::Inconclusive) => ("warning", "is inconclusive"),
             _ => continue,
         };
-        let mut message = finding.reason.clone();
-        for (label, text) in [("Next", &finding.next), ("Reproduce", &finding.reproduce)] {
-            if let Some(text) = text {
-                message.push_str(&format!("\n{label}: {text}"));
-            }
-        }
-        out.push_str(&line(level, &format!("{} {what} in {}", finding.criterion, variant.id), &message));
+        let next = finding.next.as_ref().map(|next| format!("Next: {next}"));
+        let reproduce = finding.reproduce.as_ref().map(|command| format!("Reproduce: {command}"));
+        let lines: Vec<String> = std::iter::once(finding.reason.clone()).chain(next).chain(reproduce).collect();
+        out.push_str(&line(level, &format!("{} {what} in {}", finding.criterion, variant.id), &lines.join("\n")));
     }
     out
 }

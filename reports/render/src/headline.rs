@@ -11,7 +11,7 @@ const NAMED: usize = 3;
 pub(crate) fn headline(verdict: &RunVerdict, planned: usize) -> String {
     let what = format!("{} at {} pace", verdict.scenario, verdict.pace.name());
     match (verdict.verdict, &verdict.platform) {
-        (Verdict::Fail, _) => format!("FAIL — {what}: {}", which(verdict, Verdict::Fail, "fails")),
+        (Verdict::Fail, _) => format!("FAIL — {what}: {}", which(verdict, Verdict::Fail, ["fails", "fail"])),
         (_, Some(reason)) => format!("PLATFORM ERROR — {what}: {reason}"),
         (Verdict::Inconclusive, None) => format!("INCONCLUSIVE — {what}: {}", open(verdict, planned)),
         (Verdict::Pass, None) => {
@@ -51,7 +51,7 @@ fn open(verdict: &RunVerdict, planned: usize) -> String {
     } else if ran < planned {
         reasons.push(format!("{} of {planned} variants never ran", planned - ran));
     }
-    let named = which(verdict, Verdict::Inconclusive, "is inconclusive");
+    let named = which(verdict, Verdict::Inconclusive, ["is inconclusive", "are inconclusive"]);
     if !named.is_empty() {
         reasons.push(named);
     }
@@ -61,28 +61,39 @@ fn open(verdict: &RunVerdict, planned: usize) -> String {
     reasons.join("; ")
 }
 
-/// `rss_floor fails in a, b and 2 more; target fails in c`: criteria in the order of reports.
-fn which(verdict: &RunVerdict, wanted: Verdict, verb: &str) -> String {
-    let mut by_criterion: Vec<(&str, Vec<&str>)> = Vec::new();
+/// `rss_floor and heap_floor fail in a, b and 2 more; target fails in c`: criteria in the order of reports, those of the same variants together.
+fn which(verdict: &RunVerdict, wanted: Verdict, [one, several]: [&str; 2]) -> String {
+    let mut by_criterion: Vec<(String, Vec<&str>)> = Vec::new();
     for (variant, finding) in verdict.findings().filter(|(_, finding)| finding.verdict == Some(wanted)) {
         match by_criterion.iter_mut().find(|(criterion, _)| *criterion == finding.criterion) {
             Some((_, variants)) => variants.push(&variant.id),
-            None => by_criterion.push((&finding.criterion, vec![&variant.id])),
+            None => by_criterion.push((finding.criterion.clone(), vec![&variant.id])),
         }
     }
-    let clauses = by_criterion.iter().map(|(criterion, variants)| {
-        let place = if variants.len() == verdict.variants.len() && variants.len() > 1 {
-            format!("all {} variants", variants.len())
-        } else {
-            let mut names: Vec<String> = variants.iter().take(NAMED).map(|id| (*id).to_owned()).collect();
-            if variants.len() > NAMED {
-                names.push(format!("{} more", variants.len() - NAMED));
-            }
-            listed(&names)
-        };
-        format!("{criterion} {verb} in {place}")
+    let mut by_place: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
+    for (criterion, variants) in by_criterion {
+        match by_place.iter_mut().find(|(_, place)| *place == variants) {
+            Some((criteria, _)) => criteria.push(criterion),
+            None => by_place.push((vec![criterion], variants)),
+        }
+    }
+    let clauses = by_place.iter().map(|(criteria, variants)| {
+        let verb = if criteria.len() == 1 { one } else { several };
+        format!("{} {verb} in {}", listed(criteria), place(variants, verdict.variants.len()))
     });
     clauses.collect::<Vec<_>>().join("; ")
+}
+
+/// The names of a few variants; the number of many.
+fn place(variants: &[&str], all: usize) -> String {
+    if variants.len() == all && all > 1 {
+        return format!("all {all} variants");
+    }
+    let mut names: Vec<String> = variants.iter().take(NAMED).map(|id| (*id).to_owned()).collect();
+    if variants.len() > NAMED {
+        names.push(format!("{} more", variants.len() - NAMED));
+    }
+    listed(&names)
 }
 
 #[cfg(test)]
@@ -107,6 +118,9 @@ mod tests {
         variants[4] = variant("e", vec![finding("target", Some(Verdict::Fail))]);
         let line = headline(&verdict_of(&variants), 5);
         assert_eq!(line, "FAIL — scenario2 at quick pace: rss_floor fails in a, b, c and 1 more; target fails in e");
+        let both = vec![finding("rss_floor", Some(Verdict::Fail)), finding("heap_floor", Some(Verdict::Fail))];
+        let line = headline(&verdict_of(&[variant("a", both)]), 1);
+        assert_eq!(line, "FAIL — scenario2 at quick pace: rss_floor and heap_floor fail in a");
     }
 
     #[test]

@@ -155,7 +155,7 @@ mod tests {
         targets[3].tasks_per_s = 2.0;
         let page = page(&targets);
         assert!(page.contains("<strong>FAIL</strong>"));
-        assert!(page.contains("rss_floor fails in dim128-rows500"));
+        assert!(page.contains("rss_floor and heap_floor fail in dim128-rows500"));
         assert!(page.contains("soak run scenario2"));
         assert!(page.contains("wait &lt; worker"));
         // For a person who wants to look at it.

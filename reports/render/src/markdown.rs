@@ -10,14 +10,17 @@ use crate::facts::facts;
 use crate::headline::{counts, headline};
 use crate::picture::VariantPicture;
 use crate::wording::{Mark, grouped, interval, milliseconds, threshold, value};
-use text::{code_block, escape, table};
+use text::{code_block, escape, paragraph, table};
 
 /// The report as Markdown.
 pub fn markdown(run: &Run, verdict: &RunVerdict, pictures: &[VariantPicture]) -> String {
     let mut out = format!("# {}\n\n", escape(&headline(verdict, run.plan.variants.len())));
-    out.push_str(&format!("{} · {} · exit code {}\n\n", escape(&verdict.title), counts(verdict), verdict.exit_code()));
+    paragraph(
+        &mut out,
+        &format!("{} · {} · exit code {}", escape(&verdict.title), counts(verdict), verdict.exit_code()),
+    );
     if let Some(platform) = &verdict.platform {
-        out.push_str(&format!("> The harness or the machine failed: {}\n\n", escape(platform)));
+        paragraph(&mut out, &format!("> The harness or the machine failed: {}", escape(platform)));
     }
     notes(&mut out, &verdict.notes);
     matrix(&mut out, run, verdict);
@@ -36,7 +39,7 @@ pub fn markdown(run: &Run, verdict: &RunVerdict, pictures: &[VariantPicture]) ->
 
 fn notes(out: &mut String, notes: &[String]) {
     for note in notes {
-        out.push_str(&format!("> {}\n\n", escape(note)));
+        paragraph(out, &format!("> {}", escape(note)));
     }
 }
 
@@ -72,7 +75,7 @@ fn batches(out: &mut String, run: &Run, verdict: &RunVerdict, pictures: &[Varian
     }
     out.push_str("## Batch sizes side by side\n\n");
     for comparison in comparisons {
-        out.push_str(&format!("### {}\n\n", escape(&comparison.title)));
+        paragraph(out, &format!("### {}", escape(&comparison.title)));
         let columns: Vec<String> = comparison.columns.iter().map(|(rows, _)| format!("{rows} rows a batch")).collect();
         let heads: Vec<&str> = std::iter::once("").chain(columns.iter().map(String::as_str)).collect();
         let row = |(name, values): (&str, Vec<String>)| std::iter::once(name.to_owned()).chain(values).collect();
@@ -81,9 +84,9 @@ fn batches(out: &mut String, run: &Run, verdict: &RunVerdict, pictures: &[Varian
 }
 
 fn section(out: &mut String, variant: &VariantVerdict, picture: Option<&VariantPicture>) {
-    out.push_str(&format!("## {} — {}\n\n", escape(&variant.id), Mark::of_verdict(variant.verdict).word()));
+    paragraph(out, &format!("## {} — {}", escape(&variant.id), Mark::of_verdict(variant.verdict).word()));
     if let Some(ending) = picture.and_then(|picture| picture.ending.as_ref()) {
-        out.push_str(&format!("> {}\n\n", escape(ending)));
+        paragraph(out, &format!("> {}", escape(ending)));
     }
     notes(out, &variant.notes);
     variant.findings.iter().for_each(|finding| one(out, finding));
@@ -106,16 +109,9 @@ fn section(out: &mut String, variant: &VariantVerdict, picture: Option<&VariantP
 }
 
 fn one(out: &mut String, finding: &Finding) {
-    out.push_str(&format!(
-        "- **{}** {}: {}\n",
-        Mark::of(finding).word(),
-        escape(&finding.criterion),
-        escape(&finding.reason)
-    ));
-    if let Some(next) = &finding.next {
-        out.push_str(&format!("  Next: {}\n", escape(next)));
-    }
-    out.push('\n');
+    let (word, criterion, reason) = (Mark::of(finding).word(), escape(&finding.criterion), escape(&finding.reason));
+    let next = finding.next.as_ref().map_or_else(String::new, |next| format!("\n  Next: {}", escape(next)));
+    paragraph(out, &format!("- **{word}** {criterion}: {reason}{next}"));
     if let Some(command) = &finding.reproduce {
         code_block(out, command);
     }
@@ -151,10 +147,10 @@ fn recall(out: &mut String, picture: &VariantPicture) {
     let mean = shares.sum::<f64>() / picture.recall.len() as f64;
     let searches: u64 = picture.recall.iter().map(|(_, searches, _)| u64::from(*searches)).sum();
     let (mean, least) = (human::percent(mean), human::percent(least));
-    out.push_str(&format!(
-        "Recall {mean} on average over cycles, {least} in the worst ({} searches).\n\n",
-        grouped(searches)
-    ));
+    paragraph(
+        out,
+        &format!("Recall {mean} on average over cycles, {least} in the worst ({} searches).", grouped(searches)),
+    );
 }
 
 #[cfg(test)]

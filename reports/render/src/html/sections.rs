@@ -22,7 +22,9 @@ pub(super) fn matrix(m: &mut Markup, run: &Run, verdict: &RunVerdict) {
                     m.leaf("th", &[("scope", "col")], "Variant");
                     for id in &criteria {
                         let doc = criterion::find(id).map_or("Did the target itself fail?", |spec| spec.doc);
-                        m.element("th", &[("scope", "col"), ("title", doc)], |m| m.leaf("code", &[], id));
+                        m.element("th", &[("scope", "col"), ("title", doc)], |m| {
+                            m.element("code", &[], |m| breakable(m, id));
+                        });
                     }
                 });
             });
@@ -51,6 +53,17 @@ pub(super) fn matrix(m: &mut Markup, run: &Run, verdict: &RunVerdict) {
         );
     });
     m.line();
+}
+
+/// A name that may break after its underscores, so that eight columns fit a screen.
+fn breakable(m: &mut Markup, name: &str) {
+    for (i, part) in name.split('_').enumerate() {
+        if i > 0 {
+            m.text("_");
+            m.empty("wbr", &[]);
+        }
+        m.text(part);
+    }
 }
 
 /// Every criterion that was found on, `target` first, in the order of reports.

@@ -30,7 +30,9 @@ pub(super) fn mark(m: &mut Markup, mark: Mark) {
 
 /// What a reader should know besides.
 pub(super) fn notes(m: &mut Markup, notes: &[String]) {
-    notes.iter().for_each(|note| m.leaf("p", &[("class", "note")], note));
+    for note in notes {
+        m.leaf("p", &[("class", "note")], note);
+    }
 }
 
 #[cfg(test)]

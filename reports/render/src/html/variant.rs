@@ -99,14 +99,18 @@ fn findings(m: &mut Markup, id: &str, found: &VariantVerdict) {
         .findings
         .iter()
         .partition(|finding| matches!(finding.verdict, Some(Verdict::Fail | Verdict::Inconclusive)));
-    pressing.iter().for_each(|finding| one(m, id, finding));
+    for finding in pressing {
+        one(m, id, finding);
+    }
     if !rest.is_empty() {
         let passing = rest.iter().filter(|finding| finding.verdict.is_some()).count();
         m.element("details", &[], |m| {
             let information = rest.len() - passing;
             let also = if information > 0 { format!(", {information} for information") } else { String::new() };
             m.leaf("summary", &[], &format!("{passing} pass{also}"));
-            rest.iter().for_each(|finding| one(m, id, finding));
+            for finding in rest {
+                one(m, id, finding);
+            }
         });
     }
 }

@@ -26,6 +26,12 @@ pub(super) fn escape(text: &str) -> String {
     out.trim().to_owned()
 }
 
+/// Markdown as it is, and an empty line.
+pub(super) fn paragraph(out: &mut String, markdown: &str) {
+    out.push_str(markdown);
+    out.push_str("\n\n");
+}
+
 /// A table; nothing without rows.
 pub(super) fn table(out: &mut String, heads: &[&str], rows: &[Vec<String>]) {
     if rows.is_empty() {
@@ -38,7 +44,9 @@ pub(super) fn table(out: &mut String, heads: &[&str], rows: &[Vec<String>]) {
     };
     line(heads.iter().map(|head| escape(head)).collect());
     line(heads.iter().map(|_| "---".to_owned()).collect());
-    rows.iter().for_each(|row| line(row.iter().map(|cell| escape(cell)).collect()));
+    for row in rows {
+        line(row.iter().map(|cell| escape(cell)).collect());
+    }
     out.push('\n');
 }
 
@@ -46,7 +54,7 @@ pub(super) fn table(out: &mut String, heads: &[&str], rows: &[Vec<String>]) {
 pub(super) fn code_block(out: &mut String, code: &str) {
     let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    out.push_str(&format!("{fence}\n{code}\n{fence}\n\n"));
+    paragraph(out, &format!("{fence}\n{code}\n{fence}"));
 }
 
 #[cfg(test)]

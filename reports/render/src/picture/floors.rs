@@ -43,7 +43,7 @@ pub(super) fn chart(plan: &Plan, record: &VariantRecord) -> Option<Drawing> {
     let mut svg = String::new();
     let start = cycles().map(|point| point.0).reduce(f64::min)?;
     draw(&mut svg, &tracks, allowed, [(start - 0.3, last + 0.3), (low - pad, high + pad)]).ok()?;
-    let mut lines: Vec<_> = tracks.iter().map(|track| (track.class, track.name.to_owned())).collect();
+    let mut lines: Vec<(&str, String)> = tracks.iter().map(|track| (track.class, track.name.to_owned())).collect();
     lines.extend(allowed.map(|_| ("tolerance", "growth that is tolerated (RssAnon)".to_owned())));
     let title = format!("Floors of {} by cycle, above the first counted one", record.variant.id);
     let svg = recolour(&svg, &title, &describe(&tracks, allowed));
@@ -99,12 +99,13 @@ fn draw(
     if let Some(ends) = allowed {
         chart.draw_series(LineSeries::new(ends, ink("tolerance").stroke_width(2)))?;
     }
-    for track in tracks {
+    // From back to front, and larger behind: two series that leak alike both stay in sight.
+    for (behind, track) in (0u8..).zip(tracks).collect::<Vec<_>>().into_iter().rev() {
         let line = track.points.iter().map(|(x, y, _)| (*x, *y));
-        chart.draw_series(LineSeries::new(line, ink(track.class).stroke_width(2)))?;
+        chart.draw_series(LineSeries::new(line, ink(track.class).stroke_width(2 + 2 * u32::from(behind))))?;
         let dots = track.points.iter().map(|(x, y, counted)| {
             let style = if *counted { ink(track.class).filled() } else { ink("warm").stroke_width(2) };
-            Circle::new((*x, *y), 4, style)
+            Circle::new((*x, *y), 4 + 2 * i32::from(behind), style)
         });
         chart.draw_series(dots)?;
     }

@@ -45,6 +45,9 @@ pub(super) fn aggregate(plan: &Plan, record: &VariantRecord) -> Vec<OperationLat
 
 fn over_cycles(phase: Phase, operation: &str, cycles: &[&LatencySummary]) -> OperationLatency {
     let sum = |of: fn(&LatencySummary) -> u64| cycles.iter().map(|summary| of(summary)).sum();
+    let each = |of: fn(&LatencySummary) -> Percentiles| -> Vec<Percentiles> {
+        cycles.iter().map(|summary| of(summary)).collect()
+    };
     OperationLatency {
         operation: operation.to_owned(),
         phase: phase_name(phase),
@@ -53,12 +56,12 @@ fn over_cycles(phase: Phase, operation: &str, cycles: &[&LatencySummary]) -> Ope
         errors: sum(|summary| summary.errors),
         late_starts: sum(|summary| summary.late_starts),
         never_started: sum(|summary| summary.never_started),
-        corrected: spread(cycles.iter().map(|summary| summary.corrected).collect()),
-        uncorrected: spread(cycles.iter().map(|summary| summary.uncorrected).collect()),
+        corrected: spread(&each(|summary| summary.corrected)),
+        uncorrected: spread(&each(|summary| summary.uncorrected)),
     }
 }
 
-fn spread(cycles: Vec<Percentiles>) -> Spread {
+fn spread(cycles: &[Percentiles]) -> Spread {
     let over = |fold: fn(&[f64]) -> f64| {
         let of = |percentile: fn(&Percentiles) -> f64| fold(&cycles.iter().map(percentile).collect::<Vec<f64>>());
         Percentiles {

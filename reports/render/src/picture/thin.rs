@@ -22,7 +22,9 @@ pub(super) fn thin(series: &Series, [from_s, to_s]: [f64; 2], buckets: usize) ->
     for (&time, &value) in times.iter().zip(values) {
         let index = ((time - from_s) / width) as usize;
         if bucket.as_ref().is_some_and(|bucket| bucket.index != index) || time - last > gap {
-            bucket.take().into_iter().for_each(|bucket| bucket.pour(&mut run));
+            if let Some(full) = bucket.take() {
+                full.pour(&mut run);
+            }
         }
         if time - last > gap {
             runs.push(std::mem::take(&mut run));
@@ -30,7 +32,9 @@ pub(super) fn thin(series: &Series, [from_s, to_s]: [f64; 2], buckets: usize) ->
         last = time;
         bucket.get_or_insert(Bucket { index, least: (time, value), greatest: (time, value) }).add(time, value);
     }
-    bucket.into_iter().for_each(|bucket| bucket.pour(&mut run));
+    if let Some(bucket) = bucket {
+        bucket.pour(&mut run);
+    }
     runs.push(run);
     runs
 }
@@ -90,7 +94,9 @@ mod tests {
     #[test]
     fn few_points_stay_as_they_are() {
         let mut series = Series::default();
-        [1.0, 2.0, 3.0].into_iter().for_each(|time| series.push(time, time));
+        for time in [1.0, 2.0, 3.0] {
+            series.push(time, time);
+        }
         assert_eq!(thin(&series, [0.0, 4.0], 400).concat(), [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]);
         assert!(thin(&series, [1.0, 1.0], 400).is_empty());
         assert!(thin(&Series::default(), [0.0, 4.0], 400).is_empty());
