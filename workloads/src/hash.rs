@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn the_gaussian_has_its_moments() {
         let n = 100_000;
-        let (sum, squares) = (0..n).map(|at| f64::from(gaussian(3, at))).fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
+        let (sum, squares) =
+            (0..n).map(|at| f64::from(gaussian(3, at))).fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
         let (mean, variance) = (sum / f64::from(n), squares / f64::from(n));
         assert!(mean.abs() < 2.5, "mean {mean}");
         assert!((variance / 21_845.0 - 1.0).abs() < 0.03, "variance {variance}");

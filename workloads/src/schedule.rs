@@ -7,6 +7,9 @@ use soak_scenario::Schedule;
 /// Bisection steps: enough for nanoseconds in a day.
 const BISECTIONS: u32 = 60;
 
+/// No phase is longer than this.
+const LONGEST_S: f64 = 86_400.0;
+
 /// The intended starts of a phase, from its beginning, in order. [`Schedule::All`] has none: there the next operation starts when a place is free.
 #[derive(Debug, Clone)]
 pub struct Starts {
@@ -22,6 +25,22 @@ impl Starts {
         let length_s = length.as_secs_f64();
         let total = operations_until(schedule, length_s, length_s).floor() as u64;
         Self { schedule, length_s, total, next: 0 }
+    }
+
+    /// Starts of a phase that is as long as `count` operations take.
+    pub fn covering(schedule: Schedule, count: u64) -> Self {
+        let wanted = count as f64;
+        // A ramp's shape depends on its length, so the length is searched for. A schedule that never gets there ends at a day.
+        let enough = |length: f64| operations_until(schedule, length, length) >= wanted;
+        let (mut low, mut high) = (0.0, 1.0);
+        while !enough(high) && high < LONGEST_S {
+            high *= 2.0;
+        }
+        for _ in 0..BISECTIONS {
+            let middle = f64::midpoint(low, high);
+            if enough(middle) { high = middle } else { low = middle }
+        }
+        Self { schedule, length_s: high, total: count, next: 0 }
     }
 
     /// How many there are in all.
@@ -111,6 +130,16 @@ mod tests {
         let burst = seconds(burst, 10);
         assert_eq!(burst.len(), 108);
         assert_eq!(burst.iter().filter(|s| (5.0 - 1e-6..6.0 - 1e-6).contains(*s)).count(), 50);
+    }
+
+    #[test]
+    fn a_phase_is_as_long_as_its_operations_take() {
+        let ramp = Schedule::Ramp { from: Rate::per_second(0.0), to: Rate::per_second(10.0) };
+        let starts: Vec<f64> = Starts::covering(ramp, 100).map(|start| start.as_secs_f64()).collect();
+        assert_eq!(starts.len(), 100);
+        assert!((19.0..20.0).contains(&starts[99]), "100 at a mean of 5 a second: {}", starts[99]);
+        let constant = Schedule::Constant(Rate::per_second(10.0));
+        assert!((Starts::covering(constant, 50).last().unwrap().as_secs_f64() - 4.9).abs() < 1e-6);
     }
 
     #[test]

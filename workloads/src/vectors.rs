@@ -152,14 +152,20 @@ mod tests {
         let first = clustered.vector(0);
         let mut distances: Vec<f32> = (1..2000).map(|row| distance(&first, &clustered.vector(row))).collect();
         distances.sort_by(f32::total_cmp);
-        assert!(distances[0] * 4.0 < distances[1000], "a row has near neighbours: {} {}", distances[0], distances[1000]);
+        assert!(
+            distances[0] * 4.0 < distances[1000],
+            "a row has near neighbours: {} {}",
+            distances[0],
+            distances[1000]
+        );
     }
 
     #[test]
     fn no_vector_comes_twice() {
         let vectors = of(Distribution::Clustered);
         let rows = (0..500).chain(QUERY_ROWS..QUERY_ROWS + 500).chain(SECOND_VERSION..SECOND_VERSION + 500);
-        let mut seen: Vec<Vec<u32>> = rows.map(|row| vectors.vector(row).into_iter().map(f32::to_bits).collect()).collect();
+        let mut seen: Vec<Vec<u32>> =
+            rows.map(|row| vectors.vector(row).into_iter().map(f32::to_bits).collect()).collect();
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len(), 1500);

@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The engine: boots targets, loads them, samples them, and tells one stream of events of it. It judges nothing and prints nothing.
+//!
+//! [`run`] goes through a plan's variants; `machine` decides the order of a variant's steps and `variant` performs them; what stands behind them
+//! (driver, client, control, probe) are the traits of [`target`], so that the whole also runs against a simulated target under a simulated clock.
+
+mod attest;
+mod client;
+mod driver;
+mod host;
+mod http;
+mod journal;
+pub mod load;
+pub mod machine;
+mod rest;
+mod run;
+mod sampler;
+pub mod target;
+mod tasks;
+mod variant;
+
+pub use client::{DataSpec, FlightClient, Planes};
+pub use driver::{ProcessDriver, Program};
+pub use journal::{Journal, Listener};
+pub use run::{RunEnd, run};
+
+/// The dataset that a run puts into, and whose name its vectors are drawn under.
+pub const DATASET: &str = "soak";

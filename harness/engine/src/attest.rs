@@ -1,0 +1,162 @@
+//! Attestation: a knob that was set is not yet a setting that took effect. What the target and the kernel say is held against the plan.
+
+use std::collections::BTreeMap;
+
+use soak_record::EventKind;
+use soak_scenario::Knobs;
+use soak_scenario::units::{Gogc, Interval, Limit};
+
+use crate::target::Knob;
+
+/// Knobs that the target can only tell once it has seen data.
+const SEEN_IN_DATA: [&str; 2] = ["dim", "batch_rows"];
+
+/// The kernel rounds limits down to pages, of up to 64 KiB.
+const LIMIT_SLACK_BYTES: f64 = 65_536.0;
+
+/// Go's value for "no limit".
+const NO_LIMIT: f64 = 9.2e18;
+
+/// When attestation takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At boot: what is set by the environment.
+    Boot,
+    /// After the first data.
+    Data,
+}
+
+/// The events that tell of every knob that can be read at this time.
+pub(crate) fn attest(plan: &Knobs, read: &BTreeMap<String, Knob>, when: When) -> Vec<EventKind> {
+    let mut events = Vec::new();
+    for (name, requested) in plan.settings() {
+        if (when == When::Data) != SEEN_IN_DATA.contains(&name) {
+            continue;
+        }
+        let knob = read.get(name);
+        if knob.is_none() && is_off(plan, name) {
+            // Nothing was set, so nothing need take effect.
+            continue;
+        }
+        let value = knob.and_then(|knob| knob.value);
+        events.push(EventKind::Attested {
+            knob: name.to_owned(),
+            requested,
+            effective: value.map(|value| in_words(name, value)),
+            source: knob.map_or_else(|| "nothing tells".to_owned(), |knob| knob.source.clone()),
+            holds: value.map(|value| holds(plan, name, value)),
+        });
+    }
+    events
+}
+
+fn is_off(plan: &Knobs, name: &str) -> bool {
+    match name {
+        "gomemlimit" => plan.gomemlimit == Limit::Off,
+        "memory_limit" => plan.memory_limit == Limit::Off,
+        _ => false,
+    }
+}
+
+fn holds(plan: &Knobs, name: &str, value: f64) -> bool {
+    let equal = |wanted: f64| (value - wanted).abs() < 1e-3;
+    match name {
+        "dim" => equal(f64::from(plan.dim)),
+        "batch_rows" => equal(f64::from(plan.batch_rows)),
+        "hnsw_m" => equal(f64::from(plan.hnsw_m)),
+        "ef_construction" => equal(f64::from(plan.ef_construction)),
+        "gogc" => match plan.gogc {
+            Gogc::Percent(percent) => equal(f64::from(percent)),
+            Gogc::Off => value < 0.0,
+        },
+        "gomemlimit" => match plan.gomemlimit {
+            Limit::At(bytes) => equal(bytes.as_f64()),
+            Limit::Off => value >= NO_LIMIT,
+        },
+        "memory_limit" => match plan.memory_limit {
+            Limit::At(bytes) => value <= bytes.as_f64() && bytes.as_f64() - value < LIMIT_SLACK_BYTES,
+            Limit::Off => value >= NO_LIMIT,
+        },
+        "compaction_interval" => match plan.compaction_interval {
+            Interval::Every(span) => equal(span.as_secs_f64()),
+            Interval::Off => equal(0.0),
+        },
+        _ => false,
+    }
+}
+
+fn in_words(name: &str, value: f64) -> String {
+    match name {
+        "gogc" if value < 0.0 => "off".to_owned(),
+        "gomemlimit" | "memory_limit" if value >= NO_LIMIT => "off".to_owned(),
+        "gomemlimit" | "memory_limit" => soak_scenario::units::Bytes(value as u64).to_string(),
+        "compaction_interval" if value == 0.0 => "off".to_owned(),
+        "compaction_interval" => format!("{value}s"),
+        _ => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soak_scenario::units::{Bytes, Span};
+
+    fn knobs() -> Knobs {
+        Knobs {
+            dim: 128,
+            batch_rows: 500,
+            gogc: Gogc::Percent(75),
+            gomemlimit: Limit::Off,
+            memory_limit: Limit::At(Bytes::mib(256)),
+            hnsw_m: 32,
+            ef_construction: 100,
+            compaction_interval: Interval::Every(Span::seconds(30)),
+        }
+    }
+
+    fn read(values: &[(&str, f64)]) -> BTreeMap<String, Knob> {
+        let knob = |value| Knob { value: Some(value), source: "test".to_owned() };
+        values.iter().map(|(name, value)| ((*name).to_owned(), knob(*value))).collect()
+    }
+
+    fn answers(events: &[EventKind]) -> Vec<(&str, Option<&str>, Option<bool>)> {
+        let answer = |event| match event {
+            &EventKind::Attested { ref knob, ref effective, holds, .. } => (knob.as_str(), effective.as_deref(), holds),
+            _ => unreachable!("only attestations"),
+        };
+        events.iter().map(answer).collect()
+    }
+
+    #[test]
+    fn what_is_told_is_held_against_the_plan() {
+        let read =
+            read(&[("gogc", 100.0), ("memory_limit", 268_435_456.0), ("hnsw_m", 32.0), ("compaction_interval", 30.0)]);
+        let events = attest(&knobs(), &read, When::Boot);
+        assert_eq!(
+            answers(&events),
+            [
+                ("gogc", Some("100"), Some(false)),
+                ("memory_limit", Some("256MiB"), Some(true)),
+                ("hnsw_m", Some("32"), Some(true)),
+                ("ef_construction", None, None),
+                ("compaction_interval", Some("30s"), Some(true)),
+            ]
+        );
+    }
+
+    #[test]
+    fn data_tells_the_rest() {
+        let events = attest(&knobs(), &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data);
+        assert_eq!(answers(&events), [("dim", Some("128"), Some(true)), ("batch_rows", Some("499"), Some(false))]);
+    }
+
+    #[test]
+    fn off_is_read_as_go_prints_it() {
+        let plan = Knobs { gogc: Gogc::Off, compaction_interval: Interval::Off, ..knobs() };
+        let read = read(&[("gogc", -1.0), ("gomemlimit", i64::MAX as f64), ("compaction_interval", 0.0)]);
+        let events = attest(&plan, &read, When::Boot);
+        assert!(
+            answers(&events)[..2].iter().all(|(_, effective, holds)| *effective == Some("off") && *holds == Some(true))
+        );
+    }
+}

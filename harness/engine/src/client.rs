@@ -1,0 +1,8 @@
+//! Clients: how load speaks to a target. One file for each protocol.
+
+mod flight;
+mod put_body;
+mod put_stream;
+mod wire;
+
+pub use flight::{DataSpec, FlightClient, Planes};

@@ -1,0 +1,203 @@
+//! The Flight client with Longbow's contract: puts on the data plane, actions on the meta plane.
+
+use std::io::Cursor;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
+use arrow_flight::Action;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_ipc::reader::StreamReader;
+use arrow_schema::DataType;
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::json;
+use soak_scenario::{Distribution, IdType};
+use soak_workload::{SECOND_VERSION, Vectors};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+use super::put_body::PutBody;
+use super::put_stream;
+use super::wire;
+use crate::load::Progress;
+use crate::target::{Batch, CallError, Client, PutAcks, PutSender};
+
+/// An answer to a search of many neighbours is far below this.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Where the planes listen.
+#[derive(Debug, Clone, Copy)]
+pub struct Planes {
+    /// Puts.
+    pub data: SocketAddr,
+    /// Actions.
+    pub meta: SocketAddr,
+}
+
+/// What is put.
+#[derive(Debug, Clone)]
+pub struct DataSpec {
+    /// Name of the dataset.
+    pub dataset: String,
+    /// Where the vectors lie.
+    pub distribution: Distribution,
+    /// Components of a vector.
+    pub dim: u32,
+    /// Seed of the vectors.
+    pub seed: u64,
+    /// Type of the id column.
+    pub ids: IdType,
+}
+
+/// The client.
+#[derive(Debug)]
+pub struct FlightClient {
+    planes: Planes,
+    spec: DataSpec,
+    vectors: Vectors,
+    deadline: Duration,
+    meta: Mutex<Option<Channel>>,
+}
+
+impl FlightClient {
+    /// A client that is not yet connected. `deadline` bounds connecting and each call.
+    pub fn new(planes: Planes, spec: DataSpec, deadline: Duration) -> Self {
+        let vectors = Vectors::new(spec.distribution, spec.dim, spec.seed, &spec.dataset);
+        Self { planes, spec, vectors, deadline, meta: Mutex::new(None) }
+    }
+
+    async fn connect(&self, addr: SocketAddr) -> Result<Channel, CallError> {
+        let endpoint = Endpoint::from_shared(format!("http://{addr}"));
+        let endpoint = endpoint.map_err(|error| CallError::Broken(error.to_string()))?;
+        let connected = endpoint.connect_timeout(self.deadline).tcp_nodelay(true).connect().await;
+        connected.map_err(|error| CallError::Broken(format!("cannot connect to {addr}: {}", chain(&error))))
+    }
+
+    async fn meta(&self) -> Result<Channel, CallError> {
+        let open = self.meta.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(channel) = open {
+            return Ok(channel);
+        }
+        let channel = self.connect(self.planes.meta).await?;
+        *self.meta.lock().unwrap_or_else(PoisonError::into_inner) = Some(channel.clone());
+        Ok(channel)
+    }
+
+    /// An action; the bodies of its results, put together.
+    pub(crate) async fn act(&self, kind: &str, body: Bytes) -> Result<Vec<u8>, CallError> {
+        let mut client = FlightServiceClient::new(self.meta().await?).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let mut request = tonic::Request::new(Action { r#type: kind.to_owned(), body });
+        request.set_timeout(self.deadline);
+        let answers = client.do_action(request).await.map_err(|status| call_error(&status))?;
+        let mut answers = answers.into_inner();
+        let mut bytes = Vec::new();
+        while let Some(answer) = answers.message().await.map_err(|status| call_error(&status))? {
+            bytes.extend_from_slice(&answer.body);
+        }
+        Ok(bytes)
+    }
+
+    async fn act_json(&self, kind: &str, body: serde_json::Value) -> Result<Vec<u8>, CallError> {
+        self.act(kind, body.to_string().into()).await
+    }
+
+    fn text_id(&self, id: u64) -> String {
+        match self.spec.ids {
+            IdType::Int64 => id.to_string(),
+            IdType::Utf8 => wire::text_id(id),
+        }
+    }
+}
+
+#[async_trait]
+impl Client for FlightClient {
+    async fn open_put(&self, progress: Progress) -> Result<(Box<dyn PutSender>, Box<dyn PutAcks>), CallError> {
+        // A connection of its own, as separate clients would have.
+        let channel = self.connect(self.planes.data).await?;
+        let first = wire::first_message(&self.spec.dataset, self.spec.ids, self.spec.dim);
+        let (vectors, ids) = (self.vectors, self.spec.ids);
+        let body = |orders| PutBody::new(vectors, ids, first, orders, progress);
+        let (sender, acks) = put_stream::open(channel, body).await?;
+        Ok((Box::new(sender), Box::new(acks)))
+    }
+
+    async fn search(&self, row: u64, k: u32) -> Result<Vec<u64>, CallError> {
+        let vector = self.vectors.vector(row);
+        let body = json!({ "dataset": self.spec.dataset, "vector": vector, "k": k });
+        found_ids(&self.act_json("VectorSearch", body).await?)
+    }
+
+    async fn upsert(&self, id: u64) -> Result<(), CallError> {
+        let (mut sender, mut acks) = self.open_put(Progress::default()).await?;
+        sender.send(Batch { first: id, rows: 1, version: SECOND_VERSION }).await?;
+        sender.finish();
+        while acks.next().await?.is_some() {}
+        Ok(())
+    }
+
+    async fn delete(&self, id: u64) -> Result<(), CallError> {
+        let body = json!({ "dataset": self.spec.dataset, "id": self.text_id(id) });
+        self.act_json("delete", body).await.map(|_| ())
+    }
+
+    async fn is_indexed(&self) -> Result<bool, CallError> {
+        let answer = self.act_json("check_readiness", json!({ "dataset": self.spec.dataset })).await?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer)
+            .map_err(|error| CallError::Refused(format!("check_readiness did not answer in JSON: {error}")))?;
+        Ok(answer.get("status").and_then(serde_json::Value::as_str) == Some("READY"))
+    }
+
+    async fn drop_dataset(&self) -> Result<(), CallError> {
+        self.act_json("delete-dataset", json!({ "dataset": self.spec.dataset })).await.map(|_| ())
+    }
+
+    fn disconnect(&self) {
+        *self.meta.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The ids in a search's answer: an Arrow IPC stream with a column `id`.
+fn found_ids(answer: &[u8]) -> Result<Vec<u64>, CallError> {
+    let unreadable = |problem: &dyn std::fmt::Display| CallError::Refused(format!("a search's answer: {problem}"));
+    let batches = StreamReader::try_new(Cursor::new(answer), None).map_err(|error| unreadable(&error))?;
+    let mut ids = Vec::new();
+    for batch in batches {
+        let batch = batch.map_err(|error| unreadable(&error))?;
+        let column = batch.column_by_name("id").ok_or_else(|| unreadable(&"no column \"id\""))?;
+        match column.data_type() {
+            DataType::Int64 => {
+                ids.extend(column.as_primitive::<Int64Type>().iter().flatten().map(i64::cast_unsigned));
+            }
+            DataType::Utf8 => {
+                ids.extend(column.as_string::<i32>().iter().flatten().filter_map(|id| id.parse::<u64>().ok()))
+            }
+            other => return Err(unreadable(&format!("ids of type {other}"))),
+        }
+    }
+    Ok(ids)
+}
+
+/// What a status means for what was asked: refused, or perhaps done.
+pub(super) fn call_error(status: &Status) -> CallError {
+    let text = format!("{}: {}", status.code().description(), status.message());
+    match status.code() {
+        Code::Cancelled | Code::Unknown | Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => {
+            CallError::Broken(text)
+        }
+        _ => CallError::Refused(text),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

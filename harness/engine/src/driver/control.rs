@@ -1,0 +1,63 @@
+//! Control over HTTP, at the paths that the profile names.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soak_record::TaskGroup;
+use soak_scenario::Endpoints;
+
+use crate::client::FlightClient;
+use crate::http;
+use crate::target::{CallError, Client as _, Control};
+use crate::tasks;
+
+/// Control of a process.
+#[derive(Debug)]
+pub(super) struct HttpControl {
+    pub(super) addr: SocketAddr,
+    pub(super) endpoints: Endpoints,
+    pub(super) dataset: String,
+    pub(super) client: Arc<FlightClient>,
+    pub(super) call: Duration,
+    /// A compaction may take as long as indexing.
+    pub(super) compaction: Duration,
+}
+
+#[async_trait]
+impl Control for HttpControl {
+    async fn ready(&self) -> Result<(), CallError> {
+        if let Some(metrics) = &self.endpoints.metrics {
+            http::call(self.addr, metrics, self.call).await?;
+        }
+        // A dataset that is not there is an answer too.
+        match self.client.is_indexed().await {
+            Ok(_) | Err(CallError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn collect(&self) -> Result<(), CallError> {
+        let Some(collect) = &self.endpoints.collect else { return Ok(()) };
+        // The first collection only marks what the second gives back.
+        for _ in 0..2 {
+            http::call(self.addr, collect, self.call).await?;
+        }
+        Ok(())
+    }
+
+    async fn compact(&self) -> Result<(), CallError> {
+        let (one, all) = (&self.endpoints.compact, &self.endpoints.compact_all);
+        let Some(endpoint) = one.as_ref().or(all.as_ref()) else {
+            return Err(CallError::Refused("the profile names no endpoint that compacts".to_owned()));
+        };
+        let endpoint = endpoint.replace("{dataset}", &http::encode(&self.dataset));
+        http::call(self.addr, &endpoint, self.compaction).await.map(|_| ())
+    }
+
+    async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
+        let Some(endpoint) = &self.endpoints.tasks else { return Ok(None) };
+        http::call(self.addr, endpoint, self.call).await.map(|dump| Some(tasks::groups(&dump)))
+    }
+}

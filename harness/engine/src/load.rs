@@ -1,0 +1,60 @@
+//! Load: batches, operations and deletes, in an open model, through whatever client there is.
+
+mod delete;
+mod ingest;
+mod latency;
+mod progress;
+mod query;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use soak_workload::Ledger;
+
+pub(crate) use delete::delete;
+pub use ingest::{Fate, IngestJob, Ingested, ingest};
+pub use latency::Latencies;
+pub use progress::Progress;
+pub use query::{QueryJob, query};
+
+/// The ledger of the cycle under way, and what the harness's own samples tell of it.
+#[derive(Debug)]
+pub struct Books {
+    ledger: Mutex<Ledger>,
+    acked_total: std::sync::atomic::AtomicU64,
+    in_flight: std::sync::atomic::AtomicU64,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self { ledger: Mutex::new(Ledger::new(0, 0)), acked_total: 0.into(), in_flight: 0.into() }
+    }
+}
+
+impl Books {
+    /// The ledger.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add_acked(&self, rows: u64) {
+        self.acked_total.fetch_add(rows, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Rows acknowledged since the variant began.
+    pub(crate) fn acked_total(&self) -> u64 {
+        self.acked_total.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    pub(crate) fn enter(&self) {
+        self.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Operations of query and delete phases that wait for their answer.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}

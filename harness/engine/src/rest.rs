@@ -1,0 +1,130 @@
+//! Rest: collected, settled, and then a window whose median is judged.
+
+use std::time::Duration;
+
+use soak_record::{EventKind, Phase};
+use tokio::time::{Instant, sleep};
+
+use crate::machine::Step;
+use crate::variant::Performer;
+use crate::variant::StepError;
+
+/// Memory that moves less than this between the first and the last third of the look-back is at rest.
+const DRIFT_BYTES: f64 = 128.0 * 1024.0;
+
+/// Memory that swings by no more than this, or by this share, is at rest.
+const RANGE_BYTES: f64 = 1_048_576.0;
+const RANGE_SHARE: f64 = 0.01;
+
+/// Samples of a look-back, at least.
+const LEAST_SAMPLES: usize = 5;
+
+/// How often rest is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Where the rest is taken, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rest {
+    /// Length of the window.
+    pub(crate) window: Duration,
+    /// Length of the look-back in which memory must not have moved.
+    pub(crate) look_back: Duration,
+    /// The window starts after this long at the latest.
+    pub(crate) at_most: Duration,
+}
+
+/// Waits until memory has settled (or the time allowed is over), then through the window, and tells of it.
+pub(crate) async fn rest(performer: &Performer<'_>, step: Step, rest: Rest) -> Result<(), StepError> {
+    let began = Instant::now();
+    let began_s = performer.journal.now_s();
+    let settled = loop {
+        let now_s = performer.journal.now_s();
+        let look_back = rest.look_back.as_secs_f64();
+        // Only what was read since the phase began, or a look-back would reach into the phase before.
+        if now_s - began_s >= look_back && is_settled(&performer.samplers.latest.rss_since(now_s - look_back)) {
+            break true;
+        }
+        if began.elapsed() >= rest.at_most {
+            break false;
+        }
+        sleep(LOOK_EVERY).await;
+    };
+    window(performer, step, rest.window, settled).await;
+    Ok(())
+}
+
+/// Waits through a window and tells of it.
+pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Duration, settled: bool) {
+    let from_s = performer.journal.now_s();
+    sleep(length).await;
+    let to_s = performer.journal.now_s();
+    performer.journal.event(EventKind::Window { phase: step.phase, cycle: step.cycle, from_s, to_s, settled });
+}
+
+/// Waits until the tasks are no more than at the idle baseline, then through a window; the dump is taken at its end.
+pub(crate) async fn drain(performer: &Performer<'_>, step: Step) -> Result<(), StepError> {
+    let cycle = &performer.plan.cycle;
+    let baseline = performer.idle_goroutines();
+    let began = Instant::now();
+    let began_s = performer.journal.now_s();
+    let mut drained = false;
+    while !drained && began.elapsed() < cycle.drain_at_most.0 {
+        sleep(LOOK_EVERY).await;
+        let latest = performer.samplers.latest.goroutines().filter(|(at_s, _)| *at_s > began_s);
+        drained = match (latest, baseline) {
+            (Some((_, count)), Some(baseline)) => count <= baseline,
+            // Nothing tells: then nothing is waited for.
+            (_, None) => true,
+            (None, Some(_)) => false,
+        };
+    }
+    window(performer, step, cycle.idle.0, drained).await;
+    Ok(())
+}
+
+/// Whether these values, oldest first, have stopped moving.
+fn is_settled(values: &[f64]) -> bool {
+    if values.len() < LEAST_SAMPLES {
+        return false;
+    }
+    let third = values.len() / 3;
+    let middle = |part: &[f64]| {
+        let mut part = part.to_vec();
+        part.sort_by(f64::total_cmp);
+        part[part.len() / 2]
+    };
+    let drift = (middle(&values[values.len() - third..]) - middle(&values[..third])).abs();
+    let most = values.iter().copied().fold(f64::MIN, f64::max);
+    let least = values.iter().copied().fold(f64::MAX, f64::min);
+    drift <= DRIFT_BYTES && most - least <= RANGE_BYTES.max(RANGE_SHARE * most)
+}
+
+/// Whether this phase ends in a window after settling.
+pub(crate) fn of(plan: &soak_scenario::Cycle, phase: Phase) -> Option<Rest> {
+    let window = plan.window.0;
+    let window = match phase {
+        Phase::BeforeCompact | Phase::AfterCompact => window / 2,
+        Phase::Settle => window,
+        _ => return None,
+    };
+    Some(Rest { window, look_back: plan.window.0 / 2, at_most: plan.settle_at_most.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: f64 = 1_048_576.0;
+
+    #[test]
+    fn falling_is_not_rest_and_a_small_swing_is() {
+        let slow: Vec<f64> = (0..12).map(|at| 100.0 * MIB - f64::from(at) * 0.1 * MIB).collect();
+        assert!(!is_settled(&slow), "2 MiB/s at 20 Hz");
+        let swing: Vec<f64> = (0..12).map(|at| 100.0 * MIB + f64::from(at % 2) * 0.9 * MIB).collect();
+        assert!(is_settled(&swing));
+        assert!(!is_settled(&[MIB; 4]), "too few to tell");
+        let mut step = vec![10.0 * MIB; 12];
+        step[11] = 14.0 * MIB;
+        assert!(!is_settled(&step));
+    }
+}

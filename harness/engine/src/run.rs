@@ -1,0 +1,50 @@
+//! A run: every variant of a plan, one after the other, each on a fresh target.
+
+use soak_record::{EventKind, Outcome};
+use soak_scenario::Plan;
+use tokio::sync::watch;
+
+use crate::journal::Journal;
+use crate::target::Driver;
+use crate::variant::run_variant;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every variant was run; how each fared is in the record.
+    Complete,
+    /// A person ended it.
+    Interrupted,
+    /// The harness or the machine failed: nothing more can be run.
+    PlatformFailed(String),
+}
+
+/// Runs a plan. `interrupted` becomes true when a person wants it to end; whatever was started is stopped before this returns.
+pub async fn run(
+    plan: &Plan,
+    run: &str,
+    driver: &dyn Driver,
+    journal: &Journal,
+    interrupted: watch::Receiver<bool>,
+) -> RunEnd {
+    journal.event(EventKind::RunStarted {
+        run: run.to_owned(),
+        harness: env!("CARGO_PKG_VERSION").to_owned(),
+        unix_s: std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        host: crate::host::describe(),
+    });
+    let mut end = RunEnd::Complete;
+    for index in 0..plan.variants.len() {
+        match run_variant(plan, index, driver, journal, interrupted.clone()).await {
+            Outcome::Completed | Outcome::TargetFailed { .. } => {}
+            Outcome::Interrupted => end = RunEnd::Interrupted,
+            Outcome::PlatformFailed { reason } => end = RunEnd::PlatformFailed(reason),
+        }
+        // What failed once on this machine fails again; the variants that are left would only repeat it.
+        if end != RunEnd::Complete {
+            break;
+        }
+    }
+    journal.event(EventKind::RunEnded { complete: end == RunEnd::Complete });
+    end
+}

@@ -1,0 +1,113 @@
+//! Samplers: read series at their own pace, hand them to the journal, and keep the last of them for those who wait for rest.
+
+mod harness;
+pub(crate) mod metrics_page;
+pub(crate) mod proc;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use soak_scenario::Sampling;
+use soak_scenario::series::Source;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::journal::Journal;
+use crate::load::Books;
+use crate::target::Probe;
+pub(crate) use harness::HarnessUse;
+
+/// How much of a series is kept: more than any look-back.
+const KEPT: usize = 4096;
+
+/// The latest values of the two series that the run itself waits for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Latest {
+    rss_anon: Arc<Mutex<VecDeque<(f64, f64)>>>,
+    goroutines: Arc<Mutex<Option<(f64, f64)>>>,
+}
+
+impl Latest {
+    fn push_rss(&self, at_s: f64, bytes: f64) {
+        let mut kept = self.rss_anon.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((at_s, bytes));
+        if kept.len() > KEPT {
+            kept.pop_front();
+        }
+    }
+
+    /// Anonymous resident memory since this moment, oldest first.
+    pub(crate) fn rss_since(&self, from_s: f64) -> Vec<f64> {
+        let kept = self.rss_anon.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().filter(|(at_s, _)| *at_s >= from_s).map(|(_, bytes)| *bytes).collect()
+    }
+
+    /// Tasks as last read, and when.
+    pub(crate) fn goroutines(&self) -> Option<(f64, f64)> {
+        *self.goroutines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The running samplers of a variant. Dropping them stops them.
+#[derive(Debug)]
+pub(crate) struct Samplers {
+    pub(crate) latest: Latest,
+    _tasks: JoinSet<()>,
+}
+
+impl Samplers {
+    /// Starts reading.
+    pub(crate) fn start(journal: &Journal, probe: &Arc<dyn Probe>, books: &Arc<Books>, sampling: &Sampling) -> Self {
+        let latest = Latest::default();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(process(journal.clone(), Arc::clone(probe), latest.clone(), sampling.process.0));
+        tasks.spawn(metrics(journal.clone(), Arc::clone(probe), latest.clone(), sampling.metrics.0));
+        tasks.spawn(smaps(journal.clone(), Arc::clone(probe), sampling.smaps.0));
+        tasks.spawn(harness::sample(journal.clone(), Arc::clone(books), sampling.process.0));
+        Self { latest, _tasks: tasks }
+    }
+}
+
+fn ticks(every: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(every);
+    // A sampler that was held up goes on from there; a burst would only disturb.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn process(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every: Duration) {
+    let mut ticks = ticks(every);
+    loop {
+        ticks.tick().await;
+        let at_s = journal.now_s();
+        let values = probe.process().await;
+        if let Some((_, bytes)) = values.iter().find(|(name, _)| *name == "rss_anon_bytes") {
+            latest.push_rss(at_s, *bytes);
+        }
+        journal.sample(Source::Process, at_s, values);
+    }
+}
+
+async fn metrics(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every: Duration) {
+    let mut ticks = ticks(every);
+    loop {
+        ticks.tick().await;
+        let at_s = journal.now_s();
+        // A page that could not be read is a gap, and gaps are left as they are.
+        let values = probe.metrics().await.unwrap_or_default();
+        if let Some((_, count)) = values.iter().find(|(name, _)| *name == "goroutines") {
+            *latest.goroutines.lock().unwrap_or_else(PoisonError::into_inner) = Some((at_s, *count));
+        }
+        journal.sample(Source::Metrics, at_s, values);
+    }
+}
+
+async fn smaps(journal: Journal, probe: Arc<dyn Probe>, every: Duration) {
+    let mut ticks = ticks(every);
+    loop {
+        ticks.tick().await;
+        let at_s = journal.now_s();
+        journal.sample(Source::Smaps, at_s, probe.smaps().await);
+    }
+}

@@ -1,0 +1,115 @@
+//! A page in Prometheus' text format, and the one thing asked of it: the value of a metric that a profile names.
+//!
+//! Source: Prometheus' exposition formats, text-based format 0.0.4. `NaN` is no value; a histogram's parts are metrics like any other.
+
+/// A metric as a profile names it: `name`, or `name{label="value"}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Selector {
+    name: String,
+    labels: Vec<(String, String)>,
+}
+
+impl Selector {
+    /// Reads a selector; `None` when it is not one.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (name, labels, rest) = series(text)?;
+        rest.trim().is_empty().then(|| Self { name: name.to_owned(), labels })
+    }
+
+    /// The sum of all that matches on the page; `None` when nothing does.
+    pub(crate) fn read(&self, page: &[Line<'_>]) -> Option<f64> {
+        let matching = page
+            .iter()
+            .filter(|line| line.name == self.name && self.labels.iter().all(|wanted| line.labels.contains(wanted)));
+        matching.map(|line| line.value).reduce(|sum, value| sum + value)
+    }
+}
+
+/// A sample line.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Line<'a> {
+    name: &'a str,
+    labels: Vec<(String, String)>,
+    value: f64,
+}
+
+/// The sample lines of a page; what is not one is passed over.
+pub(crate) fn parse(page: &str) -> Vec<Line<'_>> {
+    page.lines().filter(|line| !line.starts_with('#')).filter_map(line).collect()
+}
+
+fn line(text: &str) -> Option<Line<'_>> {
+    let (name, labels, rest) = series(text)?;
+    let value = rest.split_whitespace().next()?;
+    let value = match value {
+        "+Inf" => f64::INFINITY,
+        "-Inf" => f64::NEG_INFINITY,
+        value => value.parse().ok().filter(|value: &f64| !value.is_nan())?,
+    };
+    Some(Line { name, labels, value })
+}
+
+/// Name, labels, and what follows.
+type Parts<'a> = (&'a str, Vec<(String, String)>, &'a str);
+
+fn series(text: &str) -> Option<Parts<'_>> {
+    let text = text.trim_start();
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
+    let (name, mut rest) = text.split_at(end);
+    let mut labels = Vec::new();
+    if let Some(inside) = rest.strip_prefix('{') {
+        rest = inside.trim_start();
+        while !rest.starts_with('}') {
+            let (label, value) = rest.split_once('=')?;
+            let (value, after) = quoted(value.trim_start())?;
+            labels.push((label.trim().to_owned(), value));
+            rest = after.trim_start().trim_start_matches(',').trim_start();
+        }
+        rest = &rest[1..];
+    }
+    (!name.is_empty()).then_some((name, labels, rest))
+}
+
+/// A quoted value with `\\`, `\"` and `\n`, and what follows it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.strip_prefix('"')?.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &text[at + 2..])),
+            '\\' => match chars.next()?.1 {
+                'n' => value.push('\n'),
+                other => value.push(other),
+            },
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# HELP up x\n# TYPE up gauge\nup 1\nbytes{dataset=\"a\"} 1.5e3\nbytes{dataset=\"b, }\\\"\\n\",x=\"y\"} 2 1700000000\n\
+         lat_bucket{le=\"+Inf\"} 3\nbad NaN\ninf +Inf\nbroken{a=\"b 3\n";
+
+    fn read(selector: &str) -> Option<f64> {
+        Selector::parse(selector).unwrap().read(&parse(PAGE))
+    }
+
+    #[test]
+    fn a_name_sums_over_its_labels() {
+        assert_eq!(read("up"), Some(1.0));
+        assert_eq!(read("bytes"), Some(1502.0));
+        assert_eq!(read("bytes{dataset=\"a\"}"), Some(1500.0));
+        assert_eq!(read("bytes{x=\"y\"}"), Some(2.0));
+        assert_eq!(read("bytes{dataset=\"c\"}"), None);
+        assert_eq!(read("bytes{dataset=\"b, }\\\"\\n\"}"), Some(2.0));
+        assert_eq!(read("lat_bucket{le=\"+Inf\"}"), Some(3.0));
+        assert_eq!((read("bad"), read("byte"), read("broken")), (None, None, None));
+        assert_eq!(read("inf"), Some(f64::INFINITY));
+        assert_eq!(Selector::parse("a b"), None);
+        assert_eq!(Selector::parse("a{b}"), None);
+    }
+}

@@ -1,0 +1,171 @@
+//! What stands behind the run loop: a driver that starts targets, and the three ways to reach one. A simulated target implements the same.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soak_record::TaskGroup;
+use soak_scenario::Variant;
+use std::sync::Arc;
+
+use crate::load::Progress;
+
+/// Starts targets.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// Starts a fresh target for a variant; it need not answer yet.
+    async fn start(&self, index: usize, variant: &Variant) -> Result<Arc<dyn Target>, StartError>;
+}
+
+/// A target that has been started.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Process id; 0 where there is none.
+    fn pid(&self) -> u32;
+    /// How load reaches it.
+    fn client(&self) -> Arc<dyn Client>;
+    /// How it is asked for collection, compaction and dumps.
+    fn control(&self) -> Arc<dyn Control>;
+    /// How its series are read.
+    fn probe(&self) -> Arc<dyn Probe>;
+    /// Waits until it has ended without being asked to.
+    async fn ended(&self) -> Ending;
+    /// Ends it, and waits until nothing of it is left.
+    async fn stop(&self);
+}
+
+/// The load's side: the protocol.
+#[async_trait]
+pub trait Client: Send + Sync {
+    /// Opens a stream of batches. Every byte that the target takes touches `progress`.
+    async fn open_put(&self, progress: Progress) -> Result<(Box<dyn PutSender>, Box<dyn PutAcks>), CallError>;
+    /// Ids of the `k` neighbours that the target finds for a query row.
+    async fn search(&self, row: u64, k: u32) -> Result<Vec<u64>, CallError>;
+    /// Puts the second version of a row.
+    async fn upsert(&self, id: u64) -> Result<(), CallError>;
+    /// Deletes a row.
+    async fn delete(&self, id: u64) -> Result<(), CallError>;
+    /// Whether everything acknowledged is indexed.
+    async fn is_indexed(&self) -> Result<bool, CallError>;
+    /// Drops the dataset.
+    async fn drop_dataset(&self) -> Result<(), CallError>;
+    /// Closes every connection; the next call opens new ones.
+    fn disconnect(&self);
+}
+
+/// The sending half of a put stream.
+#[async_trait]
+pub trait PutSender: Send {
+    /// Sends a batch; returns when the target's side has taken all of it.
+    async fn send(&mut self, batch: Batch) -> Result<(), CallError>;
+    /// Says that nothing more comes.
+    fn finish(&mut self);
+}
+
+/// The receiving half of a put stream.
+#[async_trait]
+pub trait PutAcks: Send {
+    /// The next answer, one for each batch and in their order; `None` when the target has ended the stream well.
+    async fn next(&mut self) -> Result<Option<Ack>, CallError>;
+}
+
+/// An answer to a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// The target asks for patience.
+    pub slow_down: bool,
+}
+
+/// Rows that travel in one message: ids `first .. first + rows`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// Id of the first row.
+    pub first: u64,
+    /// Number of rows.
+    pub rows: u32,
+    /// Added to a row for its vector: 0, or [`soak_workload::SECOND_VERSION`].
+    pub version: u64,
+}
+
+impl Batch {
+    /// The ids.
+    pub fn ids(&self) -> std::ops::Range<u64> {
+        self.first..self.first + u64::from(self.rows)
+    }
+}
+
+/// What the target can be asked to do.
+#[async_trait]
+pub trait Control: Send + Sync {
+    /// Whether it answers on every plane.
+    async fn ready(&self) -> Result<(), CallError>;
+    /// Forces a collection, where it has one.
+    async fn collect(&self) -> Result<(), CallError>;
+    /// Compacts the dataset; returns when that is done.
+    async fn compact(&self) -> Result<(), CallError>;
+    /// Its tasks by stack; `None` where it has no dump.
+    async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError>;
+}
+
+/// Series and values read in one go.
+pub type Values = Vec<(&'static str, f64)>;
+
+/// How series are read.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Of the process and its cgroup; empty once it is gone.
+    async fn process(&self) -> Values;
+    /// Of the process's page tables: slow.
+    async fn smaps(&self) -> Values;
+    /// Of the target's metrics page.
+    async fn metrics(&self) -> Result<Values, CallError>;
+    /// Knobs as the target and the kernel say they are.
+    async fn knobs(&self) -> Result<BTreeMap<String, Knob>, CallError>;
+}
+
+/// A knob, read back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Knob {
+    /// The value; absent when the page does not have it.
+    pub value: Option<f64>,
+    /// Where it was read.
+    pub source: String,
+}
+
+/// How a target ended that was not asked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// `exit 1`, `signal 9`, …
+    pub how: String,
+    /// The last lines it printed.
+    pub last_lines: Vec<String>,
+    /// Its memory limit, when the kernel killed it for that.
+    pub oom_limit_bytes: Option<u64>,
+}
+
+/// Why a target could not be started: the machine's doing, or the command's.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The target said no; what was asked has not happened.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The connection broke or could not be made; what was asked may have happened.
+    #[error("{0}")]
+    Broken(String),
+    /// No answer in time; what was asked may have happened.
+    #[error("no answer within {:.1} s", .0.as_secs_f64())]
+    TimedOut(Duration),
+}
+
+/// Puts a deadline on a call.
+pub(crate) async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::time::timeout(deadline, call).await.unwrap_or(Err(CallError::TimedOut(deadline)))
+}

@@ -1,0 +1,62 @@
+//! A goroutine dump (`/debug/pprof/goroutine?debug=2`) as groups of tasks with one stack.
+
+use std::collections::BTreeMap;
+
+use soak_record::TaskGroup;
+
+/// Groups kept, largest first.
+const GROUPS_MAX: usize = 50;
+
+/// Frames of a stack that make its signature.
+const FRAMES_MAX: usize = 12;
+
+/// Groups the tasks of a dump by their stack.
+pub(crate) fn groups(dump: &str) -> Vec<TaskGroup> {
+    let mut groups: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for task in dump.split("\n\n") {
+        let mut lines = task.trim_start_matches('\n').lines();
+        let Some(head) = lines.next().filter(|head| head.starts_with("goroutine ")) else { continue };
+        let frames: Vec<&str> =
+            lines.filter(|line| !line.starts_with(['\t', ' '])).map(function).take(FRAMES_MAX).collect();
+        let (count, oldest) = groups.entry(frames.join(" < ")).or_default();
+        *count += 1;
+        *oldest = (*oldest).max(minutes(head));
+    }
+    let mut groups: Vec<TaskGroup> = groups
+        .into_iter()
+        .map(|(signature, (count, oldest_minutes))| TaskGroup { signature, count, oldest_minutes })
+        .collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    groups.truncate(GROUPS_MAX);
+    groups
+}
+
+/// The function of a frame, without its arguments: `net/http.(*conn).serve(0xc0001, {…})` → `net/http.(*conn).serve`.
+fn function(frame: &str) -> &str {
+    let frame = frame.strip_prefix("created by ").unwrap_or(frame);
+    let frame = frame.split(" in goroutine ").next().unwrap_or(frame);
+    frame.ends_with(')').then(|| frame.rfind('(').map(|at| &frame[..at])).flatten().unwrap_or(frame)
+}
+
+/// The age in a head such as `goroutine 7 [chan receive, 12 minutes]:`; 0 under a minute.
+fn minutes(head: &str) -> u64 {
+    let inside = head.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(inside, _)| inside);
+    inside.split(", ").find_map(|part| part.strip_suffix(" minutes")?.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stacks_are_counted_and_aged() {
+        let dump = "goroutine 1 [running]:\nmain.main()\n\t/app/main.go:10 +0x1\n\n\
+             goroutine 7 [chan receive, 12 minutes]:\nrepair.(*peer).wait(0xc000, {0x1, 0x2})\n\t/app/p.go:3\ncreated by repair.start in goroutine 1\n\t/app/p.go:9\n\n\
+             goroutine 8 [chan receive]:\nrepair.(*peer).wait(0xc001, {0x1, 0x2})\n\t/app/p.go:3\ncreated by repair.start in goroutine 1\n\t/app/p.go:9\n";
+        let groups = groups(dump);
+        assert_eq!(groups[0].signature, "repair.(*peer).wait < repair.start");
+        assert_eq!((groups[0].count, groups[0].oldest_minutes), (2, 12));
+        assert_eq!((groups[1].signature.as_str(), groups[1].count), ("main.main", 1));
+        assert!(super::groups("").is_empty() && super::groups("garbage\n\nmore").is_empty());
+    }
+}

@@ -1,0 +1,456 @@
+//! One variant: the shell around the machine. It does what the machine says, and tells the machine what happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use soak_record::{EventKind, LatencySummary, Outcome, Phase};
+use soak_scenario::{Plan, Schedule, Variant};
+use soak_workload::{Ledger, Operations, QUERY_ROWS, RowState, SECOND_VERSION, Starts, Vectors, oracle};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::attest::{When, attest};
+use crate::journal::Journal;
+use crate::load::{self, Books, Fate, IngestJob, QueryJob};
+use crate::machine::{Command, Input, Machine, Step};
+use crate::rest;
+use crate::sampler::{HarnessUse, Samplers};
+use crate::target::{Batch, Driver, Target, within};
+
+/// How often a boot and an index are asked whether they are done.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// Searches compared with exact neighbours, in the warm-up.
+const RECALL_SEARCHES: u64 = 16;
+
+/// Query rows of the recall check lie here, apart from those of the load.
+const RECALL_ROWS: u64 = QUERY_ROWS + (1 << 39);
+
+/// The share of what it can use from which the harness may have been the bottleneck.
+const SATURATED: f64 = 0.85;
+
+/// How the target failed a step, in one clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StepError(String);
+
+/// What a variant's steps work with, once its target has been started.
+pub(crate) struct Performer<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) variant: &'a Variant,
+    pub(crate) journal: &'a Journal,
+    pub(crate) target: Arc<dyn Target>,
+    pub(crate) samplers: Samplers,
+    books: Arc<Books>,
+    operations: Option<Operations>,
+    idle_goroutines: Option<f64>,
+}
+
+/// Runs one variant from boot to stop. Its target is gone when this returns, whatever happened.
+pub(crate) async fn run_variant(
+    plan: &Plan,
+    index: usize,
+    driver: &dyn Driver,
+    journal: &Journal,
+    mut interrupted: watch::Receiver<bool>,
+) -> Outcome {
+    let variant = &plan.variants[index];
+    let journal = &journal.of_variant(index, &variant.id);
+    journal.event(EventKind::VariantStarted { index: index as u32, of: plan.variants.len() as u32 });
+    let mut machine = Machine::new(&plan.cycle);
+    let mut performer: Option<Performer<'_>> = None;
+    let mut input = Input::Done;
+    let outcome = loop {
+        let step = match machine.next(input) {
+            Command::Do(step) => step,
+            Command::End(outcome) => break outcome,
+        };
+        journal.event(EventKind::PhaseStarted { phase: step.phase, cycle: step.cycle });
+        let began = Instant::now();
+        input = match (step.phase, &mut performer) {
+            (Phase::Stop, performer) => {
+                if let Some(performer) = performer.take() {
+                    stop(performer).await;
+                }
+                Input::Done
+            }
+            (Phase::Boot, performer) => boot(plan, index, driver, journal, performer, &mut interrupted).await,
+            (_, Some(performer)) => watched(performer, step, &mut interrupted).await,
+            (_, None) => unreachable_step(),
+        };
+        journal.event(EventKind::PhaseEnded {
+            phase: step.phase,
+            cycle: step.cycle,
+            seconds: began.elapsed().as_secs_f64(),
+        });
+        journal.tell_dropped();
+        if input == Input::Done
+            && let Some(reason) = journal.failure()
+        {
+            input = Input::Failed(Outcome::PlatformFailed { reason });
+        }
+    };
+    journal.event(EventKind::VariantEnded { outcome: outcome.clone() });
+    outcome
+}
+
+fn unreachable_step() -> Input {
+    Input::Failed(Outcome::PlatformFailed { reason: "a step without a target: this is a defect of soak".to_owned() })
+}
+
+async fn boot<'a>(
+    plan: &'a Plan,
+    index: usize,
+    driver: &dyn Driver,
+    journal: &'a Journal,
+    performer: &mut Option<Performer<'a>>,
+    interrupted: &mut watch::Receiver<bool>,
+) -> Input {
+    let variant = &plan.variants[index];
+    let target = match driver.start(index, variant).await {
+        Ok(target) => target,
+        Err(error) => return Input::Failed(Outcome::PlatformFailed { reason: error.to_string() }),
+    };
+    journal.event(EventKind::TargetStarted { pid: target.pid() });
+    let books = Arc::new(Books::default());
+    let samplers = Samplers::start(journal, &target.probe(), &books, &plan.sampling);
+    let performer = performer.insert(Performer {
+        plan,
+        variant,
+        journal,
+        target,
+        samplers,
+        books,
+        operations: None,
+        idle_goroutines: None,
+    });
+    watched(performer, Step { phase: Phase::Boot, cycle: None }, interrupted).await
+}
+
+/// Performs a step unless the target dies or a person interrupts.
+async fn watched(performer: &mut Performer<'_>, step: Step, interrupted: &mut watch::Receiver<bool>) -> Input {
+    let target = Arc::clone(&performer.target);
+    let journal = performer.journal;
+    let done = tokio::select! {
+        // What the step found comes first: a target that dies of it is found below.
+        biased;
+        done = performer.perform(step) => done,
+        ending = target.ended() => return died(journal, step, ending),
+        // An error means that nobody can interrupt any more.
+        true = asked(interrupted) => return Input::Interrupted,
+    };
+    match done {
+        Ok(()) => Input::Done,
+        // A step that fails because the target just died is told as the death.
+        Err(error) => match tokio::time::timeout(Duration::from_millis(500), target.ended()).await {
+            Ok(ending) => died(journal, step, ending),
+            Err(_) => Input::Failed(Outcome::TargetFailed { reason: error.0 }),
+        },
+    }
+}
+
+/// Waits until a person interrupts; false when nobody can any more.
+async fn asked(interrupted: &mut watch::Receiver<bool>) -> bool {
+    interrupted.wait_for(|interrupted| *interrupted).await.is_ok()
+}
+
+fn died(journal: &Journal, step: Step, ending: crate::target::Ending) -> Input {
+    let reason = match ending.oom_limit_bytes {
+        Some(limit_bytes) => {
+            journal.event(EventKind::Oom { limit_bytes, phase: Some(step.phase) });
+            format!("killed by the kernel at its memory limit of {limit_bytes} bytes ({})", ending.how)
+        }
+        None => format!("it ended by itself: {}", ending.how),
+    };
+    journal.event(EventKind::TargetDied { how: ending.how, last_lines: ending.last_lines });
+    Input::Failed(Outcome::TargetFailed { reason })
+}
+
+async fn stop(performer: Performer<'_>) {
+    let Performer { target, samplers, .. } = performer;
+    target.client().disconnect();
+    drop(samplers);
+    target.stop().await;
+}
+
+impl Performer<'_> {
+    async fn perform(&mut self, step: Step) -> Result<(), StepError> {
+        let cycle = step.cycle.unwrap_or(0);
+        match step.phase {
+            Phase::Boot => self.until_ready().await,
+            Phase::Attest => self.attest(When::Boot).await,
+            Phase::ColdIdle => {
+                rest::window(self, step, self.plan.cycle.cold_idle.0, true).await;
+                Ok(())
+            }
+            Phase::Ingest => self.ingest(cycle).await,
+            Phase::Index => self.index(cycle).await,
+            Phase::Query => self.query(cycle).await,
+            Phase::Delete => self.delete(cycle).await,
+            Phase::Compact => self.compact(cycle).await,
+            Phase::Clear => self.clear().await,
+            Phase::BeforeCompact | Phase::AfterCompact | Phase::Settle => self.rest(step).await,
+            Phase::Idle => self.idle(step).await,
+            Phase::Drain => self.drain(step).await,
+            Phase::Stop => Ok(()),
+        }
+    }
+
+    fn call(&self) -> Duration {
+        self.plan.deadlines.call.0
+    }
+
+    /// Tasks at the idle baseline.
+    pub(crate) fn idle_goroutines(&self) -> Option<f64> {
+        self.idle_goroutines
+    }
+
+    async fn until_ready(&self) -> Result<(), StepError> {
+        let deadline = self.plan.deadlines.boot.0;
+        let control = self.target.control();
+        let began = Instant::now();
+        loop {
+            match within(self.call(), control.ready()).await {
+                Ok(()) => return Ok(()),
+                Err(error) if began.elapsed() >= deadline => {
+                    let seconds = deadline.as_secs_f64();
+                    return Err(StepError(format!(
+                        "it did not answer within {seconds:.0} s of its start (deadlines.boot): {error}; its log is in the run folder's artifacts"
+                    )));
+                }
+                Err(_) => sleep(ASK_EVERY).await,
+            }
+        }
+    }
+
+    async fn attest(&self, when: When) -> Result<(), StepError> {
+        let read = within(self.call(), self.target.probe().knobs()).await;
+        let read = read.map_err(|error| StepError(format!("its settings could not be read back: {error}")))?;
+        attest(&self.variant.knobs, &read, when).into_iter().for_each(|event| self.journal.event(event));
+        Ok(())
+    }
+
+    async fn ingest(&mut self, cycle: u32) -> Result<(), StepError> {
+        let workload = &self.plan.workload;
+        let knobs = &self.variant.knobs;
+        let rows = workload.rows_per_cycle(knobs.dim);
+        let first = u64::from(cycle) * rows;
+        *self.books.ledger() = Ledger::new(first, rows);
+        self.operations = Some(Operations::new(workload.query.mix, self.variant.seed, cycle));
+        let upserts = (rows as f64 * workload.ingest.upserts.0).round() as u64;
+        let batches: Vec<Batch> = batches(first, rows, knobs.batch_rows, 0)
+            .chain(batches(first, upserts, knobs.batch_rows, SECOND_VERSION))
+            .collect();
+        let starts = match workload.ingest.schedule {
+            Schedule::All => None,
+            schedule => Some(Starts::covering(schedule, batches.len() as u64)),
+        };
+        let books = Arc::clone(&self.books);
+        let job = IngestJob {
+            batches: Box::new(batches.into_iter()),
+            starts,
+            length: None,
+            streams: workload.ingest.streams,
+            silence_at_most: self.call(),
+            tell: Box::new(move |batch, fate| book(&books, batch, fate)),
+        };
+        let usage = HarnessUse::start();
+        let account = load::ingest(self.target.client(), job).await;
+        self.tell_saturation(Phase::Ingest, cycle, &usage, workload.ingest.streams);
+        let silence = account.longest_silence.as_secs_f64();
+        self.journal.event(EventKind::Ingested {
+            cycle,
+            rows: account.rows,
+            bytes: account.rows * u64::from(knobs.dim) * 4,
+            acked_rows: account.acked_rows,
+            indeterminate_rows: account.indeterminate_rows,
+            refused_rows: account.refused_rows,
+            back_pressure: account.back_pressure,
+            seconds: account.seconds,
+        });
+        self.tell_latency(cycle, Phase::Ingest, "put", account.latencies.summary());
+        if silence >= 1.0 || account.gave_up {
+            self.journal.event(EventKind::Silence { cycle, seconds: silence, gave_up: account.gave_up });
+        }
+        if account.gave_up {
+            return Err(StepError(format!("it acknowledged nothing for {silence:.1} s (deadlines.call)")));
+        }
+        if account.acked_rows == 0 {
+            let why = account.last_error.unwrap_or_else(|| "it gave no reason".to_owned());
+            return Err(StepError(format!("it acknowledged no row of the ingest: {why}")));
+        }
+        if cycle == 0 { self.attest(When::Data).await } else { Ok(()) }
+    }
+
+    async fn index(&self, _cycle: u32) -> Result<(), StepError> {
+        let deadline = self.plan.deadlines.index.0;
+        let client = self.target.client();
+        let began = Instant::now();
+        loop {
+            let ready = within(self.call(), client.is_indexed()).await;
+            let state = match ready {
+                Ok(true) => return Ok(()),
+                Ok(false) => "it still says that it is busy".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            if began.elapsed() >= deadline {
+                let seconds = deadline.as_secs_f64();
+                return Err(StepError(format!(
+                    "its index was not ready after {seconds:.0} s (deadlines.index): {state}"
+                )));
+            }
+            sleep(ASK_EVERY).await;
+        }
+    }
+
+    async fn query(&mut self, cycle: u32) -> Result<(), StepError> {
+        if cycle < self.plan.cycle.warm_up.max(1) {
+            self.check_recall(cycle).await;
+        }
+        let Some(operations) = &mut self.operations else { return Ok(()) };
+        let job = QueryJob { query: self.plan.workload.query.clone(), deadline: self.plan.deadlines.call.0 };
+        let usage = HarnessUse::start();
+        let figures = load::query(self.target.client(), &job, operations, &self.books).await;
+        self.tell_saturation(Phase::Query, cycle, &usage, u32::MAX);
+        for (kind, summary) in figures {
+            self.tell_latency(cycle, Phase::Query, kind.name(), summary);
+        }
+        Ok(())
+    }
+
+    /// Compares some searches with exact neighbours, recomputed from the seed.
+    async fn check_recall(&self, cycle: u32) {
+        let k = self.plan.workload.query.k;
+        let client = self.target.client();
+        let rows: Vec<u64> =
+            (0..RECALL_SEARCHES).map(|n| RECALL_ROWS + u64::from(cycle) * RECALL_SEARCHES + n).collect();
+        let mut found = Vec::new();
+        for row in &rows {
+            // A search that fails finds nothing; what that means for the target, the latencies of the load tell.
+            found.push(within(self.call(), client.search(*row, k)).await.unwrap_or_default());
+        }
+        let (workload, knobs) = (&self.plan.workload, &self.variant.knobs);
+        let vectors = Vectors::new(workload.distribution, knobs.dim, self.variant.seed, crate::DATASET);
+        let ledger = self.books.ledger().clone();
+        let exact = move || oracle::exact_neighbours(vectors, &ledger, &rows, k as usize);
+        let Ok(exact) = tokio::task::spawn_blocking(exact).await else { return };
+        let recalls: Vec<f64> =
+            exact.iter().zip(&found).filter_map(|(exact, found)| oracle::recall(exact, found)).collect();
+        if !recalls.is_empty() {
+            let recall = recalls.iter().sum::<f64>() / recalls.len() as f64;
+            self.journal.event(EventKind::Recall { cycle, searches: recalls.len() as u32, recall });
+        }
+    }
+
+    async fn delete(&mut self, cycle: u32) -> Result<(), StepError> {
+        let workload = &self.plan.workload;
+        let Some(operations) = &mut self.operations else { return Ok(()) };
+        let ids = {
+            let ledger = self.books.ledger();
+            let count = (ledger.len() as f64 * workload.delete.0).round() as u64;
+            ledger.choose_deletes(count, operations.random())
+        };
+        let client = self.target.client();
+        let deleted = load::delete(&client, ids, workload.query.in_flight, self.call(), &self.books).await;
+        // Deletes of the query phase's mix are gone as well.
+        let in_all = self.books.ledger().count(RowState::Deleted);
+        self.journal.event(EventKind::Deleted { cycle, rows: in_all, failed: deleted.failed });
+        self.tell_latency(cycle, Phase::Delete, "delete", deleted.latency);
+        if deleted.rows == 0 && deleted.failed > 0 {
+            return Err(StepError(format!("it acknowledged none of {} deletes", deleted.failed)));
+        }
+        Ok(())
+    }
+
+    async fn compact(&self, cycle: u32) -> Result<(), StepError> {
+        let began = Instant::now();
+        let done = within(self.plan.deadlines.index.0, self.target.control().compact()).await;
+        let seconds = began.elapsed().as_secs_f64();
+        // A compaction that fails is a finding, not the end of the run.
+        self.journal.event(EventKind::Compacted { cycle, seconds, error: done.err().map(|error| error.to_string()) });
+        Ok(())
+    }
+
+    async fn clear(&self) -> Result<(), StepError> {
+        let dropped = within(self.call(), self.target.client().drop_dataset()).await;
+        dropped.map_err(|error| StepError(format!("the dataset could not be dropped: {error}")))?;
+        let (first, rows) = {
+            let ledger = self.books.ledger();
+            (ledger.first(), ledger.len())
+        };
+        *self.books.ledger() = Ledger::new(first + rows, 0);
+        Ok(())
+    }
+
+    async fn collect(&self) -> Result<(), StepError> {
+        let collected = self.target.control().collect().await;
+        collected.map_err(|error| StepError(format!("a collection could not be forced: {error}")))
+    }
+
+    async fn rest(&self, step: Step) -> Result<(), StepError> {
+        self.collect().await?;
+        match rest::of(&self.plan.cycle, step.phase) {
+            Some(rest) => rest::rest(self, step, rest).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn idle(&mut self, step: Step) -> Result<(), StepError> {
+        self.target.client().disconnect();
+        rest::window(self, step, self.plan.cycle.idle.0, true).await;
+        self.idle_goroutines = self.samplers.latest.goroutines().map(|(_, count)| count);
+        self.tell_tasks(step).await
+    }
+
+    async fn drain(&self, step: Step) -> Result<(), StepError> {
+        self.target.client().disconnect();
+        rest::drain(self, step).await?;
+        self.tell_tasks(step).await
+    }
+
+    async fn tell_tasks(&self, step: Step) -> Result<(), StepError> {
+        let tasks = within(self.call(), self.target.control().tasks()).await;
+        let tasks = tasks.map_err(|error| StepError(format!("its task dump could not be read: {error}")))?;
+        if let Some(groups) = tasks {
+            self.journal.event(EventKind::Tasks { phase: step.phase, cycle: step.cycle, groups });
+        }
+        Ok(())
+    }
+
+    fn tell_latency(&self, cycle: u32, phase: Phase, operation: &str, summary: LatencySummary) {
+        if summary != LatencySummary::default() {
+            self.journal.event(EventKind::Latency { cycle, phase, operation: operation.to_owned(), summary });
+        }
+    }
+
+    /// `workers`: how many cores the harness could have used.
+    fn tell_saturation(&self, phase: Phase, cycle: u32, usage: &HarnessUse, workers: u32) {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
+        if let Some(cpu_share) = usage.cpu_share()
+            && cpu_share >= SATURATED * cores.min(f64::from(workers))
+        {
+            self.journal.event(EventKind::HarnessSaturated { phase, cycle, cpu_share });
+        }
+    }
+}
+
+/// Rows in batches, in order.
+fn batches(first: u64, rows: u64, batch_rows: u32, version: u64) -> impl Iterator<Item = Batch> {
+    let starts = (0..rows).step_by(batch_rows.max(1) as usize);
+    starts.map(move |at| Batch { first: first + at, rows: (rows - at).min(u64::from(batch_rows)) as u32, version })
+}
+
+fn book(books: &Books, batch: Batch, fate: Fate) {
+    let second = batch.version > 0;
+    let state = match fate {
+        Fate::Acknowledged if second => RowState::Replaced,
+        Fate::Acknowledged => RowState::Live,
+        Fate::Indeterminate => RowState::Indeterminate,
+        // A refused second version leaves the first where it is.
+        Fate::Refused if second => return,
+        Fate::Refused => RowState::Absent,
+    };
+    books.ledger().set_all(batch.ids(), state);
+    if fate == Fate::Acknowledged {
+        books.add_acked(u64::from(batch.rows));
+    }
+}
