@@ -1,6 +1,13 @@
 //! The `soak` binary: one subcommand a stage. `soak run` is plan, run, judge, report.
 
 mod commands;
+mod failure;
+mod mistakes;
+mod output;
+mod reports;
+mod scenario_args;
+mod summary;
+mod table;
 
 use std::process::ExitCode;
 
@@ -14,7 +21,7 @@ static HEAP: soak_reference::CountingAllocator = soak_reference::CountingAllocat
 
 /// Memory soak tests and chaos for vector stores, with a verdict.
 #[derive(Debug, Parser)]
-#[command(name = "soak", version, max_term_width = 110)]
+#[command(name = "soak", version, max_term_width = 110, after_help = failure::EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

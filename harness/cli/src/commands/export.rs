@@ -1,0 +1,57 @@
+//! `soak export`: built-in files, generated documents, and a run's samples, for other tools.
+
+mod samples;
+
+use clap::{Args, Subcommand};
+use soak_scenario::{Builtin, builtin_profiles, builtin_scenarios, reference_markdown, schema_json};
+
+use super::{Exit, Failure};
+use crate::output;
+
+/// Print built-in files, generated documents, or a run's samples
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A built-in scenario's file, to start one's own from
+    Scenario {
+        /// Its name (`soak list scenarios`)
+        name: String,
+    },
+    /// A built-in profile's file, to start one's own from
+    Profile {
+        /// Its name (`soak list profiles`)
+        name: String,
+    },
+    /// The JSON Schema of scenario files, for editors
+    Schema,
+    /// Every key of scenario and profile files, in Markdown
+    Reference,
+    /// What a run recorded, a row for each moment and a column for each series
+    Samples(samples::Samples),
+}
+
+impl Export {
+    pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        match self.what {
+            What::Scenario { name } => output::print(find("scenario", &builtin_scenarios(), &name)?)?,
+            What::Profile { name } => output::print(find("profile", &builtin_profiles(), &name)?)?,
+            What::Schema => output::print_json(serde_json::to_string_pretty(&schema_json()))?,
+            What::Reference => output::print(&reference_markdown())?,
+            What::Samples(samples) => samples.execute()?,
+        }
+        Ok(Exit::Pass)
+    }
+}
+
+fn find(kind: &str, among: &[Builtin], name: &str) -> Result<&'static str, Failure> {
+    let bare = name.strip_suffix(".toml").unwrap_or(name);
+    among.iter().find(|one| one.name == bare).map(|one| one.text).ok_or_else(|| {
+        let names: Vec<&str> = among.iter().map(|one| one.name).collect();
+        Failure::usage(format!("there is no built-in {kind} `{name}`; there is {}", names.join(", ")))
+    })
+}

@@ -1,0 +1,150 @@
+//! `soak plan`: what a scenario expands to, before anything runs.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use soak_scenario::{Knobs, Launch, criterion};
+use soak_verdict::human;
+
+use super::criteria::bound;
+use super::{Exit, Failure, Format};
+use crate::output;
+use crate::scenario_args::ScenarioArgs;
+use crate::table::{table, wrapped};
+
+/// Show what a scenario expands to: variants, cycles, sizes, thresholds
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// For whom the result is written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+impl Plan {
+    pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        let plan = self.scenario.load()?;
+        match self.format {
+            Format::Human => output::print(&human_plan(&plan))?,
+            Format::Json => output::print_json(serde_json::to_string_pretty(&plan))?,
+        }
+        Ok(Exit::Pass)
+    }
+}
+
+fn human_plan(plan: &soak_scenario::Plan) -> String {
+    let mut out = format!("{} — {}\n\n", plan.scenario, plan.title);
+    for (name, value) in facts(plan) {
+        // The first line of a fact stands beside its name.
+        let value = wrapped(&value, 10, output::WIDTH);
+        let _ = write!(out, "{name:<10}{}", value.trim_start());
+    }
+    let _ = writeln!(out, "\n{}", human::plural(plan.variants.len(), "variant"));
+    out.push_str(&variants(plan));
+    let rest = rest_seconds(plan) * plan.variants.len() as f64;
+    let _ = writeln!(
+        out,
+        "\nWindows and queries alone take {}; ingest, indexing and settling come on top.\n",
+        human::seconds(rest)
+    );
+    out.push_str(&thresholds(plan));
+    out
+}
+
+fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
+    let launch = match &plan.target.launch {
+        Launch::Embedded => "embedded".to_owned(),
+        Launch::Process(path) => format!("process {path}"),
+    };
+    let (cycle, work) = (&plan.cycle, &plan.workload);
+    let mut facts = vec![
+        ("source", plan.source.clone()),
+        ("pace", plan.pace.name().to_owned()),
+        ("seed", plan.seed.to_string()),
+        ("target", format!("{launch}, profile {}", plan.target.profile.name)),
+    ];
+    let told: Vec<String> = plan.target.misbehave.settings().into_iter().map(|(k, v)| format!("{k}={v}")).collect();
+    if !told.is_empty() {
+        facts.push(("misbehave", told.join(", ")));
+    }
+    if let Some(runbook) = &plan.runbook {
+        facts.push(("runbook", format!("{}, “{}”", runbook.runbook, runbook.section)));
+    }
+    facts.push((
+        "cycles",
+        format!(
+            "{} after {} of warm-up, windows of {}, each settled in {} at most",
+            cycle.count.saturating_sub(cycle.warm_up),
+            cycle.warm_up,
+            cycle.window,
+            cycle.settle_at_most
+        ),
+    ));
+    facts.push((
+        "workload",
+        format!(
+            "{} vectors, {} ids, {}; then {} of queries, k {}; then {} deleted",
+            work.distribution.name(),
+            work.ids.name(),
+            human::plural(work.ingest.streams as usize, "stream"),
+            work.query.duration,
+            work.query.k,
+            work.delete
+        ),
+    ));
+    let same = same_settings(plan);
+    if !same.is_empty() {
+        facts.push(("all with", same));
+    }
+    if !plan.edits.is_empty() {
+        facts.push(("set", plan.edits.join("  ")));
+    }
+    facts
+}
+
+/// The knobs that every variant shares.
+fn same_settings(plan: &soak_scenario::Plan) -> String {
+    let Some(first) = plan.variants.first() else { return String::new() };
+    let same = |name: &str, value: &str| {
+        plan.variants.iter().all(|one| one.knobs.settings().iter().any(|(other, text)| *other == name && text == value))
+    };
+    let settings: Vec<String> = Knobs::settings(&first.knobs)
+        .into_iter()
+        .filter(|(name, value)| same(name, value))
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    settings.join(", ")
+}
+
+fn variants(plan: &soak_scenario::Plan) -> String {
+    let rows: Vec<[String; 5]> = plan
+        .variants
+        .iter()
+        .map(|variant| {
+            let rows = plan.workload.rows_per_cycle(variant.knobs.dim);
+            let batches = rows.div_ceil(u64::from(variant.knobs.batch_rows.max(1)));
+            let mib = rows as f64 * f64::from(variant.knobs.dim) * 4.0 / 1_048_576.0;
+            [variant.id.clone(), rows.to_string(), format!("{mib:.1}"), batches.to_string(), variant.seed.to_string()]
+        })
+        .collect();
+    table(["id", "rows a cycle", "MiB a cycle", "batches", "seed of its data"], &rows)
+}
+
+/// What a variant cannot be quicker than: its windows and its queries.
+fn rest_seconds(plan: &soak_scenario::Plan) -> f64 {
+    let cycle = &plan.cycle;
+    // Before compaction, after it, and when the data is gone.
+    let windows = 3.0 * cycle.window.as_secs_f64();
+    cycle.cold_idle.as_secs_f64()
+        + cycle.idle.as_secs_f64()
+        + f64::from(cycle.count) * (plan.workload.query.duration.as_secs_f64() + windows)
+}
+
+fn thresholds(plan: &soak_scenario::Plan) -> String {
+    let held = |spec: &criterion::CriterionSpec| {
+        plan.criteria.get(spec.id).map_or_else(|| "for information".to_owned(), |one| bound(spec, *one))
+    };
+    let rows: Vec<[String; 2]> = criterion::CRITERIA.iter().map(|spec| [spec.id.to_owned(), held(spec)]).collect();
+    table(["criterion", "threshold"], &rows)
+}
