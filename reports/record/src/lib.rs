@@ -7,6 +7,9 @@ mod run;
 mod samples;
 mod series;
 
+#[cfg(test)]
+mod round_trip;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
