@@ -89,7 +89,8 @@ fn draw(
         .bold_line_style(ink("grid"))
         .axis_style(ink("grid"))
         .label_style(text)
-        .x_labels((to_x - from_x).clamp(2.0, 16.0) as usize)
+        // More than there are cycles, so that each of a few gets its number; the formatter drops the halves.
+        .x_labels((2.0 * (to_x - from_x)).clamp(2.0, 24.0) as usize)
         .y_labels(5)
         .x_label_formatter(&|x| if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() })
         .y_label_formatter(&tick)

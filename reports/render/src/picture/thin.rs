@@ -21,12 +21,11 @@ pub(super) fn thin(series: &Series, [from_s, to_s]: [f64; 2], buckets: usize) ->
     let mut last = times[0];
     for (&time, &value) in times.iter().zip(values) {
         let index = ((time - from_s) / width) as usize;
-        if bucket.as_ref().is_some_and(|bucket| bucket.index != index) || time - last > gap {
-            if let Some(full) = bucket.take() {
-                full.pour(&mut run);
-            }
+        let is_gap = time - last > gap;
+        if let Some(full) = bucket.take_if(|bucket| bucket.index != index || is_gap) {
+            full.pour(&mut run);
         }
-        if time - last > gap {
+        if is_gap {
             runs.push(std::mem::take(&mut run));
         }
         last = time;
