@@ -18,6 +18,9 @@ pub(crate) struct Comparison {
     pub(crate) rows: Vec<(&'static str, Vec<String>)>,
 }
 
+/// What stands where nothing was measured.
+const NOTHING: &str = "–";
+
 /// All comparisons that the plan's matrix holds, in its order.
 pub(crate) fn comparisons(run: &Run, verdict: &RunVerdict, pictures: &[VariantPicture]) -> Vec<Comparison> {
     let mut groups: Vec<Vec<&Variant>> = Vec::new();
@@ -33,7 +36,10 @@ pub(crate) fn comparisons(run: &Run, verdict: &RunVerdict, pictures: &[VariantPi
         group.sort_by_key(|variant| variant.knobs.batch_rows);
         compare(&group, &varying, verdict, pictures)
     });
-    compared.collect()
+    // Where none of the variants ran there is nothing to compare.
+    compared
+        .filter(|comparison| comparison.rows.iter().any(|(_, values)| values.iter().any(|value| value != NOTHING)))
+        .collect()
 }
 
 fn same_but_batches(a: &Variant, b: &Variant) -> bool {
@@ -58,7 +64,7 @@ fn compare(group: &[&Variant], varying: &[&str], verdict: &RunVerdict, pictures:
     let others =
         settings.iter().filter(|(name, _)| varying.contains(name)).map(|(name, text)| format!("{name} {text}"));
     let title = std::iter::once(format!("{} dimensions", knobs.dim)).chain(others).collect::<Vec<_>>().join(", ");
-    let dash = || "–".to_owned();
+    let dash = || NOTHING.to_owned();
     let found = |criterion: &str| -> Vec<String> {
         let of = |variant: &&Variant| {
             let variant = verdict.variants.iter().find(|found| found.id == variant.id)?;
@@ -109,17 +115,18 @@ mod tests {
         assert_eq!(titles, ["128 dimensions", "1536 dimensions", "3072 dimensions"]);
         assert_eq!(compared[0].columns[0], (500, "dim128-rows500".to_owned()));
         assert_eq!(compared[0].columns[1], (4096, "dim128-rows4096".to_owned()));
-        assert!(
-            compared[0].rows.iter().all(|(name, values)| !values.contains(&"–".to_owned()) || name.is_empty()),
-            "{compared:?}"
-        );
+        assert!(compared[0].rows.iter().all(|(_, values)| values.iter().all(|value| value != NOTHING)), "{compared:?}");
     }
 
     #[test]
-    fn what_did_not_run_is_a_dash() {
-        let (run, verdict, _) = synthetic::everything();
-        let verdict = RunVerdict { variants: Vec::new(), ..verdict };
-        let compared = comparisons(&run, &verdict, &[]);
-        assert!(compared.iter().all(|c| c.rows.iter().all(|(_, values)| values.iter().all(|value| value == "–"))));
+    fn what_did_not_run_is_a_dash_or_left_out() {
+        let (run, verdict, pictures) = synthetic::judged(&[synthetic::Target::HEALTHY; 1]);
+        let compared = comparisons(&run, &verdict, &pictures);
+        assert_eq!(compared.len(), 1, "two dimensions never ran");
+        assert!(
+            compared[0].rows.iter().all(|(_, values)| values[0] != NOTHING && values[1] == NOTHING),
+            "{compared:?}"
+        );
+        assert!(comparisons(&run, &synthetic::verdict_of(&[]), &[]).is_empty());
     }
 }

@@ -77,7 +77,8 @@ fn masthead(m: &mut Markup, run: &Run, verdict: &RunVerdict, line: &str) {
     if let Some(section) = &run.plan.runbook {
         m.leaf("p", &[("class", "muted")], &format!("Rehearses “{}” of the {}.", section.section, section.runbook));
     }
-    if let Some(platform) = &verdict.platform {
+    // Where nothing failed, the first line has told it.
+    if let Some(platform) = verdict.platform.as_ref().filter(|_| verdict.exit_code() != 4) {
         m.leaf("p", &[("class", "note")], &format!("The harness or the machine failed: {platform}"));
     }
     tables::notes(m, &verdict.notes);
@@ -93,10 +94,12 @@ fn masthead(m: &mut Markup, run: &Run, verdict: &RunVerdict, line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use soak_verdict::Verdict;
+    use soak_record::{Event, EventKind, Outcome, Phase};
+    use soak_verdict::{Verdict, judge};
 
     use super::*;
     use crate::markup::check_well_formed;
+    use crate::picture::picture;
     use crate::synthetic::{self, Target};
 
     fn page(targets: &[Target]) -> String {
@@ -158,9 +161,41 @@ mod tests {
         assert!(page.contains("rss_floor and heap_floor fail in dim128-rows500"));
         assert!(page.contains("soak run scenario2"));
         assert!(page.contains("wait &lt; worker"));
-        // For a person who wants to look at it.
-        if let Some(path) = std::env::var_os("SOAK_RENDER_OUT") {
-            std::fs::write(path, page).unwrap();
+        show("leak.html", &page);
+    }
+
+    #[test]
+    fn a_run_in_which_everything_goes_wrong_is_told_plainly() {
+        let mut run = synthetic::run();
+        run.plan.target.profile.modelled.push("heap_bytes".to_owned());
+        run.plan.edits.push("target.misbehave.heap_leak=2MiB/min".to_owned());
+        let mut records: Vec<_> = (0..4).map(|index| synthetic::record(index, Target::HEALTHY)).collect();
+        let last = records[0].events.len() - 1;
+        let killed = EventKind::Oom { limit_bytes: 64 << 20, phase: Some(Phase::Index) };
+        records[0].events[last].kind = killed;
+        records[1].series.remove("goroutines");
+        records[1].series.remove("ledger_live_vectors");
+        records[2].events[last].kind = EventKind::VariantEnded { outcome: Outcome::Interrupted };
+        let full = Outcome::PlatformFailed { reason: "the disk is full".to_owned() };
+        records[3].events.truncate(60);
+        records[3].events.push(Event { at_s: 180.0, variant: None, kind: EventKind::VariantEnded { outcome: full } });
+        let pictures: Vec<_> = records.iter().map(|record| picture(&run.plan, record)).collect();
+        let verdict = judge("run-1", &run.plan, records);
+        let page = html(&run, &verdict, &pictures);
+        check_well_formed(&page).unwrap();
+        assert!(page.contains("<strong>FAIL</strong> — scenario2 at quick pace: target fails in dim128-rows500"));
+        assert!(page.contains("heap in use (a model)"));
+        assert!(page.contains("Not recorded: live data."));
+        assert!(page.contains("A person ended the run of this variant."));
+        assert!(page.contains("the disk is full"));
+        assert_eq!(page.matches("</span> did not run</td>").count(), 2);
+        show("wrong.html", &page);
+    }
+
+    /// Leaves a page in the folder that `SOAK_RENDER_OUT` names, for a person who wants to look at it.
+    fn show(name: &str, page: &str) {
+        if let Some(folder) = std::env::var_os("SOAK_RENDER_OUT") {
+            std::fs::write(std::path::Path::new(&folder).join(name), page).unwrap();
         }
     }
 }

@@ -19,7 +19,7 @@ pub fn markdown(run: &Run, verdict: &RunVerdict, pictures: &[VariantPicture]) ->
         &mut out,
         &format!("{} · {} · exit code {}", escape(&verdict.title), counts(verdict), verdict.exit_code()),
     );
-    if let Some(platform) = &verdict.platform {
+    if let Some(platform) = verdict.platform.as_ref().filter(|_| verdict.exit_code() != 4) {
         paragraph(&mut out, &format!("> The harness or the machine failed: {}", escape(platform)));
     }
     notes(&mut out, &verdict.notes);
@@ -85,7 +85,7 @@ fn batches(out: &mut String, run: &Run, verdict: &RunVerdict, pictures: &[Varian
 
 fn section(out: &mut String, variant: &VariantVerdict, picture: Option<&VariantPicture>) {
     paragraph(out, &format!("## {} — {}", escape(&variant.id), Mark::of_verdict(variant.verdict).word()));
-    if let Some(ending) = picture.and_then(|picture| picture.ending.as_ref()) {
+    if let Some(ending) = picture.and_then(|picture| picture.ending) {
         paragraph(out, &format!("> {}", escape(ending)));
     }
     notes(out, &variant.notes);

@@ -33,8 +33,8 @@ pub struct VariantPicture {
     pub(crate) recall: Vec<(u32, u32, f64)>,
     /// The largest task groups after the drain, with their count after the warm-up.
     pub(crate) tasks: Vec<(TaskGroup, u64)>,
-    /// How the variant ended, unless all went well.
-    pub(crate) ending: Option<String>,
+    /// How the variant ended, where the verdict does not tell.
+    pub(crate) ending: Option<&'static str>,
     /// From first to last event or sample.
     pub(crate) seconds: f64,
 }
@@ -143,17 +143,15 @@ fn tasks(record: &VariantRecord) -> Vec<(TaskGroup, u64)> {
     groups
 }
 
-fn ending(record: &VariantRecord) -> Option<String> {
+fn ending(record: &VariantRecord) -> Option<&'static str> {
     let outcome = record.events.iter().rev().find_map(|event| match &event.kind {
         EventKind::VariantEnded { outcome } => Some(outcome),
         _ => None,
     });
     match outcome {
-        Some(Outcome::Completed) => None,
-        Some(Outcome::TargetFailed { reason }) => Some(format!("The target failed: {reason}")),
-        Some(Outcome::PlatformFailed { reason }) => Some(format!("The harness or the machine failed: {reason}")),
-        Some(Outcome::Interrupted) => Some("A person ended the run.".to_owned()),
-        None => Some("The record stops before the variant's end.".to_owned()),
+        Some(Outcome::Interrupted) => Some("A person ended the run of this variant."),
+        None => Some("The record stops before the end of this variant."),
+        Some(_) => None,
     }
 }
 
@@ -173,6 +171,29 @@ mod tests {
         assert!(drawn.ingest.rows_per_s.is_some());
         assert!(drawn.ending.is_none());
         assert!(drawn.seconds > 10.0);
+    }
+
+    #[test]
+    fn a_long_noisy_record_is_no_larger() {
+        let mut record = synthetic::record(0, synthetic::Target::HEALTHY);
+        let names = ["rss_anon_bytes", "rss_bytes", "heap_bytes", "dataset_bytes", "ledger_live_vectors"];
+        for (place, name) in (1u64..).zip(names) {
+            let series = record.series.entry(name.to_owned()).or_default();
+            *series = Series::default();
+            for i in 0..50_000u64 {
+                series.push(i as f64, 1e8 * place as f64 + (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 38) as f64);
+            }
+        }
+        record
+            .events
+            .retain(|event| !matches!(event.kind, EventKind::PhaseStarted { .. } | EventKind::PhaseEnded { .. }));
+        for i in 0..2000u32 {
+            let phase = if i % 2 == 0 { Phase::Ingest } else { Phase::Compact };
+            let kind = EventKind::PhaseStarted { phase, cycle: Some(i) };
+            record.events.push(soak_record::Event { at_s: f64::from(i) * 25.0, variant: None, kind });
+        }
+        let drawn = picture(&synthetic::plan(), &record).memory.unwrap();
+        assert!(drawn.svg.len() < 60_000, "{} bytes", drawn.svg.len());
     }
 
     #[test]

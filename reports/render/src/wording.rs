@@ -3,6 +3,9 @@
 use soak_scenario::criterion::{Bounds, find};
 use soak_verdict::{Finding, Verdict, human};
 
+/// The criterion of a finding that says the target itself failed.
+const TARGET: &str = "target";
+
 /// How a finding is marked: by a word, because colour alone tells nothing to many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mark {
@@ -48,9 +51,15 @@ impl Mark {
     }
 }
 
+/// What was measured, where something was. That the target failed is no measurement.
+pub(crate) fn measured(finding: &Finding) -> Option<String> {
+    let value = finding.value.filter(|_| finding.criterion != TARGET)?;
+    Some(human::in_unit(value, &finding.unit))
+}
+
 /// What was measured, or a dash.
 pub(crate) fn value(finding: &Finding) -> String {
-    finding.value.map_or_else(|| "–".to_owned(), |value| human::in_unit(value, &finding.unit))
+    measured(finding).unwrap_or_else(|| "–".to_owned())
 }
 
 /// `… to …`, where there is an interval.
@@ -61,7 +70,7 @@ pub(crate) fn interval(finding: &Finding) -> Option<String> {
 
 /// The threshold with its direction, where there is one.
 pub(crate) fn threshold(finding: &Finding) -> Option<String> {
-    let limit = human::in_unit(finding.threshold?, &finding.unit);
+    let limit = human::in_unit(finding.threshold.filter(|_| finding.criterion != TARGET)?, &finding.unit);
     let at_least = find(&finding.criterion).is_some_and(|spec| spec.bounds == Bounds::AtLeast);
     Some(format!("{} {limit}", if at_least { "≥" } else { "≤" }))
 }

@@ -6,7 +6,7 @@ use soak_verdict::{Finding, VariantVerdict, Verdict, human};
 use super::tables::{anchor, heads, mark, notes, table};
 use crate::markup::Markup;
 use crate::picture::{Drawing, OperationLatency, Spread, VariantPicture};
-use crate::wording::{Mark, grouped, interval, milliseconds, threshold, value};
+use crate::wording::{Mark, grouped, interval, measured, milliseconds, threshold};
 
 /// One variant.
 pub(super) fn section(
@@ -26,8 +26,9 @@ pub(super) fn section(
             let settings = planned.knobs.settings().map(|(name, text)| format!("{name} {text}"));
             m.leaf("p", &[("class", "muted")], &settings.join(" · "));
         }
-        let ending = picture.and_then(|picture| picture.ending.clone());
-        notes(m, ending.as_slice());
+        if let Some(ending) = picture.and_then(|picture| picture.ending) {
+            m.leaf("p", &[("class", "note")], ending);
+        }
         notes(m, &found.notes);
         if let Some(picture) = picture {
             charts(m, picture);
@@ -126,9 +127,8 @@ fn one(m: &mut Markup, id: &str, finding: &Finding) {
         });
         m.leaf("p", &[], &finding.reason);
         let detectable = finding.detectable.map(|least| human::in_unit(least, &finding.unit));
-        let measured = finding.value.map(|_| value(finding));
         let facts = [
-            ("measured", measured),
+            ("measured", measured(finding)),
             ("interval", interval(finding)),
             ("threshold", threshold(finding)),
             ("smallest detectable", detectable),

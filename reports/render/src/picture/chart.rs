@@ -18,7 +18,7 @@ const SIZE: (u32, u32) = (960, 330);
 const BUCKETS: usize = 400;
 
 /// Spans shaded at most; what comes after is left plain.
-const SHADES: usize = 400;
+const SHADES: usize = 150;
 
 const MIB: f64 = 1_048_576.0;
 
@@ -67,7 +67,8 @@ pub(super) fn memory(plan: &Plan, record: &VariantRecord, [from_s, to_s]: [f64; 
         .collect();
     let mut svg = String::new();
     draw(&mut svg, &drawn, &floors, &shades, (to_s - from_s, highest * 1.06)).ok()?;
-    let lines: Vec<_> = drawn.iter().rev().map(|(line, _)| (line.class, labelled(plan, line))).collect();
+    let lines: Vec<_> =
+        drawn.iter().rev().map(|(line, _)| (line.class, labelled(plan, line.name, line.series))).collect();
     let groups = Group::ALL.into_iter().filter(|group| shades.iter().any(|shade| shade.0 == *group)).collect();
     let title = format!("Memory of {} over {:.0} seconds", record.variant.id, to_s - from_s);
     let svg = recolour(&svg, &title, &describe(&drawn, &floors));
@@ -75,9 +76,9 @@ pub(super) fn memory(plan: &Plan, record: &VariantRecord, [from_s, to_s]: [f64; 
 }
 
 /// The name in the legend; a series that stands for something the target does not have says so.
-fn labelled(plan: &Plan, line: &Line) -> String {
-    let modelled = plan.target.profile.modelled.iter().any(|name| name == line.series);
-    if modelled { format!("{} (a model)", line.name) } else { line.name.to_owned() }
+pub(super) fn labelled(plan: &Plan, name: &str, series: &str) -> String {
+    let modelled = plan.target.profile.modelled.iter().any(|modelled| modelled == series);
+    if modelled { format!("{name} (a model)") } else { name.to_owned() }
 }
 
 fn runs(record: &VariantRecord, line: &Line, series: &Series, from_s: f64, to_s: f64) -> Runs {

@@ -8,7 +8,7 @@ use soak_verdict::stats::location::median;
 use soak_verdict::{Floor, floors};
 
 use super::Drawing;
-use super::chart::tick;
+use super::chart::{labelled, tick};
 use super::recolour::{ink, recolour};
 
 const SIZE: (u32, u32) = (960, 230);
@@ -22,6 +22,7 @@ const JUDGED: [(&str, &str, &str, &str); 2] =
 struct Track {
     class: &'static str,
     name: &'static str,
+    series: &'static str,
     points: Vec<(f64, f64, bool)>,
 }
 
@@ -29,8 +30,8 @@ struct Track {
 pub(super) fn chart(plan: &Plan, record: &VariantRecord) -> Option<Drawing> {
     let tracks: Vec<Track> = JUDGED
         .iter()
-        .filter_map(|(_, series, class, name)| {
-            Some(Track { class, name, points: above_first(&floors(plan, record, series))? })
+        .filter_map(|(series, class, name)| {
+            Some(Track { class, name, series, points: above_first(&floors(plan, record, series))? })
         })
         .collect();
     let cycles = || tracks.iter().flat_map(|track| track.points.iter());
@@ -43,7 +44,8 @@ pub(super) fn chart(plan: &Plan, record: &VariantRecord) -> Option<Drawing> {
     let mut svg = String::new();
     let start = cycles().map(|point| point.0).reduce(f64::min)?;
     draw(&mut svg, &tracks, allowed, [(start - 0.3, last + 0.3), (low - pad, high + pad)]).ok()?;
-    let mut lines: Vec<(&str, String)> = tracks.iter().map(|track| (track.class, track.name.to_owned())).collect();
+    let mut lines: Vec<(&str, String)> =
+        tracks.iter().map(|track| (track.class, labelled(plan, track.name, track.series))).collect();
     lines.extend(allowed.map(|_| ("tolerance", "growth that is tolerated (RssAnon)".to_owned())));
     let title = format!("Floors of {} by cycle, above the first counted one", record.variant.id);
     let svg = recolour(&svg, &title, &describe(&tracks, allowed));
