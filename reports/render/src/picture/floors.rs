@@ -14,9 +14,9 @@ use super::recolour::{ink, recolour};
 const SIZE: (u32, u32) = (960, 230);
 const MIB: f64 = 1_048_576.0;
 
-/// The two series whose floors are judged: criterion, series, style class, name.
-const JUDGED: [(&str, &str, &str, &str); 2] =
-    [("rss_floor", "rss_anon_bytes", "anon", "RssAnon floor"), ("heap_floor", "heap_bytes", "heap", "heap floor")];
+/// The two series whose floors are judged: series, style class, name.
+const JUDGED: [(&str, &str, &str); 2] =
+    [("rss_anon_bytes", "anon", "RssAnon floor"), ("heap_bytes", "heap", "heap floor")];
 
 /// Floors of one series, in MiB above the first counted one.
 struct Track {
