@@ -161,7 +161,7 @@ mod tests {
         assert!(page.contains("rss_floor and heap_floor fail in dim128-rows500"));
         assert!(page.contains("soak run scenario2"));
         assert!(page.contains("wait &lt; worker"));
-        show("leak.html", &page);
+        synthetic::show("leak.html", &page);
     }
 
     #[test]
@@ -189,13 +189,6 @@ mod tests {
         assert!(page.contains("A person ended the run of this variant."));
         assert!(page.contains("the disk is full"));
         assert_eq!(page.matches("</span> did not run</td>").count(), 2);
-        show("wrong.html", &page);
-    }
-
-    /// Leaves a page in the folder that `SOAK_RENDER_OUT` names, for a person who wants to look at it.
-    fn show(name: &str, page: &str) {
-        if let Some(folder) = std::env::var_os("SOAK_RENDER_OUT") {
-            std::fs::write(std::path::Path::new(&folder).join(name), page).unwrap();
-        }
+        synthetic::show("wrong.html", &page);
     }
 }

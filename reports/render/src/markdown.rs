@@ -168,6 +168,7 @@ mod tests {
             assert!(line.ends_with('|'), "{line}");
         }
         assert!(report.contains("500 rows a batch"));
+        synthetic::show("healthy.md", &report);
     }
 
     #[test]

@@ -294,3 +294,10 @@ pub(crate) fn verdict_of(variants: &[VariantVerdict]) -> RunVerdict {
 pub(crate) fn platform_error(verdict: RunVerdict, reason: &str) -> RunVerdict {
     RunVerdict { platform: Some(reason.to_owned()), complete: false, ..verdict }
 }
+
+/// Leaves a report in the folder that `SOAK_RENDER_OUT` names, for a person who wants to look at it.
+pub(crate) fn show(name: &str, report: &str) {
+    if let Some(folder) = std::env::var_os("SOAK_RENDER_OUT") {
+        std::fs::write(PathBuf::from(folder).join(name), report).unwrap();
+    }
+}
