@@ -25,15 +25,22 @@ fn plain(verdict: &RunVerdict) -> String {
         out.push_str("\n✓ pass   ✗ fail   ? inconclusive   · for information\n");
     }
     for wanted in [Verdict::Fail, Verdict::Inconclusive] {
-        for (variant, finding) in verdict.findings().filter(|(_, finding)| finding.verdict == Some(wanted)) {
-            out.push_str(&explained(variant, finding));
+        for criterion in &criteria {
+            let of_criterion = |variant| Some((variant, VariantVerdict::finding(variant, criterion)?));
+            let open = verdict.variants.iter().filter_map(of_criterion);
+            let open: Vec<_> = open.filter(|(_, finding)| finding.verdict == Some(wanted)).collect();
+            if !open.is_empty() {
+                out.push_str(&explained(criterion, wanted, &open));
+            }
         }
     }
     let noted = verdict.variants.iter().flat_map(|one| one.notes.iter().map(move |note| format!("{}: {note}", one.id)));
     let notes: Vec<String> = verdict.notes.iter().cloned().chain(noted).collect();
     if !notes.is_empty() {
         out.push_str("\nNotes\n");
-        notes.iter().for_each(|note| out.push_str(&wrapped(note, 2, WIDTH)));
+        for note in notes {
+            out.push_str(&wrapped(&note, 2, WIDTH));
+        }
     }
     out
 }
@@ -136,17 +143,20 @@ fn drawn(verdict: &RunVerdict, ids: usize, band: &[&Vec<String>]) -> String {
     out
 }
 
-/// A finding that somebody has to act on.
-fn explained(variant: &VariantVerdict, finding: &Finding) -> String {
-    let word = if finding.verdict == Some(Verdict::Fail) { "FAIL" } else { "INCONCLUSIVE" };
-    let mut out = format!("\n{word} {} · {}\n", finding.criterion, variant.id);
-    out.push_str(&wrapped(&finding.reason, 2, WIDTH));
-    if let Some(next) = &finding.next {
-        out.push_str(&wrapped(&format!("Next: {next}"), 2, WIDTH));
+/// What somebody has to act on: the variants of one criterion, then what to do, each advice once.
+fn explained(criterion: &str, verdict: Verdict, open: &[(&VariantVerdict, &Finding)]) -> String {
+    let mut out = format!("\n{} {criterion}\n", verdict.name().to_uppercase());
+    let mut advice: Vec<&str> = Vec::new();
+    for (variant, finding) in open {
+        out.push_str(&wrapped(&format!("{}: {}", variant.id, finding.reason), 2, WIDTH));
+        if let Some(reproduce) = &finding.reproduce {
+            // Whole, however long: it is there to be copied.
+            let _ = writeln!(out, "  Reproduce: {reproduce}");
+        }
+        advice.extend(finding.next.as_deref().filter(|next| !advice.contains(next)));
     }
-    if let Some(reproduce) = &finding.reproduce {
-        // Whole, however long: it is there to be copied.
-        let _ = writeln!(out, "  Reproduce: {reproduce}");
+    for next in advice {
+        out.push_str(&wrapped(&format!("Next: {next}"), 2, WIDTH));
     }
     out
 }
@@ -253,9 +263,10 @@ mod tests {
         {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        assert_eq!(text.matches("\nFAIL rss_floor · dim128-rows500\n").count(), 1, "{text}");
-        assert_eq!(text.matches("\nINCONCLUSIVE compaction_reclaim").count(), 2, "{text}");
-        assert_eq!(text.matches("Reproduce: soak run").count(), 3, "{text}");
+        assert!(text.contains("\nFAIL rss_floor\n  dim128-rows500: The rss_floor is"), "{text}");
+        let open = text.split("\nINCONCLUSIVE compaction_reclaim\n").nth(1).unwrap();
+        assert_eq!(open.matches("Reproduce: soak run").count(), 2, "{text}");
+        assert_eq!(open.matches("Next: Runbook").count(), 1, "advice is given once a criterion:\n{text}");
         assert!(!text.contains("FAIL heap_floor"));
     }
 

@@ -56,11 +56,9 @@ pub(crate) fn documents() -> Vec<Value> {
 }
 
 fn markdown() -> String {
-    let mut out = "| criterion | unit | question |\n|---|---|---|\n".to_owned();
-    for spec in CRITERIA {
-        out.push_str(&format!("| `{}` | {} | {} |\n", spec.id, unit(spec), spec.doc));
-    }
-    out
+    let row = |spec: &CriterionSpec| format!("| `{}` | {} | {} |\n", spec.id, unit(spec), spec.doc);
+    let rows: Vec<String> = CRITERIA.iter().map(row).collect();
+    format!("| criterion | unit | question |\n|---|---|---|\n{}", rows.concat())
 }
 
 /// The unit in words.
