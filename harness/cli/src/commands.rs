@@ -5,8 +5,10 @@ mod criteria;
 mod export;
 mod judge;
 mod list;
+mod load;
 mod plan;
 mod report;
+mod run;
 mod target;
 
 use clap::{Subcommand, ValueEnum};
@@ -16,6 +18,8 @@ pub(crate) use crate::failure::{Exit, Failure};
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a scenario, judge it, write its reports
+    Run(run::Run),
     /// Check scenario files; nothing is run
     Check(check::Check),
     /// Show what a scenario expands to
@@ -30,6 +34,8 @@ pub(crate) enum Command {
     Criteria(criteria::Criteria),
     /// Print built-in files, generated documents, or a run's samples
     Export(export::Export),
+    /// Put generated vectors into any Flight server
+    Load(load::Load),
     /// Serve the embedded vector store
     Target(target::Target),
 }
@@ -38,6 +44,7 @@ impl Command {
     /// Does it. The code is the process's.
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
         match self {
+            Self::Run(run) => run.execute(),
             Self::Check(check) => check.execute(),
             Self::Plan(plan) => plan.execute(),
             Self::Judge(judge) => judge.execute(),
@@ -45,6 +52,7 @@ impl Command {
             Self::List(list) => list.execute(),
             Self::Criteria(criteria) => criteria.execute(),
             Self::Export(export) => export.execute(),
+            Self::Load(load) => load.execute(),
             Self::Target(target) => target.execute(),
         }
     }

@@ -38,6 +38,11 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Whether a person watches standard error.
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Whether words on standard error may have colours.
 pub(crate) fn colour_on_stderr() -> bool {
     io::stderr().is_terminal() && !no_colour()

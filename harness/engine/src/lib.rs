@@ -23,5 +23,10 @@ pub use driver::{ProcessDriver, Program};
 pub use journal::{Journal, Listener};
 pub use run::{RunEnd, run};
 
+/// Resident memory of the harness itself, in bytes.
+pub fn own_rss_bytes() -> Option<f64> {
+    sampler::proc::rss_bytes("self")
+}
+
 /// The dataset that a run puts into, and whose name its vectors are drawn under.
 pub const DATASET: &str = "soak";

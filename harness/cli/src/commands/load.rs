@@ -1,0 +1,235 @@
+//! `soak load`: the load generator alone, against any Flight server.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use soak_engine::load::{IngestJob, Ingested, ingest};
+use soak_engine::target::Batch;
+use soak_engine::{DataSpec, FlightClient, Planes, own_rss_bytes};
+use soak_scenario::units::{Rate, Span};
+use soak_scenario::{Distribution, IdType, Schedule};
+use soak_verdict::{human, stats};
+use soak_workload::Starts;
+
+use super::{Exit, Failure, Format};
+use crate::output;
+
+/// How often the harness looks at its own memory, and how many readings it keeps.
+const READ_EVERY: Duration = Duration::from_millis(200);
+const READINGS_MAX: usize = 18_000;
+
+/// Put generated vectors into any Flight server, and say what became of them
+#[derive(Debug, Args)]
+pub(crate) struct Load {
+    /// The server's data plane
+    #[arg(long, value_name = "grpc://HOST:PORT")]
+    target: String,
+    /// Components of a vector
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    dim: u32,
+    /// Rows of one message
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    batch_rows: u32,
+    /// Batches a second, such as `20/s`, or `all`: as fast as the server takes them
+    #[arg(long, default_value = "all", value_parser = parse_rate)]
+    rate: Schedule,
+    /// How long batches are started, such as `30s`
+    #[arg(long, default_value = "10s", value_parser = parse_span)]
+    duration: Span,
+    /// Streams at once, each on a connection of its own
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    streams: u32,
+    /// Name of the dataset
+    #[arg(long, default_value = "soak")]
+    dataset: String,
+    /// Where the vectors lie
+    #[arg(long, default_value = "uniform", value_parser = parse_distribution)]
+    distribution: Distribution,
+    /// Type of the id column
+    #[arg(long, default_value = "int64", value_parser = parse_ids)]
+    ids: IdType,
+    /// Seed of the vectors
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// A server that neither takes nor answers anything for this long is given up
+    #[arg(long, default_value = "20s", value_parser = parse_span)]
+    deadline: Span,
+    /// Allow an address that is not this machine's own
+    #[arg(long)]
+    allow_remote: bool,
+    /// For whom the result is written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+fn parse_rate(text: &str) -> Result<Schedule, String> {
+    if text == "all" {
+        return Ok(Schedule::All);
+    }
+    let rate: Rate = text.parse().map_err(|error| format!("{error}, or `all`"))?;
+    if rate.a_second() > 0.0 {
+        Ok(Schedule::Constant(rate))
+    } else {
+        Err("expected a rate above 0, or `all`".to_owned())
+    }
+}
+
+fn parse_span(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    if span.0.is_zero() { Err("expected a time above 0".to_owned()) } else { Ok(span) }
+}
+
+fn parse_distribution(text: &str) -> Result<Distribution, String> {
+    let found = Distribution::ALL.into_iter().find(|distribution| distribution.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", Distribution::ALL.map(Distribution::name).join(", ")))
+}
+
+fn parse_ids(text: &str) -> Result<IdType, String> {
+    let found = IdType::ALL.into_iter().find(|ids| ids.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", IdType::ALL.map(IdType::name).join(", ")))
+}
+
+impl Load {
+    pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
+        runtime.block_on(async {
+            let addr = self.address().await?;
+            let readings = Arc::new(Mutex::new(Vec::new()));
+            let reader = tokio::spawn(read_own(Arc::clone(&readings)));
+            let account = ingest(Arc::new(self.client(addr)), self.job()).await;
+            reader.abort();
+            let readings = readings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.tell(&account, &readings)?;
+            let nothing = account.acked_rows == 0 || account.gave_up;
+            Ok(if nothing { Exit::Fail } else { Exit::Pass })
+        })
+    }
+
+    /// The address, which must be this machine's own unless remote ones are allowed.
+    async fn address(&self) -> Result<SocketAddr, Failure> {
+        let wrong = |problem: &str| {
+            Failure::usage(format!(
+                "--target {}: {problem}; expected grpc://HOST:PORT, such as grpc://127.0.0.1:3000",
+                self.target
+            ))
+        };
+        let host = self.target.strip_prefix("grpc://").or_else(|| self.target.strip_prefix("grpc+tcp://"));
+        let host = host.ok_or_else(|| wrong("not a Flight address"))?.trim_end_matches('/').to_owned();
+        let found = tokio::net::lookup_host(&host).await.map_err(|error| wrong(&error.to_string()))?.next();
+        let addr = found.ok_or_else(|| wrong("no such host"))?;
+        if !addr.ip().is_loopback() && !self.allow_remote {
+            return Err(Failure::usage(format!(
+                "--target {}: {} is another machine; a load that it does not expect may harm it: add --allow-remote if it is yours",
+                self.target,
+                addr.ip()
+            )));
+        }
+        Ok(addr)
+    }
+
+    fn client(&self, addr: SocketAddr) -> FlightClient {
+        let spec = DataSpec {
+            dataset: self.dataset.clone(),
+            distribution: self.distribution,
+            dim: self.dim,
+            seed: self.seed,
+            ids: self.ids,
+        };
+        FlightClient::new(Planes { data: addr, meta: addr }, spec, self.deadline.0)
+    }
+
+    fn job(&self) -> IngestJob {
+        let rows = self.batch_rows;
+        IngestJob {
+            batches: Box::new((0..).map(move |n| Batch { first: n * u64::from(rows), rows, version: 0 })),
+            starts: (self.rate != Schedule::All).then(|| Starts::new(self.rate, self.duration.0)),
+            length: Some(self.duration.0),
+            streams: self.streams,
+            silence_at_most: self.deadline.0,
+            tell: Box::new(|_, _| {}),
+        }
+    }
+
+    fn tell(&self, account: &Ingested, readings: &[(f64, f64)]) -> Result<(), Failure> {
+        if let Some(error) = &account.last_error {
+            output::say(&format!("the last error was: {error}\n"));
+        }
+        let latency = account.latencies.summary();
+        let per_second = account.acked_rows as f64 / account.seconds.max(1e-9);
+        let rss_max = readings.iter().map(|(_, bytes)| *bytes).fold(0.0, f64::max);
+        if self.format == Format::Human {
+            let bytes = per_second * f64::from(self.dim) * 4.0;
+            return output::print(&format!(
+                "{} vectors acknowledged in {} ({} vectors/s, {}/s), {} indeterminate, {} refused\n\
+                 {} errors, {} requests to slow down, longest silence {}\n\
+                 put latency, corrected: p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms; {} started late, {} never\n\
+                 the harness itself used up to {}\n",
+                account.acked_rows,
+                human::seconds(account.seconds),
+                human::number(per_second.round()),
+                human::bytes(bytes),
+                account.indeterminate_rows,
+                account.refused_rows,
+                latency.errors,
+                account.back_pressure,
+                human::seconds(account.longest_silence.as_secs_f64()),
+                latency.corrected.p50_ms,
+                latency.corrected.p99_ms,
+                latency.corrected.max_ms,
+                latency.late_starts,
+                latency.never_started,
+                human::bytes(rss_max)
+            ));
+        }
+        let document = json!({
+            "acked_vectors": account.acked_rows,
+            "sent_vectors": account.rows,
+            "indeterminate_vectors": account.indeterminate_rows,
+            "refused_vectors": account.refused_rows,
+            "seconds": account.seconds,
+            "acked_vectors_per_second": per_second,
+            "errors": latency.errors,
+            "last_error": account.last_error,
+            "back_pressure": account.back_pressure,
+            "longest_silence_seconds": account.longest_silence.as_secs_f64(),
+            "gave_up": account.gave_up,
+            "latency": latency,
+            "harness_rss_bytes_max": rss_max,
+            "harness_rss_bytes_per_minute": slope_of_last_half(readings),
+        });
+        output::print_json(serde_json::to_string_pretty(&document))
+    }
+}
+
+/// Reads the harness's own memory until aborted; when there are too many readings, every other one is let go.
+async fn read_own(readings: Arc<Mutex<Vec<(f64, f64)>>>) {
+    let began = tokio::time::Instant::now();
+    let mut every = READ_EVERY;
+    loop {
+        if let Some(bytes) = own_rss_bytes() {
+            let mut readings = readings.lock().unwrap_or_else(PoisonError::into_inner);
+            readings.push((began.elapsed().as_secs_f64(), bytes));
+            if readings.len() >= READINGS_MAX {
+                let mut keep = false;
+                readings.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+                every *= 2;
+            }
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+/// Theil–Sen slope of the last half, bytes a minute; `None` when there are too few readings.
+fn slope_of_last_half(readings: &[(f64, f64)]) -> Option<f64> {
+    let half = &readings[readings.len() / 2..];
+    // The slope is over all pairs: some hundred points say as much as thousands.
+    let step = half.len().div_ceil(300).max(1);
+    let (times, bytes): (Vec<f64>, Vec<f64>) = half.iter().step_by(step).copied().unzip();
+    stats::theil_sen::theil_sen(&times, &bytes, 0.95).map(|slope| slope.slope * 60.0)
+}

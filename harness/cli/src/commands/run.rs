@@ -1,0 +1,143 @@
+//! `soak run`: plan, run, judge, report.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use soak_engine::{Journal, Listener, ProcessDriver, Program, RunEnd};
+use soak_record::{RecordError, Recorder, RunFolder, file};
+use soak_scenario::{Launch, Plan};
+use tokio::sync::watch;
+
+use super::{Exit, Failure};
+use crate::progress::{Bars, JsonLines, PlainLines};
+use crate::scenario_args::ScenarioArgs;
+use crate::{output, reports, run_id, summary};
+
+/// Run a scenario, judge it, write its reports; the exit code is the verdict
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// The run's folder, new or empty [default: runs/ID]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// For whom progress and verdict are written
+    #[arg(long, value_enum, default_value_t = RunFormat::Human)]
+    format: RunFormat,
+}
+
+/// For whom a run is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RunFormat {
+    /// For a person: progress while it runs, then the verdict
+    Human,
+    /// JSON Lines on standard output: every event, then the verdict
+    Json,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+impl Run {
+    pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        let plan = self.scenario.load()?;
+        let program = program(&plan)?;
+        let id = run_id::fresh(&plan.scenario);
+        let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
+        let folder = RunFolder::create(&path, &plan).map_err(cannot_create)?;
+        let (recorder, thread) = Recorder::start(&folder).map_err(Failure::platform)?;
+        let progress: Box<dyn Listener> = match self.format {
+            RunFormat::Json => Box::new(JsonLines),
+            _ if output::stderr_is_terminal() => Box::new(Bars::new(&plan)),
+            _ => Box::new(PlainLines::new(&plan)),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
+        let driver = ProcessDriver::new(program, plan.clone(), folder, id.clone());
+        let end = runtime.block_on(async {
+            let journal = Journal::new(vec![Box::new(recorder), progress]);
+            soak_engine::run(&plan, &id, &driver, &journal, interruptions()).await
+        });
+        // Nothing holds the recorder any more once the runtime is gone.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+        thread.finish().map_err(|error| {
+            let kept = path.display();
+            Failure::platform(format!(
+                "{error}; what was recorded until then is in {kept}: free the disk, or name another place with --out"
+            ))
+        })?;
+        self.conclude(&path, end)
+    }
+
+    /// Judges and reports what there is, also of a run that was cut short.
+    fn conclude(&self, path: &std::path::Path, end: RunEnd) -> Result<Exit, Failure> {
+        let verdict = reports::write_reports(path)?;
+        match self.format {
+            RunFormat::Human => {
+                output::print(&summary::summary(&verdict))?;
+                output::print(&format!("\nReport: {}\n", path.join(file::HTML).display()))?;
+            }
+            RunFormat::Json => output::print_json(serde_json::to_string(&verdict))?,
+            RunFormat::Github => output::print(&soak_render::github(&verdict))?,
+        }
+        match end {
+            RunEnd::Interrupted => Ok(Exit::Interrupted),
+            RunEnd::Complete | RunEnd::PlatformFailed(_) => Ok(Exit::from(&verdict)),
+        }
+    }
+}
+
+/// What the driver starts.
+fn program(plan: &Plan) -> Result<Program, Failure> {
+    match &plan.target.launch {
+        Launch::Embedded => std::env::current_exe().map(Program).map_err(|error| {
+            Failure::platform(format!("cannot find the embedded target, this program itself: {error}"))
+        }),
+        Launch::Process(path) => {
+            let path = PathBuf::from(path);
+            match std::fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() => Ok(Program(path)),
+                Ok(_) => {
+                    Err(Failure::usage(format!("--target process:{}: not a file; name a program", path.display())))
+                }
+                Err(error) => Err(Failure::usage(format!(
+                    "--target process:{}: {error}; name the path of a program on this machine",
+                    path.display()
+                ))),
+            }
+        }
+    }
+}
+
+/// A folder that the user named and that cannot be one is the command's mistake; a full disk is the machine's.
+fn cannot_create(error: RecordError) -> Failure {
+    match &error {
+        RecordError::Io { error: io, .. } if matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            Failure::platform(format!("{error}; free the disk, or name another place with --out"))
+        }
+        RecordError::Io { .. } => Failure::usage(format!("{error}; name a folder that can be written with --out")),
+        _ => Failure::usage(error),
+    }
+}
+
+/// Becomes true at the first Ctrl-C or SIGTERM; the second ends the harness at once, and the kernel ends the target with it.
+fn interruptions() -> watch::Receiver<bool> {
+    let (tell, told) = watch::channel(false);
+    let tell = Arc::new(tell);
+    tokio::spawn(async move {
+        let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        loop {
+            tokio::select! {
+                asked = tokio::signal::ctrl_c() => if asked.is_err() { return },
+                _ = term.recv() => {}
+            }
+            if tell.send_replace(true) {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+            output::say(
+                "\nstopping: the target is ended, what was recorded is kept and judged (once more: stop at once)\n",
+            );
+        }
+    });
+    told
+}
