@@ -1,5 +1,7 @@
 //! The commands that run nothing, as a person meets them: what they print, what they say of a mistake, how they end.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
+
 mod mistakes;
 mod pipes;
 mod records;
