@@ -87,7 +87,7 @@ fn which(verdict: &RunVerdict, wanted: Verdict, [one, several]: [&str; 2]) -> St
 /// The names of a few variants; the number of many.
 fn place(variants: &[&str], all: usize) -> String {
     if variants.len() == all && all > 1 {
-        return format!("all {all} variants");
+        return if all == 2 { "both variants".to_owned() } else { format!("all {all} variants") };
     }
     let mut names: Vec<String> = variants.iter().take(NAMED).map(|id| (*id).to_owned()).collect();
     if variants.len() > NAMED {
