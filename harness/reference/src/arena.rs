@@ -150,7 +150,8 @@ impl VectorArena {
     /// Copies the vector of `row` into `into`, which it replaces.
     pub(crate) fn read(&self, row: usize, into: &mut Vec<f32>) {
         let row_bytes = self.dim * size_of::<f32>();
-        let bytes = &self.slabs[row / self.rows_per_slab].bytes()[(row % self.rows_per_slab) * row_bytes..][..row_bytes];
+        let bytes =
+            &self.slabs[row / self.rows_per_slab].bytes()[(row % self.rows_per_slab) * row_bytes..][..row_bytes];
         into.clear();
         into.extend(bytes.chunks_exact(size_of::<f32>()).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
     }

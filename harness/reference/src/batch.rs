@@ -100,9 +100,7 @@ pub(crate) fn of_found(found: &[(RowId, f32)]) -> Result<RecordBatch, ArrowError
 
 fn with_ids(ids: &[RowId], name: &str, column: ArrayRef) -> Result<RecordBatch, ArrowError> {
     let ids = id_column(ids);
-    let fields = vec![
-        Field::new("id", ids.data_type().clone(), false),
-        Field::new(name, column.data_type().clone(), false),
-    ];
+    let fields =
+        vec![Field::new("id", ids.data_type().clone(), false), Field::new(name, column.data_type().clone(), false)];
     RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![ids, column])
 }

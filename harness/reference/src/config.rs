@@ -88,11 +88,7 @@ impl Config {
 }
 
 /// The variable's value, or `default` when it is not set or empty.
-fn parsed<T: std::str::FromStr>(
-    var: &impl Fn(&str) -> Option<String>,
-    name: &str,
-    default: T,
-) -> Result<T, ConfigError>
+fn parsed<T: std::str::FromStr>(var: &impl Fn(&str) -> Option<String>, name: &str, default: T) -> Result<T, ConfigError>
 where
     T::Err: std::fmt::Display,
 {
@@ -116,11 +112,8 @@ pub fn parse_misbehave(pairs: &[String]) -> Result<Misbehave, ConfigError> {
     let mut misbehave = Misbehave::default();
     for pair in pairs {
         let (key, value) = pair.split_once('=').unwrap_or((pair, "true"));
-        let wrong = |expected: String| ConfigError {
-            name: format!("--misbehave {key}"),
-            value: value.to_owned(),
-            expected,
-        };
+        let wrong =
+            |expected: String| ConfigError { name: format!("--misbehave {key}"), value: value.to_owned(), expected };
         match key {
             "heap_leak" => misbehave.heap_leak = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "task_leak" => misbehave.task_leak = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),

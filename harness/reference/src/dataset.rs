@@ -214,8 +214,7 @@ impl Dataset {
         rows.catch_up(&kept, &mut fresh)?;
         let old_bytes = rows.arena.bytes() + self.graph().bytes();
         let old_rows = std::mem::replace(&mut *rows, fresh);
-        let old_graph =
-            std::mem::replace(&mut *self.graph.write().unwrap_or_else(PoisonError::into_inner), graph);
+        let old_graph = std::mem::replace(&mut *self.graph.write().unwrap_or_else(PoisonError::into_inner), graph);
         Ok(Some((Replaced { _rows: old_rows, _graph: old_graph }, old_bytes)))
     }
 

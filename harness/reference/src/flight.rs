@@ -8,8 +8,8 @@ use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::{
-    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest,
-    HandshakeResponse, PollInfo, PutResult, Result as ActionResult, SchemaResult, Ticket,
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
+    PollInfo, PutResult, Result as ActionResult, SchemaResult, Ticket,
 };
 use arrow_ipc::writer::StreamWriter;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -104,7 +104,9 @@ impl Planes {
                 answer(match self.0.readiness(&dataset) {
                     Ok((0, nodes)) => format!(r#"{{"status":"READY","reason":"","index_len":{nodes}}}"#),
                     Ok((waiting, nodes)) => {
-                        format!(r#"{{"status":"BUSY","reason":"{waiting} rows wait for the index","index_len":{nodes}}}"#)
+                        format!(
+                            r#"{{"status":"BUSY","reason":"{waiting} rows wait for the index","index_len":{nodes}}}"#
+                        )
                     }
                     Err(_) => r#"{"status":"NOT_FOUND","reason":"no such dataset","index_len":0}"#.to_owned(),
                 })

@@ -61,7 +61,8 @@ impl std::fmt::Debug for Graph {
 impl Graph {
     /// An empty graph.
     pub(crate) fn new(builders: Arc<Builders>, settings: GraphSettings) -> Self {
-        let (hnsw, bytes) = builders.measured(|| Hnsw::new(settings.m, 1, LAYERS_MAX, settings.ef_construction, DistL2 {}));
+        let (hnsw, bytes) =
+            builders.measured(|| Hnsw::new(settings.m, 1, LAYERS_MAX, settings.ef_construction, DistL2 {}));
         Self { hnsw: Some(hnsw), builders, nodes: 0, bytes }
     }
 

@@ -12,7 +12,10 @@ use crate::metrics;
 use crate::store::{Store, StoreError};
 
 /// Answers one request. Never fails: errors are answers.
-pub(crate) async fn answer<B: Send>(store: Arc<Store>, request: Request<B>) -> Result<Response<Full<Body>>, Infallible> {
+pub(crate) async fn answer<B: Send>(
+    store: Arc<Store>,
+    request: Request<B>,
+) -> Result<Response<Full<Body>>, Infallible> {
     let (parts, _) = request.into_parts();
     // Compaction and collection block for as long as they take.
     let answered = tokio::task::spawn_blocking(move || route(&store, &parts)).await;

@@ -56,7 +56,11 @@ fn runtime(page: &mut Page, store: &Store) {
     page.gauge("go_gc_gogc_percent", "Effective GOGC.", pacing.gogc.map_or(-1.0, f64::from));
     let limit = pacing.gomemlimit_bytes.map_or(i64::MAX as f64, |bytes| bytes as f64);
     page.gauge("go_gc_gomemlimit_bytes", "Effective GOMEMLIMIT.", limit);
-    page.head("go_gc_duration_seconds", "summary", "Collection pauses. MODELLED: this store has no collector that stops it.");
+    page.head(
+        "go_gc_duration_seconds",
+        "summary",
+        "Collection pauses. MODELLED: this store has no collector that stops it.",
+    );
     page.value("go_gc_duration_seconds_sum", "", stats.pause_seconds);
     page.value("go_gc_duration_seconds_count", "", stats.cycles as f64);
 }
@@ -69,12 +73,17 @@ fn datasets(page: &mut Page, store: &Store) {
         page.value("longbow_dataset_memory_bytes", &labels("dataset", name), stats.bytes() as f64);
     }
     let sum = |of: fn(&crate::dataset::DatasetStats) -> f64| stats.iter().map(|(_, stats)| of(stats)).sum::<f64>();
-    let max = |of: fn(&crate::dataset::DatasetStats) -> usize| stats.iter().map(|(_, stats)| of(stats)).max().unwrap_or(0);
+    let max =
+        |of: fn(&crate::dataset::DatasetStats) -> usize| stats.iter().map(|(_, stats)| of(stats)).max().unwrap_or(0);
     let graph_bytes = sum(|stats| stats.graph_bytes as f64);
     let nodes = sum(|stats| stats.nodes as f64);
     let dead = sum(|stats| stats.dead as f64);
     page.gauge("longbow_store_memory_bytes", "Arenas and graphs of all datasets.", sum(|stats| stats.bytes() as f64));
-    page.gauge("longbow_tombstone_bytes", "What a compaction could reclaim.", sum(|stats| stats.tombstone_bytes as f64));
+    page.gauge(
+        "longbow_tombstone_bytes",
+        "What a compaction could reclaim.",
+        sum(|stats| stats.tombstone_bytes as f64),
+    );
     page.gauge("longbow_live_vectors", "Rows that are not deleted.", sum(|stats| stats.live as f64));
     page.gauge("longbow_deleted_vectors", "Rows that are deleted and still held.", dead);
     page.gauge("longbow_index_queue_depth", "Rows that wait for the index.", sum(|stats| stats.waiting as f64));

@@ -104,7 +104,9 @@ impl Recorder {
 impl RecorderThread {
     /// Waits until all is written; every [`Recorder`] must have been dropped.
     pub fn finish(self) -> Result<(), RecordError> {
-        self.thread.join().unwrap_or_else(|_| Err(RecordError::malformed("events.jsonl".as_ref(), "the recorder panicked")))
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Err(RecordError::malformed("events.jsonl".as_ref(), "the recorder panicked")))
     }
 }
 

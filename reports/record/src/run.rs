@@ -42,11 +42,13 @@ impl Run {
 
 fn read_plan(path: &PathBuf) -> Result<Plan, RecordError> {
     let text = fs::read(path).map_err(RecordError::io("not a run folder: cannot read", path))?;
-    let value: serde_json::Value = serde_json::from_slice(&text).map_err(|error| RecordError::malformed(path, error))?;
+    let value: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| RecordError::malformed(path, error))?;
     match value.get("schema").and_then(serde_json::Value::as_u64) {
         Some(schema) if schema <= u64::from(PLAN_SCHEMA) => {}
         Some(schema) => {
-            let problem = format!("its schema is version {schema}; this soak reads up to {PLAN_SCHEMA}: use a newer soak");
+            let problem =
+                format!("its schema is version {schema}; this soak reads up to {PLAN_SCHEMA}: use a newer soak");
             return Err(RecordError::malformed(path, problem));
         }
         None => return Err(RecordError::malformed(path, "not a plan: it has no schema version")),

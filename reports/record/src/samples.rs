@@ -87,13 +87,12 @@ impl SampleFile {
 
     fn write_rows(&mut self, path: &Path) -> Result<(), ArrowError> {
         let batch = self.batch()?;
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => {
-                let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
-                let file = BufWriter::new(File::create(path)?);
-                self.stream.insert(StreamWriter::try_new_with_options(file, &self.schema, options)?)
-            }
+        let stream = if let Some(stream) = &mut self.stream {
+            stream
+        } else {
+            let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+            let file = BufWriter::new(File::create(path)?);
+            self.stream.insert(StreamWriter::try_new_with_options(file, &self.schema, options)?)
         };
         stream.write(&batch)?;
         stream.get_mut().flush()?;
@@ -120,7 +119,8 @@ impl SampleFile {
         if let Some(mut stream) = self.stream.take() {
             let path = self.path();
             let ended = stream.finish().map_err(std::io::Error::other);
-            let synced = ended.and_then(|()| stream.get_mut().flush()).and_then(|()| stream.get_ref().get_ref().sync_data());
+            let synced =
+                ended.and_then(|()| stream.get_mut().flush()).and_then(|()| stream.get_ref().get_ref().sync_data());
             synced.map_err(RecordError::io("cannot write samples to", &path))?;
             self.files += 1;
             self.rows_in_file = 0;
@@ -160,7 +160,8 @@ fn read_file(path: &Path, series: &mut BTreeMap<String, Series>) -> Result<(), R
     match version {
         Some(version) if version <= SAMPLES_SCHEMA => {}
         Some(version) => {
-            let problem = format!("its schema is version {version}; this soak reads up to {SAMPLES_SCHEMA}: use a newer soak");
+            let problem =
+                format!("its schema is version {version}; this soak reads up to {SAMPLES_SCHEMA}: use a newer soak");
             return Err(RecordError::malformed(path, problem));
         }
         None => return Err(RecordError::malformed(path, "an Arrow stream, but not of samples (no schema version)")),

@@ -134,8 +134,8 @@ fn variants(plan: &soak_scenario::Plan) -> String {
 /// What a variant cannot be quicker than: its windows and its queries.
 fn rest_seconds(plan: &soak_scenario::Plan) -> f64 {
     let cycle = &plan.cycle;
-    // Before compaction, after it, and when the data is gone.
-    let windows = 3.0 * cycle.window.as_secs_f64();
+    // Half a window before compaction and half one after it, a whole one when the data is gone.
+    let windows = 2.0 * cycle.window.as_secs_f64();
     cycle.cold_idle.as_secs_f64()
         + cycle.idle.as_secs_f64()
         + f64::from(cycle.count) * (plan.workload.query.duration.as_secs_f64() + windows)

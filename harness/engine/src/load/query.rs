@@ -23,6 +23,9 @@ pub struct QueryJob {
     pub deadline: Duration,
 }
 
+/// A start this much after it was due is late: timers tick in milliseconds.
+const LATE: Duration = Duration::from_millis(3);
+
 type Figures = Arc<Mutex<BTreeMap<OperationKind, Latencies>>>;
 
 /// An operation, when it was due, and its place.
@@ -58,12 +61,11 @@ pub async fn query(
         if let Some(due) = due {
             tokio::time::sleep_until(due).await;
         }
-        let free = places.available_permits() > 0;
         let place = tokio::time::timeout_at(began + length, Arc::clone(&places).acquire_owned()).await;
         let Ok(Ok(place)) = place else { break };
         taken += 1;
         let operation = draw(operations, books);
-        if due.is_some() && !free {
+        if due.is_some_and(|due| due.elapsed() > LATE) {
             figure(&figures, operation.kind(), Latencies::late_start);
         }
         let started = Started { operation, due: due.unwrap_or_else(Instant::now), _place: place };

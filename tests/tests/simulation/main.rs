@@ -1,0 +1,182 @@
+//! The whole run loop, against a simulated store under a simulated clock: many seeds in seconds, deaths and interruptions at any moment.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod observer;
+mod target;
+
+use std::time::Duration;
+
+use observer::{Observed, simulate, simulate_until};
+use soak_engine::RunEnd;
+use soak_record::{EventKind, LatencySummary, Outcome, Phase};
+use soak_scenario::{Plan, Request, load};
+use soak_verdict::{RunVerdict, Verdict};
+use target::Faults;
+
+const MIB: f64 = 1_048_576.0;
+
+/// Scenario 2 at quick pace, one small variant.
+fn plan(edits: &[&str]) -> Plan {
+    let mut all = vec![
+        "matrix.dim=[64]".to_owned(),
+        "matrix.batch_rows=[500]".to_owned(),
+        "workload.vectors_per_cycle={default=200000}".to_owned(),
+    ];
+    all.extend(edits.iter().map(|edit| (*edit).to_owned()));
+    load(&Request { scenario: "scenario2", edits: &all, ..Request::default() }).unwrap().plan
+}
+
+fn small() -> Plan {
+    plan(&["workload.vectors_per_cycle={default=4000}", "matrix.dim=[2048]"])
+}
+
+fn failing(verdict: &RunVerdict) -> Vec<&str> {
+    let failed = verdict.findings().filter(|(_, finding)| finding.verdict == Some(Verdict::Fail));
+    failed.map(|(_, finding)| finding.criterion.as_str()).collect()
+}
+
+#[test]
+fn a_healthy_store_passes_on_every_seed() {
+    let plan = small();
+    let mut inconclusive = 0;
+    for seed in 0..200 {
+        let observed = simulate(&plan, seed, Faults::default());
+        let verdict = observed.judge(&plan);
+        assert_eq!(failing(&verdict), Vec::<&str>::new(), "seed {seed}: {verdict:#?}");
+        inconclusive += usize::from(verdict.verdict == Verdict::Inconclusive);
+        assert_eq!(observed.end, RunEnd::Complete);
+    }
+    assert!(inconclusive <= 4, "{inconclusive} of 200 seeds were inconclusive");
+}
+
+#[test]
+fn each_fault_fails_by_its_criterion_and_by_no_other() {
+    let plan = small();
+    let healthy = Faults::default();
+    let cases: [(Faults, &[&str]); 4] = [
+        (Faults { leak_bytes_per_s: 1.0 * MIB, ..healthy }, &["rss_floor", "heap_floor"]),
+        (Faults { leaked_tasks_per_s: 2.0, ..healthy }, &["goroutine_baseline"]),
+        (Faults { compaction_does_nothing: true, ..healthy }, &["compaction_reclaim"]),
+        (Faults { release_bytes_per_s: Some(8.0 * MIB), ..healthy }, &["time_to_baseline"]),
+    ];
+    for (faults, expected) in cases {
+        for seed in 0..10 {
+            let verdict = simulate(&plan, seed, faults).judge(&plan);
+            assert_eq!(failing(&verdict), expected, "{faults:?}, seed {seed}: {verdict:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_store_that_dies_at_any_moment_ends_the_run_and_fails() {
+    let plan = small();
+    let length = simulate(&plan, 0, Faults::default()).seconds();
+    for seed in 0..60_u32 {
+        let dies_at = Duration::from_secs_f64(length * (f64::from(seed) + 0.5) / 60.0);
+        let observed = simulate(&plan, u64::from(seed), Faults { dies_at: Some(dies_at), ..Faults::default() });
+        // After its stop it may die as it likes.
+        let outcome = observed.outcome();
+        assert!(matches!(outcome, Outcome::TargetFailed { .. }), "at {dies_at:?}: {outcome:?}");
+        let verdict = observed.judge(&plan);
+        assert_eq!(verdict.exit_code(), 1, "{verdict:#?}");
+        observed.nothing_is_left();
+        let died = observed.count(|kind| matches!(kind, EventKind::TargetDied { .. }));
+        assert_eq!(died, 1, "a death is told once");
+    }
+}
+
+#[test]
+fn a_person_may_interrupt_at_any_moment() {
+    let plan = small();
+    let length = simulate(&plan, 0, Faults::default()).seconds();
+    for seed in 0..60_u32 {
+        let at = Duration::from_secs_f64(length * (f64::from(seed) + 0.5) / 60.0);
+        let observed = simulate_until(&plan, u64::from(seed), Faults::default(), Some(at));
+        assert_eq!((observed.end.clone(), observed.outcome()), (RunEnd::Interrupted, Outcome::Interrupted));
+        observed.nothing_is_left();
+        assert!(observed.seconds() < at.as_secs_f64() + 1.0, "it ends soon after");
+        assert!(!observed.judge(&plan).complete);
+    }
+}
+
+#[test]
+fn a_store_that_never_acknowledges_is_a_finding_and_no_hang() {
+    let plan = small();
+    let observed = simulate(&plan, 1, Faults { never_acknowledges: true, ..Faults::default() });
+    let gave_up = observed.count(|kind| matches!(kind, EventKind::Silence { gave_up: true, .. }));
+    assert_eq!(gave_up, 1);
+    assert!(observed.seconds() < 60.0, "{} s", observed.seconds());
+    assert!(failing(&observed.judge(&plan)).contains(&"acknowledging"));
+    observed.nothing_is_left();
+}
+
+#[test]
+fn back_pressure_is_honoured_and_counted() {
+    let plan = small();
+    let hindered = simulate(&plan, 1, Faults { slow_down_every: 4, ..Faults::default() });
+    let free = simulate(&plan, 1, Faults::default());
+    let account = |observed: &Observed| {
+        observed
+            .kinds()
+            .find_map(|kind| match kind {
+                EventKind::Ingested { cycle: 1, back_pressure, seconds, acked_rows, .. } => {
+                    Some((*back_pressure, *seconds, *acked_rows))
+                }
+                _ => None,
+            })
+            .unwrap()
+    };
+    let ((asked, slow, rows), (none, fast, _)) = (account(&hindered), account(&free));
+    assert_eq!((asked, none, rows), (2, 0, 4000));
+    assert!(slow > fast + 0.05, "{slow} s with, {fast} s without");
+    assert_eq!(failing(&hindered.judge(&plan)), Vec::<&str>::new());
+}
+
+#[test]
+fn a_pause_shows_in_the_corrected_latencies_and_nothing_is_left_out() {
+    let plan = plan(&[
+        "workload.vectors_per_cycle={default=500}",
+        "matrix.dim=[8]",
+        "workload.query.duration=60s",
+        "workload.query.schedule={constant=\"100/s\"}",
+        "workload.query.in_flight=16",
+    ]);
+    // Where the first query phase begins depends on nothing but the seed.
+    let begins = |observed: &Observed| observed.phase_start(Phase::Query, 0);
+    let from = begins(&simulate(&plan, 3, Faults::default())) + 20.0;
+    let paused = Some((Duration::from_secs_f64(from), Duration::from_secs_f64(from + 5.0)));
+    let observed = simulate(&plan, 3, Faults { paused, ..Faults::default() });
+    let search: LatencySummary = observed
+        .kinds()
+        .find_map(|kind| match kind {
+            EventKind::Latency { cycle: 0, phase: Phase::Query, summary, .. } => Some(*summary),
+            _ => None,
+        })
+        .unwrap();
+    assert!(search.corrected.max_ms >= 4990.0, "{search:?}");
+    assert!(search.corrected.p99_ms >= 4000.0, "{search:?}");
+    assert!(search.uncorrected.p99_ms < 4000.0, "without correction it hides: {search:?}");
+    assert!(search.late_starts >= 400, "operations that could not start when they were due: {search:?}");
+    assert_eq!(search.count + search.errors + search.never_started, 6000, "none is forgotten: {search:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_operations() {
+    let plan = plan(&[
+        "workload.vectors_per_cycle={default=2000}",
+        "matrix.dim=[16]",
+        "workload.query.mix={search=80, upsert=15, delete=5}",
+        "workload.ingest.upserts=10%",
+        "workload.delete=22%",
+    ]);
+    // The store's own timing differs with its seed; what is asked of it must not.
+    let operations = |store_seed| {
+        let mut operations = simulate(&plan, store_seed, Faults::default()).operations;
+        operations.sort();
+        operations
+    };
+    let (one, other) = (operations(1), operations(2));
+    assert!(one.len() > 5000 && one.iter().any(|operation| operation.starts_with("upsert")));
+    assert!(one == other, "operations depend on the target's timing");
+}
