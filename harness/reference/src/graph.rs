@@ -3,6 +3,7 @@
 use hnsw_rs::prelude::{DistL2, Hnsw};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::heap;
@@ -11,26 +12,36 @@ use crate::heap;
 const LAYERS_MAX: usize = 16;
 
 /// The threads that build graphs. All memory of a graph is allocated and freed on them, which is how it is measured.
+///
+/// There are two pools, which graphs take in turn: the allocator gives threads arenas of their own, so that a compaction's new graph does not fill the holes of
+/// the old one and pin its pages, and the old one's arenas come back whole.
 #[derive(Debug)]
 pub(crate) struct Builders {
-    pool: ThreadPool,
+    pools: [ThreadPool; 2],
+    graphs: AtomicUsize,
     turn: Mutex<()>,
 }
 
 impl Builders {
-    /// One thread a core.
+    /// One thread a core in each pool.
     pub(crate) fn new() -> Result<Self, ThreadPoolBuildError> {
-        let pool = ThreadPoolBuilder::new().thread_name(|n| format!("index-{n}")).build()?;
-        Ok(Self { pool, turn: Mutex::new(()) })
+        let pool = |side: &'static str| ThreadPoolBuilder::new().thread_name(move |n| format!("index-{side}-{n}")).build();
+        Ok(Self { pools: [pool("a")?, pool("b")?], graphs: AtomicUsize::new(0), turn: Mutex::new(()) })
     }
 
-    /// Runs `work` on the pool and returns its result with the bytes by which the pool's memory has grown.
-    fn measured<R: Send>(&self, work: impl FnOnce() -> R + Send) -> (R, i64) {
+    /// The pool of the next graph.
+    fn next_pool(&self) -> usize {
+        self.graphs.fetch_add(1, Ordering::Relaxed) % self.pools.len()
+    }
+
+    /// Runs `work` on a pool and returns its result with the bytes by which the pool's memory has grown.
+    fn measured<R: Send>(&self, pool: usize, work: impl FnOnce() -> R + Send) -> (R, i64) {
+        let pool = &self.pools[pool];
         // One job at a time, so that the growth is this job's.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let net = || self.pool.broadcast(|_| heap::thread_net_bytes()).into_iter().sum::<i64>();
+        let net = || pool.broadcast(|_| heap::thread_net_bytes()).into_iter().sum::<i64>();
         let before = net();
-        let result = self.pool.install(work);
+        let result = pool.install(work);
         (result, net() - before)
     }
 }
@@ -48,6 +59,7 @@ pub(crate) struct GraphSettings {
 pub(crate) struct Graph {
     hnsw: Option<Hnsw<'static, f32, DistL2>>,
     builders: Arc<Builders>,
+    pool: usize,
     nodes: usize,
     bytes: i64,
 }
@@ -61,16 +73,17 @@ impl std::fmt::Debug for Graph {
 impl Graph {
     /// An empty graph.
     pub(crate) fn new(builders: Arc<Builders>, settings: GraphSettings) -> Self {
+        let pool = builders.next_pool();
         let (hnsw, bytes) =
-            builders.measured(|| Hnsw::new(settings.m, 1, LAYERS_MAX, settings.ef_construction, DistL2 {}));
-        Self { hnsw: Some(hnsw), builders, nodes: 0, bytes }
+            builders.measured(pool, || Hnsw::new(settings.m, 1, LAYERS_MAX, settings.ef_construction, DistL2 {}));
+        Self { hnsw: Some(hnsw), builders, pool, nodes: 0, bytes }
     }
 
     /// Inserts rows with their vectors. Searches wait meanwhile: callers hand over small chunks.
     pub(crate) fn insert(&mut self, rows: &[(Vec<f32>, usize)]) {
         let Some(hnsw) = &self.hnsw else { return };
         let (first, rest) = if self.nodes == 0 { rows.split_at(1.min(rows.len())) } else { (&rows[..0], rows) };
-        let ((), grown) = self.builders.measured(|| {
+        let ((), grown) = self.builders.measured(self.pool, || {
             // The first node alone: two at once could both find no entry point.
             first.iter().for_each(|(vector, row)| hnsw.insert((vector, *row)));
             rest.par_iter().for_each(|(vector, row)| hnsw.insert((vector, *row)));
@@ -104,7 +117,7 @@ impl Graph {
 impl Drop for Graph {
     fn drop(&mut self) {
         let hnsw = self.hnsw.take();
-        self.builders.measured(move || drop(hnsw));
+        self.builders.measured(self.pool, move || drop(hnsw));
     }
 }
 

@@ -93,9 +93,11 @@ pub(crate) fn trim() {
 /// creep upwards (the allocator's default moves it to 32 MiB after the first large free). Call once, before the first thread.
 pub fn prepare() {
     #[cfg(target_env = "gnu")]
+    let arenas = std::env::var("ARENAS").ok().and_then(|a| a.parse().ok()).unwrap_or(8);
+    #[cfg(target_env = "gnu")]
     // SAFETY: no preconditions; an unknown setting is ignored.
     unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 2);
+        libc::mallopt(libc::M_ARENA_MAX, arenas);
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
         libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 20);
     }
