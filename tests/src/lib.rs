@@ -1,11 +1,17 @@
-//! What black-box tests stand on: the built binary, the repository, and records made up for a test.
+//! What black-box tests stand on: the built binary, the repository, records made up for a test, programs that a test starts.
 
-#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "what a test stands on may fail as a test does")]
+#![expect(clippy::unwrap_used, reason = "what a test stands on may fail as a test does")]
 
+mod child;
+mod embedded;
 mod program;
+mod python;
 mod recorded;
 mod repository;
 
+pub use child::{Running, is_alive, signal, until};
+pub use embedded::Embedded;
 pub use program::{Ended, binary, soak, soak_in};
+pub use python::python;
 pub use recorded::{Made, Story, record};
 pub use repository::{Text, root, texts};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use soak_record::{EventKind, Phase};
+use soak_scenario::Plan;
 use tokio::time::{Instant, sleep};
 
 use crate::machine::Step;
@@ -100,14 +101,17 @@ fn is_settled(values: &[f64]) -> bool {
 }
 
 /// Whether this phase ends in a window after settling.
-pub(crate) fn of(plan: &soak_scenario::Cycle, phase: Phase) -> Option<Rest> {
-    let window = plan.window.0;
+pub(crate) fn of(plan: &Plan, phase: Phase) -> Option<Rest> {
+    let cycle = &plan.cycle;
+    let window = cycle.window.0;
     let window = match phase {
         Phase::BeforeCompact | Phase::AfterCompact => window / 2,
         Phase::Settle => window,
         _ => return None,
     };
-    Some(Rest { window, look_back: plan.window.0 / 2, at_most: plan.settle_at_most.0 })
+    // Half a sample more than needed, or the sampler's phase would decide.
+    let look_back = (cycle.window.0 / 2).max(plan.sampling.process.0.mul_f64(LEAST_SAMPLES as f64 + 0.5));
+    Some(Rest { window, look_back, at_most: cycle.settle_at_most.0 })
 }
 
 #[cfg(test)]

@@ -388,7 +388,7 @@ impl Performer<'_> {
 
     async fn rest(&self, step: Step) -> Result<(), StepError> {
         self.collect().await?;
-        match rest::of(&self.plan.cycle, step.phase) {
+        match rest::of(self.plan, step.phase) {
             Some(rest) => rest::rest(self, step, rest).await,
             None => Ok(()),
         }

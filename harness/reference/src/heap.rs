@@ -89,16 +89,27 @@ pub(crate) fn trim() {
     }
 }
 
-/// Settings that keep resident memory close to memory in use: few arenas, and large buffers mapped on their own at a threshold that does not
-/// creep upwards (the allocator's default moves it to 32 MiB after the first large free). Call once, before the first thread.
+/// Arenas of the allocator: one for each builder thread of a two-core machine, and some for the rest. Fewer, and graphs share them and pin each other's pages.
+#[cfg(target_env = "gnu")]
+const ARENAS_MAX: libc::c_int = 8;
+
+/// Free memory at the end of an arena that is kept: nearly none, because trimming passes over it in all arenas but the first.
+#[cfg(target_env = "gnu")]
+const KEPT_AT_END_BYTES: libc::c_int = 128 << 10;
+
+/// Buffers from this size on are mapped on their own.
+#[cfg(target_env = "gnu")]
+const MAPPED_FROM_BYTES: libc::c_int = 1 << 20;
+
+/// Settings that keep resident memory close to memory in use; the allocator's own defaults move with what is freed, up to 32 MiB. Call once, before
+/// the first thread.
 pub fn prepare() {
-    #[cfg(target_env = "gnu")]
-    let arenas = std::env::var("ARENAS").ok().and_then(|a| a.parse().ok()).unwrap_or(8);
     #[cfg(target_env = "gnu")]
     // SAFETY: no preconditions; an unknown setting is ignored.
     unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, arenas);
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 20);
+        libc::mallopt(libc::M_ARENA_MAX, ARENAS_MAX);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_AT_END_BYTES);
+        libc::mallopt(libc::M_TOP_PAD, 0);
     }
 }

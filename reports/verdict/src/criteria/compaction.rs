@@ -19,8 +19,9 @@ const RSS: &str = "rss_anon_bytes";
 const HEAP: &str = "heap_bytes";
 const ACCOUNTED: &str = "dataset_bytes";
 const LEAST: usize = 5;
-/// Memory above the floor must be this many times the idle process, or RSS is mostly not data.
-const CLEAR_OF_IDLE: f64 = 4.0;
+/// Memory above the floor must be this many times the idle process, or RSS is mostly not data. The share is taken above the neighbouring floors, not of all of RSS,
+/// so that twice is enough: what the idle process does between two floors is in the interval.
+const CLEAR_OF_IDLE: f64 = 2.0;
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 5: Failed Compaction”: read the compaction worker's log, then “Step 2: Check \
      Compaction Status”; for memory freed and not returned, “SlabArena Memory Management”.";
 

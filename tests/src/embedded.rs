@@ -1,0 +1,75 @@
+//! The embedded target, started by a test: its addresses, its pages, its memory as the kernel sees it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::{Running, binary};
+
+/// A running `soak target`.
+pub struct Embedded {
+    /// The data plane, as `grpc://HOST:PORT`.
+    pub data: String,
+    /// The meta plane.
+    pub meta: String,
+    http: String,
+    program: Running,
+}
+
+impl Embedded {
+    /// Starts it on free ports with these misbehaviours and a quick index.
+    pub fn start(misbehave: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command.arg("target").env("LONGBOW_HNSW_EF_CONSTRUCTION", "40").env("LONGBOW_HNSW_M", "8");
+        for plane in ["--data-addr", "--meta-addr", "--http-addr"] {
+            command.args([plane, "127.0.0.1:0"]);
+        }
+        misbehave.iter().for_each(|setting| {
+            command.args(["--misbehave", setting]);
+        });
+        let mut program = Running::start(&mut command);
+        let mut address = || program.line().rsplit(' ').next().unwrap().to_owned();
+        let (data, meta) = (address(), address());
+        let http = address().trim_start_matches("http://").to_owned();
+        Self { data, meta, http, program }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.program.pid()
+    }
+
+    /// Calls its HTTP side; the answer's body.
+    pub fn call(&self, method: &str, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.http).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {head}\n{body}");
+        body.to_owned()
+    }
+
+    /// A metric without labels.
+    pub fn metric(&self, name: &str) -> f64 {
+        let page = self.call("GET", "/metrics");
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} on the page")).parse().unwrap()
+    }
+
+    /// A line of `/proc/PID/status`, in bytes.
+    pub fn status_bytes(&self, name: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap().trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
+    }
+
+    /// Collects twice: the first only marks what the second gives back.
+    pub fn collect(&self) {
+        for _ in 0..2 {
+            self.call("GET", "/debug/pprof/heap?gc=1");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Data in and out of an embedded target, through the engine's own client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use soak_engine::load::{IngestJob, ingest};
+use soak_engine::target::{Batch, Client as _};
+use soak_engine::{DataSpec, FlightClient, Planes};
+use soak_scenario::{Distribution, IdType};
+use soak_tests::{Embedded, until};
+
+/// Rows of a dataset that a test puts.
+pub(crate) struct Load {
+    client: Arc<FlightClient>,
+    runtime: tokio::runtime::Runtime,
+    batch_rows: u32,
+}
+
+impl Load {
+    pub(crate) fn new(target: &Embedded, dim: u32, batch_rows: u32) -> Self {
+        let address = |url: &str| url.trim_start_matches("grpc://").parse().unwrap();
+        let planes = Planes { data: address(&target.data), meta: address(&target.meta) };
+        let spec = DataSpec {
+            dataset: "test".to_owned(),
+            distribution: Distribution::Clustered,
+            dim,
+            seed: 1,
+            ids: IdType::Int64,
+        };
+        let client = Arc::new(FlightClient::new(planes, spec, Duration::from_secs(60)));
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        Self { client, runtime, batch_rows }
+    }
+
+    /// Puts rows and waits until they are indexed.
+    pub(crate) fn put(&self, target: &Embedded, rows: u32) {
+        let batch_rows = self.batch_rows;
+        let batch = move |n| Batch { first: u64::from(n * batch_rows), rows: batch_rows, version: 0 };
+        let job = IngestJob {
+            batches: Box::new((0..rows / batch_rows).map(batch)),
+            starts: None,
+            length: None,
+            streams: 1,
+            silence_at_most: Duration::from_secs(60),
+            tell: Box::new(|_, _| {}),
+        };
+        let account = self.runtime.block_on(ingest(Arc::<FlightClient>::clone(&self.client), job));
+        assert_eq!(account.acked_rows, u64::from(rows), "{account:?}");
+        until("all rows are indexed", || (target.metric("hnsw_nodes") >= f64::from(rows)).then_some(()));
+    }
+
+    /// Drops the dataset.
+    pub(crate) fn drop_dataset(&self) {
+        self.runtime.block_on(self.client.drop_dataset()).unwrap();
+    }
+}

@@ -1,0 +1,94 @@
+//! Runs that are cut short: killed, interrupted, paused. Nothing is left behind and nothing that was measured is lost.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use soak_tests::{Running, is_alive, signal, soak, until};
+
+use crate::small::{command, events};
+
+/// The target's process, once the run has come to this phase.
+fn target_in(out: &Path, phase: &str) -> u32 {
+    let pid = until("the phase begins", || {
+        let events = events(out);
+        events.iter().find(|event| event["event"] == "phase_started" && event["phase"] == phase)?;
+        let started = events.iter().find(|event| event["event"] == "target_started")?;
+        started["pid"].as_u64()
+    });
+    u32::try_from(pid).unwrap()
+}
+
+fn start(out: &Path, edits: &[&str]) -> Running {
+    Running::start(command(out, edits).stderr(Stdio::null()))
+}
+
+fn report(out: &Path) -> (i32, Value) {
+    let ended = soak(&["judge", out.to_str().unwrap(), "--format", "json"]);
+    (ended.code, ended.json())
+}
+
+#[test]
+fn a_killed_harness_leaves_no_target_and_a_readable_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut run = start(&out, &[]);
+    let target = target_in(&out, "query");
+    run.signal("KILL");
+    run.wait();
+    until("the target is gone", || (!is_alive(target)).then_some(()));
+    assert!(!out.join("verdict.json").exists(), "no verdict of half a run");
+    let (code, verdict) = report(&out);
+    assert_eq!((code, &verdict["complete"]), (3, &false.into()), "{verdict:#}");
+}
+
+#[test]
+fn an_interrupted_run_ends_in_good_order() {
+    for name in ["INT", "TERM"] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let mut run = start(&out, &[]);
+        let target = target_in(&out, "index");
+        run.signal(name);
+        assert_eq!(run.wait(), 130);
+        assert!(!is_alive(target), "the target ended before the harness did");
+        assert!(out.join("report.html").exists(), "what there is, is reported");
+        let last = events(&out).pop().unwrap();
+        assert_eq!((&last["event"], &last["complete"]), (&"run_ended".into(), &false.into()));
+    }
+}
+
+#[test]
+fn a_killed_target_is_a_failure_that_says_how() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut run = start(&out, &[]);
+    signal(target_in(&out, "query"), "KILL");
+    assert_eq!(run.wait(), 1);
+    let (code, verdict) = report(&out);
+    assert_eq!(code, 1);
+    assert!(verdict.to_string().contains("signal 9"), "{verdict:#}");
+}
+
+#[test]
+fn a_paused_target_shows_in_the_corrected_latencies() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut run = start(&out, &["workload.query.duration=30s", "workload.query.in_flight=16"]);
+    let target = target_in(&out, "query");
+    // Somewhere within the thirty seconds.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    signal(target, "STOP");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    signal(target, "CONT");
+    let search = until("the figures of the query phase", || {
+        events(&out).into_iter().find(|event| event["event"] == "latency" && event["operation"] == "search")
+    });
+    run.signal("INT");
+    run.wait();
+    let corrected = |name: &str| search["corrected"][name].as_f64().unwrap();
+    assert!(corrected("max_ms") >= 4900.0 && corrected("p99_ms") >= 4000.0, "{search:#}");
+    assert!(search["late_starts"].as_u64().unwrap() >= 500, "{search:#}");
+    let in_all = ["count", "errors", "never_started"].map(|name| search[name].as_u64().unwrap()).iter().sum::<u64>();
+    assert_eq!(in_all, 6000, "200 a second for 30 seconds, none forgotten: {search:#}");
+}

@@ -1,0 +1,9 @@
+//! `soak run` as a person meets it: the main job, each misbehaviour, targets that die, kills, full disks.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
+
+mod faults;
+mod lifecycle;
+mod main_job;
+mod small;
+mod trouble;
