@@ -25,9 +25,9 @@ impl Embedded {
         for plane in ["--data-addr", "--meta-addr", "--http-addr"] {
             command.args([plane, "127.0.0.1:0"]);
         }
-        misbehave.iter().for_each(|setting| {
+        for setting in misbehave {
             command.args(["--misbehave", setting]);
-        });
+        }
         let mut program = Running::start(&mut command);
         let mut address = || program.line().rsplit(' ').next().unwrap().to_owned();
         let (data, meta) = (address(), address());

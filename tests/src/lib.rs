@@ -1,6 +1,6 @@
 //! What black-box tests stand on: the built binary, the repository, records made up for a test, programs that a test starts.
 
-#![expect(clippy::unwrap_used, reason = "what a test stands on may fail as a test does")]
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "what a test stands on may fail as a test does")]
 
 mod child;
 mod embedded;

@@ -1,6 +1,6 @@
 //! Counter-based random bits: a pure function of a key and a position, so that any component of any vector can be recomputed on its own.
 //!
-//! The finaliser of MurmurHash3 (Appleby, public domain) over position and key. It is no generator for statistics, but its bits are even, and it
+//! The finaliser of `MurmurHash3` (Appleby, public domain) over position and key. It is no generator for statistics, but its bits are even, and it
 //! vectorises: on AVX2 it outruns memory.
 
 /// Mixes 64 bits: the finaliser of `SplitMix64` (Steele, Lea, Flood 2014).
@@ -23,6 +23,7 @@ pub(crate) fn text_key(text: &str) -> u64 {
 }
 
 /// 32 random bits for position `at` under `key`.
+#[expect(clippy::inline_always, reason = "part of the vector loop, which is compiled twice for different registers")]
 #[inline(always)]
 pub(crate) const fn bits32(key: u64, at: u32) -> u32 {
     let mut x = at.wrapping_mul(0x9e37_79b9) ^ key as u32;
@@ -35,6 +36,7 @@ pub(crate) const fn bits32(key: u64, at: u32) -> u32 {
 }
 
 /// The sum of four random bytes less its mean: −510 to 510, variance 21845, nearly Gaussian (Irwin–Hall, n = 4).
+#[expect(clippy::inline_always, reason = "part of the vector loop, which is compiled twice for different registers")]
 #[inline(always)]
 pub(crate) const fn gaussian(key: u64, at: u32) -> i32 {
     let bits = bits32(key, at);

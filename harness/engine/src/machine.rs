@@ -65,11 +65,10 @@ impl Machine {
         let began = self.at.is_some();
         let stopping = self.at.is_some_and(|step| step.phase == Phase::Stop);
         match input {
-            Input::Done => {}
             // The first cause is the one that is told.
             Input::Failed(outcome) if self.outcome == Outcome::Completed => self.outcome = outcome,
             Input::Interrupted if self.outcome == Outcome::Completed => self.outcome = Outcome::Interrupted,
-            Input::Failed(_) | Input::Interrupted => {}
+            Input::Done | Input::Failed(_) | Input::Interrupted => {}
         }
         let step = match &self.outcome {
             _ if stopping => None,
@@ -93,10 +92,10 @@ impl Machine {
             (Phase::Boot, _) => once(Phase::Attest),
             (Phase::Attest, _) => once(Phase::ColdIdle),
             (Phase::ColdIdle, _) if self.warm_up == 0 => once(Phase::Idle),
-            (Phase::ColdIdle, _) => self.cycle(0),
-            (Phase::Idle, _) => self.cycle(self.warm_up),
+            (Phase::ColdIdle, _) => Some(self.cycle(0)),
+            (Phase::Idle, _) => Some(self.cycle(self.warm_up)),
             (Phase::Settle, Some(cycle)) if cycle + 1 == self.warm_up => once(Phase::Idle),
-            (Phase::Settle, Some(cycle)) => self.cycle(cycle + 1),
+            (Phase::Settle, Some(cycle)) => Some(self.cycle(cycle + 1)),
             (Phase::Drain, _) => once(Phase::Stop),
             (Phase::Stop, _) => None,
             (phase, cycle) => {
@@ -107,12 +106,12 @@ impl Machine {
     }
 
     /// The start of a cycle, or the drain when there are no more.
-    fn cycle(&self, cycle: u32) -> Option<Step> {
-        Some(if cycle < self.cycles {
+    fn cycle(&self, cycle: u32) -> Step {
+        if cycle < self.cycles {
             Step { phase: Phase::Ingest, cycle: Some(cycle) }
         } else {
             Step { phase: Phase::Drain, cycle: None }
-        })
+        }
     }
 }
 

@@ -225,7 +225,9 @@ impl Performer<'_> {
     async fn attest(&self, when: When) -> Result<(), StepError> {
         let read = within(self.call(), self.target.probe().knobs()).await;
         let read = read.map_err(|error| StepError(format!("its settings could not be read back: {error}")))?;
-        attest(&self.variant.knobs, &read, when).into_iter().for_each(|event| self.journal.event(event));
+        for event in attest(&self.variant.knobs, &read, when) {
+            self.journal.event(event);
+        }
         Ok(())
     }
 

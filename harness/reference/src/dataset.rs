@@ -297,7 +297,7 @@ impl Rows {
         let stays = |row: &usize| {
             let dead = self.dead[*row];
             dead_seen += usize::from(dead);
-            !dead || how == Thoroughness::Weak && dead_seen % 4 != 0
+            !dead || how == Thoroughness::Weak && !dead_seen.is_multiple_of(4)
         };
         (0..self.arena.len()).filter(stays).collect()
     }

@@ -114,18 +114,12 @@ impl Planes {
             "delete" => {
                 let DeleteBody { dataset, id } = body(&action.body, kind)?;
                 let missing = Status::not_found(format!("dataset {dataset:?} has no row with id {id:?}"));
-                match self.0.delete(&dataset, &id)? {
-                    true => answer("deleted".to_owned()),
-                    false => Err(missing),
-                }
+                if self.0.delete(&dataset, &id)? { answer("deleted".to_owned()) } else { Err(missing) }
             }
             "delete-vector" => {
                 let DeleteRowBody { dataset, vector_id } = body(&action.body, kind)?;
                 let missing = Status::not_found(format!("dataset {dataset:?} has no live row {vector_id}"));
-                match self.0.delete_row(&dataset, vector_id)? {
-                    true => answer("deleted".to_owned()),
-                    false => Err(missing),
-                }
+                if self.0.delete_row(&dataset, vector_id)? { answer("deleted".to_owned()) } else { Err(missing) }
             }
             "delete-dataset" => {
                 let DatasetBody { dataset } = body(&action.body, kind)?;

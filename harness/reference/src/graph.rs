@@ -25,7 +25,8 @@ pub(crate) struct Builders {
 impl Builders {
     /// One thread a core in each pool.
     pub(crate) fn new() -> Result<Self, ThreadPoolBuildError> {
-        let pool = |side: &'static str| ThreadPoolBuilder::new().thread_name(move |n| format!("index-{side}-{n}")).build();
+        let pool =
+            |side: &'static str| ThreadPoolBuilder::new().thread_name(move |n| format!("index-{side}-{n}")).build();
         Ok(Self { pools: [pool("a")?, pool("b")?], graphs: AtomicUsize::new(0), turn: Mutex::new(()) })
     }
 
@@ -85,7 +86,9 @@ impl Graph {
         let (first, rest) = if self.nodes == 0 { rows.split_at(1.min(rows.len())) } else { (&rows[..0], rows) };
         let ((), grown) = self.builders.measured(self.pool, || {
             // The first node alone: two at once could both find no entry point.
-            first.iter().for_each(|(vector, row)| hnsw.insert((vector, *row)));
+            for (vector, row) in first {
+                hnsw.insert((vector, *row));
+            }
             rest.par_iter().for_each(|(vector, row)| hnsw.insert((vector, *row)));
         });
         self.nodes += rows.len();

@@ -18,7 +18,8 @@ impl Page {
     }
 
     fn value(&mut self, name: &str, labels: &str, value: f64) {
-        let _ = writeln!(self.0, "{name}{labels} {value}");
+        // The sum of nothing is −0, which no counter should start from.
+        let _ = writeln!(self.0, "{name}{labels} {}", value + 0.0);
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: f64) {

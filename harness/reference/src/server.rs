@@ -160,16 +160,14 @@ async fn serve_flight(store: Arc<Store>, listener: TcpListener, stopped: watch::
 async fn serve_http(store: Arc<Store>, listener: TcpListener, stopped: watch::Receiver<bool>) {
     let _running = store.tasks.enter(&["http.accept", "server.start"], "IO wait");
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                // Out of descriptors, say: wait for some to come free.
-                Err(_) => {
-                    tokio::time::sleep(TICK).await;
-                    continue;
-                }
-            },
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = until_stopped(stopped.clone()) => return,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors, say: wait for some to come free.
+            tokio::time::sleep(TICK).await;
+            continue;
         };
         let (store, stopped) = (Arc::clone(&store), stopped.clone());
         tokio::spawn(async move {

@@ -18,6 +18,9 @@ use crate::graph::Builders;
 use crate::misbehave::Leaks;
 use crate::tasks::Tasks;
 
+/// Live rows: ids and vectors.
+type LiveRows = Vec<(RowId, Vec<f32>)>;
+
 /// Vectors that wait for the indexer; from here on puts are answered with `slow_down`.
 const BACKLOG_BYTES_MAX: u64 = 512 << 20;
 
@@ -165,7 +168,8 @@ impl Store {
         Ok(found.search(vector, k))
     }
 
-    pub(crate) fn scan(&self, dataset: &str, limit: usize) -> Result<(usize, Vec<(RowId, Vec<f32>)>), StoreError> {
+    /// Dimension and up to `limit` live rows of a dataset.
+    pub(crate) fn scan(&self, dataset: &str, limit: usize) -> Result<(usize, LiveRows), StoreError> {
         let found = self.dataset(dataset)?;
         Ok((found.dim(), found.scan(limit)))
     }

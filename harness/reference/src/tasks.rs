@@ -51,7 +51,7 @@ impl Tasks {
             let age = if minutes > 0 { format!(", {minutes} minutes") } else { String::new() };
             let _ = writeln!(text, "goroutine {id} [{}{age}]:", task.waits_for);
             for function in task.stack {
-                let _ = writeln!(text, "{function}()\n\t{}", "soak/reference");
+                let _ = writeln!(text, "{function}()\n\tsoak/reference");
             }
             text.push('\n');
         }

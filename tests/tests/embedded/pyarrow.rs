@@ -47,7 +47,8 @@ impl Server {
 #[test]
 fn a_server_that_answers_sees_what_was_sent() {
     let server = Server::start("acks");
-    let (code, load) = server.load(&["--dim", "128", "--batch-rows", "500", "--duration", "2s", "--rate", "20/s", "--streams", "2"]);
+    let (code, load) =
+        server.load(&["--dim", "128", "--batch-rows", "500", "--duration", "2s", "--rate", "20/s", "--streams", "2"]);
     assert_eq!(code, 0, "{load}");
     let seen = server.seen();
     assert_eq!(load["acked_vectors"], seen["rows"], "{load}\n{seen}");
@@ -75,7 +76,10 @@ fn a_server_that_stalls_is_given_up() {
     let server = Server::start("stalls");
     let (code, load) = server.load(&["--dim", "1536", "--batch-rows", "4096", "--duration", "60s", "--deadline", "2s"]);
     assert_eq!((code, &load["gave_up"]), (1, &true.into()), "{load}");
-    assert!(load["indeterminate_vectors"].as_u64().unwrap() > 0, "what had no answer is neither lost nor there: {load}");
+    assert!(
+        load["indeterminate_vectors"].as_u64().unwrap() > 0,
+        "what had no answer is neither lost nor there: {load}"
+    );
     assert!(load["longest_silence_seconds"].as_f64().unwrap() >= 2.0);
     assert!(load["seconds"].as_f64().unwrap() < 50.0, "it does not wait to the end: {load}");
 }

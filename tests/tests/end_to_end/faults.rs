@@ -17,7 +17,10 @@ fn fails(edits: &[&str], expected: &[&str]) -> Judged {
     for criterion in expected {
         let finding = judged.finding(criterion);
         let command = finding["reproduce"].as_str().unwrap();
-        assert!(command.starts_with("soak run scenario2 ") && command.contains(edits[0]), "it says how to see it again: {command}");
+        assert!(
+            command.starts_with("soak run scenario2 ") && command.contains(edits[0]),
+            "it says how to see it again: {command}"
+        );
     }
     judged
 }

@@ -1,6 +1,7 @@
 //! `soak run` as a person meets it: the main job, each misbehaviour, targets that die, kills, full disks.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
+#![expect(clippy::print_stdout, reason = "how long the main job took is worth knowing")]
 
 mod faults;
 mod lifecycle;

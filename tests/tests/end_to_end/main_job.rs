@@ -20,17 +20,23 @@ fn scenario_2_passes_and_leaves_its_reports() {
     let mut lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let verdict = lines.pop().unwrap();
     assert!(lines.iter().all(|line| line["event"].is_string()), "events, a line each, then the verdict");
-    assert_eq!((&verdict["schema"], &verdict["verdict"], &verdict["pace"]), (&1.into(), &"pass".into(), &"quick".into()));
+    assert_eq!(
+        (&verdict["schema"], &verdict["verdict"], &verdict["pace"]),
+        (&1.into(), &"pass".into(), &"quick".into())
+    );
     let variants = verdict["variants"].as_array().unwrap();
     let ids: BTreeSet<&str> = variants.iter().map(|variant| variant["id"].as_str().unwrap()).collect();
-    let expected = ["128", "1536", "3072"].iter().flat_map(|dim| [500, 4096].map(|rows| format!("dim{dim}-rows{rows}")));
+    let expected =
+        ["128", "1536", "3072"].iter().flat_map(|dim| [500, 4096].map(|rows| format!("dim{dim}-rows{rows}")));
     assert_eq!(ids, expected.collect::<BTreeSet<_>>().iter().map(String::as_str).collect());
     for variant in variants {
         every_finding_is_there(variant);
     }
     same_vectors_for_both_batch_sizes(&lines);
     let run = only_entry(&folder.path().join("runs"));
-    for file in ["plan.json", "events.jsonl", "verdict.json", "report.html", "report.md", "junit.xml", "samples", "artifacts"] {
+    for file in
+        ["plan.json", "events.jsonl", "verdict.json", "report.html", "report.md", "junit.xml", "samples", "artifacts"]
+    {
         assert!(run.join(file).exists(), "{file}");
     }
     let html = std::fs::read_to_string(run.join("report.html")).unwrap();

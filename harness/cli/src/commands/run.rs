@@ -66,11 +66,11 @@ impl Run {
                 "{error}; what was recorded until then is in {kept}: free the disk, or name another place with --out"
             ))
         })?;
-        self.conclude(&path, end)
+        self.conclude(&path, &end)
     }
 
     /// Judges and reports what there is, also of a run that was cut short.
-    fn conclude(&self, path: &std::path::Path, end: RunEnd) -> Result<Exit, Failure> {
+    fn conclude(&self, path: &std::path::Path, end: &RunEnd) -> Result<Exit, Failure> {
         let verdict = reports::write_reports(path)?;
         match self.format {
             RunFormat::Human => {

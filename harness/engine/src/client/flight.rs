@@ -172,7 +172,7 @@ fn found_ids(answer: &[u8]) -> Result<Vec<u64>, CallError> {
                 ids.extend(column.as_primitive::<Int64Type>().iter().flatten().map(i64::cast_unsigned));
             }
             DataType::Utf8 => {
-                ids.extend(column.as_string::<i32>().iter().flatten().filter_map(|id| id.parse::<u64>().ok()))
+                ids.extend(column.as_string::<i32>().iter().flatten().filter_map(|id| id.parse::<u64>().ok()));
             }
             other => return Err(unreadable(&format!("ids of type {other}"))),
         }

@@ -116,7 +116,9 @@ impl Sending {
         for start in (0..count).step_by(components.len()) {
             let part = &mut components[..(count - start).min(512)];
             vectors.fill(row, from + start, part);
-            part.iter().for_each(|component| piece.extend_from_slice(&component.to_le_bytes()));
+            for component in part {
+                piece.extend_from_slice(&component.to_le_bytes());
+            }
         }
         self.sent += count * 4;
     }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
 use soak_workload::Starts;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::load::{Latencies, Progress};
@@ -127,9 +127,9 @@ pub async fn ingest(client: Arc<dyn Client>, job: IngestJob) -> Ingested {
         back_pressure: AtomicU64::new(0),
         gave_up: AtomicBool::new(false),
     });
-    // Tasks of their own, so that streams are fed on every core; joined here, so that none outlives the job.
-    let workers = (0..streams).map(|_| tokio::spawn(work(Arc::clone(&shared))));
-    for ended in join_all(workers).await {
+    // Tasks of their own, so that streams are fed on every core; a set, so that none outlives the job, also when it is given up.
+    let mut workers: JoinSet<()> = (0..streams).map(|_| work(Arc::clone(&shared))).collect();
+    while let Some(ended) = workers.join_next().await {
         if let Err(error) = ended {
             shared.account().last_error = Some(format!("a worker of the harness failed: {error}"));
         }

@@ -112,7 +112,9 @@ impl Stream<'_> {
     fn give_up(&self, fate: Fate) {
         self.progress.ask(false);
         let left: Vec<Sent> = self.unanswered().drain(..).collect();
-        left.into_iter().for_each(|sent| self.shared.settle(sent.batch, fate));
+        for sent in left {
+            self.shared.settle(sent.batch, fate);
+        }
     }
 
     /// Sends until the feed is over or the stream is full; says whether more may come.
