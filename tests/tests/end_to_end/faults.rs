@@ -56,7 +56,7 @@ fn healthy_passes() {
         let Some(Value::Object(read)) = attested.get(knob) else { panic!("{knob} was not read back: {attested:?}") };
         assert_eq!((&read["holds"], &read["requested"]), (&true.into(), &read["effective"]), "{knob}");
     }
-    let recall = &judged.events("recall")[0];
+    let recall = judged.events("recall")[0];
     assert!(recall["recall"].as_f64().unwrap() > 0.9, "{recall}");
 }
 

@@ -1,6 +1,6 @@
 //! A small run: one variant whose data still stands clear of the idle process, some twenty seconds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,7 +30,7 @@ pub(crate) fn command(out: &Path, edits: &[&str]) -> Command {
 pub(crate) struct Judged {
     pub(crate) ended: Ended,
     pub(crate) verdict: Value,
-    pub(crate) out: PathBuf,
+    events: Vec<Value>,
 }
 
 /// Runs it to its end.
@@ -38,7 +38,7 @@ pub(crate) fn run(out: &Path, edits: &[&str]) -> Judged {
     let ended = Ended::from(command(out, edits).output().unwrap());
     let text = std::fs::read_to_string(out.join("verdict.json"));
     let text = text.unwrap_or_else(|error| panic!("{error}\n{}\n{}", ended.stdout, ended.stderr));
-    Judged { ended, verdict: serde_json::from_str(&text).unwrap(), out: out.to_owned() }
+    Judged { ended, verdict: serde_json::from_str(&text).unwrap(), events: events(out) }
 }
 
 impl Judged {
@@ -57,8 +57,8 @@ impl Judged {
     }
 
     /// The run's events of this kind.
-    pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
-        events(&self.out).into_iter().filter(|event| event["event"] == kind).collect()
+    pub(crate) fn events(&self, kind: &str) -> Vec<&Value> {
+        self.events.iter().filter(|event| event["event"] == kind).collect()
     }
 }
 
