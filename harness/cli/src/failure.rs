@@ -63,6 +63,11 @@ impl Failure {
         Self { exit: Exit::Platform, words: error_line(message) }
     }
 
+    /// The same words, as the machine's failure: what a run has just written must be readable.
+    pub(crate) fn of_platform(self) -> Self {
+        Self { exit: Exit::Platform, ..self }
+    }
+
     /// Prints the words to standard error.
     pub(crate) fn report(self) -> ExitCode {
         output::say(&self.words);

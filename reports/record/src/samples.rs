@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +26,9 @@ use crate::series::Series;
 pub const SAMPLES_SCHEMA: u32 = 1;
 
 const VERSION_KEY: &str = "soak.schema";
+/// What every message of an Arrow stream begins with.
+const CONTINUATION: [u8; 4] = [0xff; 4];
+
 const TIME: &str = "time_s";
 
 /// Rows of a batch; a flush may write fewer.
@@ -150,12 +153,15 @@ pub(crate) fn read(folder: &Path, variant: usize) -> Result<BTreeMap<String, Ser
 }
 
 fn read_file(path: &Path, series: &mut BTreeMap<String, Series>) -> Result<(), RecordError> {
-    let file = File::open(path).map_err(RecordError::io("cannot open", path))?;
-    if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-        return Ok(());
-    }
-    let stream = StreamReader::try_new(BufReader::new(file), None);
-    let stream = stream.map_err(|error| RecordError::malformed(path, format!("not an Arrow stream: {error}")))?;
+    let mut file = BufReader::new(File::open(path).map_err(RecordError::io("cannot open", path))?);
+    let began = file.fill_buf().map_err(RecordError::io("cannot read", path))?;
+    // Nothing was flushed yet, or the writer was cut off within the schema: then there are no rows either.
+    let is_start = began.iter().zip(CONTINUATION).all(|(byte, expected)| *byte == expected);
+    let stream = match StreamReader::try_new(file, None) {
+        Ok(stream) => stream,
+        Err(_) if is_start => return Ok(()),
+        Err(error) => return Err(RecordError::malformed(path, format!("not an Arrow stream: {error}"))),
+    };
     let version = stream.schema().metadata().get(VERSION_KEY).and_then(|version| version.parse::<u32>().ok());
     match version {
         Some(version) if version <= SAMPLES_SCHEMA => {}

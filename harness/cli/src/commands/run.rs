@@ -71,7 +71,7 @@ impl Run {
 
     /// Judges and reports what there is, also of a run that was cut short.
     fn conclude(&self, path: &std::path::Path, end: &RunEnd) -> Result<Exit, Failure> {
-        let verdict = reports::write_reports(path)?;
+        let verdict = reports::write_reports(path).map_err(Failure::of_platform)?;
         match self.format {
             RunFormat::Human => {
                 output::print(&summary::summary(&verdict))?;
