@@ -10,6 +10,9 @@ use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
 /// The version of the plan's JSON form. A reader refuses a greater one.
 pub const PLAN_SCHEMA: u32 = 1;
 
+/// The vectors of one batch, at most: a gRPC message of 2 GiB, less what goes around them.
+pub const MESSAGE_BYTES_MAX: u64 = (2 << 30) - (1 << 20);
+
 /// A checked scenario, expanded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::criterion::{self, Bounds};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Plan, Schedule};
+use crate::plan::{MESSAGE_BYTES_MAX, Plan, Schedule};
 use crate::tree::Node;
 use crate::units::Span;
 
@@ -112,6 +112,12 @@ impl Rules<'_> {
                     format!("a batch of {batch} rows is never full: a cycle has {rows} vectors at dimension {dim}");
                 let expected = format!("expected at least {batch}, or fewer batch_rows");
                 self.report("workload.vectors_per_cycle", message, expected);
+            }
+            let row_bytes = u64::from(dim) * 4;
+            if batch * row_bytes > MESSAGE_BYTES_MAX && seen.insert((dim, u64::MAX - batch)) {
+                let message = format!("a batch of {batch} rows at dimension {dim} does not fit into one message");
+                let expected = format!("expected at most {} rows at this dimension", MESSAGE_BYTES_MAX / row_bytes);
+                self.report("matrix.batch_rows", message, expected);
             }
         }
     }

@@ -20,8 +20,14 @@ pub struct Embedded {
 impl Embedded {
     /// Starts it on free ports with these misbehaviours and a quick index.
     pub fn start(misbehave: &[&str]) -> Self {
+        Self::start_with(&[], misbehave)
+    }
+
+    /// The same with these variables set.
+    pub fn start_with(variables: &[(&str, &str)], misbehave: &[&str]) -> Self {
         let mut command = Command::new(binary());
         command.arg("target").env("LONGBOW_HNSW_EF_CONSTRUCTION", "40").env("LONGBOW_HNSW_M", "8");
+        command.envs(variables.iter().copied());
         for plane in ["--data-addr", "--meta-addr", "--http-addr"] {
             command.args([plane, "127.0.0.1:0"]);
         }

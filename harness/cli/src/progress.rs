@@ -126,7 +126,7 @@ fn notable(event: &Event) -> Option<String> {
         EventKind::Silence { seconds, .. } => format!("silent for {}", human::seconds(*seconds)),
         EventKind::Compacted { error: Some(error), .. } => format!("compaction failed: {error}"),
         EventKind::TargetDied { how, last_lines } => {
-            let last = last_lines.last().map_or_else(String::new, |line| format!("; its last words: {line}"));
+            let last = last_lines.last().map_or_else(String::new, |line| format!("; the last line it printed: {line}"));
             format!("the target died: {how}{last}")
         }
         EventKind::Oom { limit_bytes, .. } => {

@@ -6,6 +6,7 @@ use soak_record::{RecordError, Run, VariantRecord, file, write_whole};
 use soak_verdict::{RunVerdict, judge};
 
 use crate::failure::Failure;
+use crate::output;
 
 /// Judges a run folder and writes `verdict.json`, `report.html`, `report.md` and `junit.xml` into it.
 pub(crate) fn write_reports(folder: &Path) -> Result<RunVerdict, Failure> {
@@ -34,7 +35,10 @@ pub(crate) fn write_reports_into(folder: &Path, out: &Path) -> Result<RunVerdict
 pub(crate) fn write_verdict(folder: &Path) -> Result<RunVerdict, Failure> {
     let verdict = judged(&Run::open(folder).map_err(unreadable)?)?;
     let text = soak_render::verdict_json(&verdict);
-    write_whole(&folder.join(file::VERDICT), text.as_bytes()).map_err(Failure::platform)?;
+    // Whoever may only read a record may still have it judged.
+    if let Err(error) = write_whole(&folder.join(file::VERDICT), text.as_bytes()) {
+        output::say(&format!("warning: the verdict is not kept: {error}\n"));
+    }
     Ok(verdict)
 }
 

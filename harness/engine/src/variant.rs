@@ -15,7 +15,7 @@ use crate::load::{self, Books, Fate, IngestJob, QueryJob};
 use crate::machine::{Command, Input, Machine, Step};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
-use crate::target::{Batch, Driver, Target, within};
+use crate::target::{Batch, CallError, Driver, Target, within};
 
 /// How often a boot and an index are asked whether they are done.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -25,6 +25,9 @@ const RECALL_SEARCHES: u64 = 16;
 
 /// Query rows of the recall check lie here, apart from those of the load.
 const RECALL_ROWS: u64 = QUERY_ROWS + (1 << 39);
+
+/// When a call breaks, the target may have died of it: its end is waited for this long.
+const DEATH_WITHIN: Duration = Duration::from_secs(3);
 
 /// The share of what it can use from which the harness may have been the bottleneck.
 const SATURATED: f64 = 0.85;
@@ -141,7 +144,7 @@ async fn watched(performer: &mut Performer<'_>, step: Step, interrupted: &mut wa
     match done {
         Ok(()) => Input::Done,
         // A step that fails because the target just died is told as the death.
-        Err(error) => match tokio::time::timeout(Duration::from_millis(500), target.ended()).await {
+        Err(error) => match tokio::time::timeout(DEATH_WITHIN, target.ended()).await {
             Ok(ending) => died(journal, step, ending),
             Err(_) => Input::Failed(Outcome::TargetFailed { reason: error.0 }),
         },
@@ -262,7 +265,7 @@ impl Performer<'_> {
         self.journal.event(EventKind::Ingested {
             cycle,
             rows: account.rows,
-            bytes: account.rows * u64::from(knobs.dim) * 4,
+            bytes: account.acked_rows * u64::from(knobs.dim) * 4,
             acked_rows: account.acked_rows,
             indeterminate_rows: account.indeterminate_rows,
             refused_rows: account.refused_rows,
@@ -367,6 +370,11 @@ impl Performer<'_> {
         let began = Instant::now();
         let done = within(self.plan.deadlines.index.0, self.target.control().compact()).await;
         let seconds = began.elapsed().as_secs_f64();
+        if let Err(error @ CallError::Broken(_)) = &done
+            && tokio::time::timeout(DEATH_WITHIN, self.target.ended()).await.is_ok()
+        {
+            return Err(StepError(format!("it died while it compacted: {error}")));
+        }
         // A compaction that fails is a finding, not the end of the run.
         self.journal.event(EventKind::Compacted { cycle, seconds, error: done.err().map(|error| error.to_string()) });
         Ok(())

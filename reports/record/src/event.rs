@@ -128,9 +128,9 @@ pub enum EventKind {
     Ingested {
         /// In which cycle.
         cycle: u32,
-        /// Rows and their bytes as sent (vectors alone, dim × 4 a row).
+        /// Rows sent.
         rows: u64,
-        /// Vector bytes sent.
+        /// Bytes of the vectors acknowledged (dim × 4 a row).
         bytes: u64,
         /// Rows acknowledged.
         acked_rows: u64,

@@ -135,7 +135,10 @@ impl SampleFile {
 /// Reads every series of a variant from a run's `samples` folder. A file that breaks off is read up to its last whole batch.
 pub(crate) fn read(folder: &Path, variant: usize) -> Result<BTreeMap<String, Series>, RecordError> {
     let prefix = format!("{variant:03}-");
-    let entries = fs::read_dir(folder).map_err(RecordError::io("cannot list", folder))?;
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        entries => entries.map_err(RecordError::io("cannot list", folder))?,
+    };
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(RecordError::io("cannot list", folder))?.path();

@@ -5,6 +5,7 @@ mod tables;
 mod variant;
 
 use soak_record::Run;
+use soak_scenario::Launch;
 use soak_verdict::RunVerdict;
 
 use crate::headline::{counts, headline};
@@ -77,6 +78,12 @@ fn masthead(m: &mut Markup, run: &Run, verdict: &RunVerdict, line: &str) {
     if let Some(section) = &run.plan.runbook {
         m.leaf("p", &[("class", "muted")], &format!("Rehearses “{}” of the {}.", section.section, section.runbook));
     }
+    let target = match &run.plan.target.launch {
+        Launch::Embedded => "the embedded vector store".to_owned(),
+        Launch::Process(path) => path.clone(),
+    };
+    let profile = &run.plan.target.profile.name;
+    m.leaf("p", &[("class", "muted")], &format!("Tested: {target}, by the profile {profile}."));
     // Where nothing failed, the first line has told it.
     if let Some(platform) = verdict.platform.as_ref().filter(|_| verdict.exit_code() != 4) {
         m.leaf("p", &[("class", "note")], &format!("The harness or the machine failed: {platform}"));

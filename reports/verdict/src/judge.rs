@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use soak_record::{EventKind, Outcome, Phase, VariantRecord};
 use soak_scenario::{Launch, Plan, Threshold, criterion};
 
+use crate::coverage;
 use crate::criteria;
 use crate::evidence::{Criterion, Evidence, Shared};
 use crate::human;
@@ -23,6 +24,8 @@ struct Measured {
     ending: Ending,
     /// Series whose samples were lost after the warm-up, by source.
     dropped: BTreeMap<String, u64>,
+    /// Why its passes cannot be trusted.
+    doubts: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -107,6 +110,7 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         attested: attested.collect(),
         ending: ending(&observed),
         dropped: dropped(&observed),
+        doubts: coverage::doubts(&observed),
         notes: notes(&observed),
     }
 }
@@ -125,7 +129,7 @@ fn ending(observed: &Observed<'_>) -> Ending {
             ))
         }
         EventKind::TargetDied { how, last_lines } => {
-            let said = last_lines.last().map_or_else(String::new, |line| format!(" Its last words: {line}"));
+            let said = last_lines.last().map_or_else(String::new, |line| format!(" The last line it printed: {line}"));
             Some(format!("The target died: {how}.{said}"))
         }
         _ => None,
@@ -198,7 +202,7 @@ fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
     let mut rest = Vec::new();
     for variant in measured {
         evidence.push(variant.evidence.into_iter());
-        rest.push((variant.id, variant.attested, variant.ending, variant.dropped, variant.notes));
+        rest.push((variant.id, variant.attested, variant.ending, (variant.dropped, variant.doubts), variant.notes));
     }
     let mut notes_of: Vec<Vec<String>> = rest.iter().map(|_| Vec::new()).collect();
     for criterion in criteria::TABLE {
@@ -211,7 +215,7 @@ fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
         }
     }
     let mut verdicts = Vec::new();
-    for ((id, attested, ending, dropped, notes), (findings, more)) in
+    for ((id, attested, ending, (dropped, doubts), notes), (findings, more)) in
         rest.into_iter().zip(findings.into_iter().zip(notes_of))
     {
         let variant = VariantVerdict {
@@ -221,7 +225,7 @@ fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
             findings,
             notes: notes.into_iter().chain(more).collect(),
         };
-        verdicts.push(conclude(plan, variant, &ending, &dropped));
+        verdicts.push(conclude(plan, variant, &ending, &dropped, doubts));
     }
     verdicts
 }
@@ -298,6 +302,7 @@ fn conclude(
     mut variant: VariantVerdict,
     ending: &Ending,
     dropped: &BTreeMap<String, u64>,
+    more: Vec<String>,
 ) -> VariantVerdict {
     match ending {
         Ending::TargetFailed(reason) => variant.findings.insert(0, target_failed(reason)),
@@ -308,7 +313,9 @@ fn conclude(
         Ending::Completed => {}
     }
     let mut doubts = Vec::new();
-    if !matches!(ending, Ending::Completed) {
+    if matches!(ending, Ending::Completed) {
+        doubts.extend(more.into_iter().map(|doubt| (None, doubt)));
+    } else {
         doubts.push((None, "but the variant did not run to its end".to_owned()));
     }
     if variant.finding(criteria::ATTESTED).is_some_and(|finding| finding.verdict == Some(Verdict::Inconclusive)) {

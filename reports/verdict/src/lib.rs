@@ -1,5 +1,6 @@
 //! From a record to a verdict: statistics, criteria, findings. Pure functions of what was recorded; nothing here reads, writes or prints.
 
+mod coverage;
 mod criteria;
 mod evidence;
 mod growth;

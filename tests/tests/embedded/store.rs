@@ -49,6 +49,15 @@ impl Load {
         until("all rows are indexed", || (target.metric("hnsw_nodes") >= f64::from(rows)).then_some(()));
     }
 
+    /// Deletes rows by id.
+    pub(crate) fn delete(&self, ids: std::ops::Range<u64>) {
+        self.runtime.block_on(async {
+            for id in ids {
+                self.client.delete(id).await.unwrap();
+            }
+        });
+    }
+
     /// Drops the dataset.
     pub(crate) fn drop_dataset(&self) {
         self.runtime.block_on(self.client.drop_dataset()).unwrap();

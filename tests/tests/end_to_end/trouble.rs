@@ -78,7 +78,7 @@ fn a_port_in_use_says_which_and_what_to_do() {
 #[test]
 fn a_load_for_another_machine_is_refused() {
     let ended = soak(&["load", "--target", "grpc://192.0.2.1:3000", "--dim", "8", "--duration", "1s"]);
-    says(&ended, 2, &["another machine", "--allow-remote"]);
+    says(&ended, 2, &["not a loopback address", "--allow-remote"]);
     says(&soak(&["load", "--target", "http://127.0.0.1:1", "--dim", "8"]), 2, &["grpc://HOST:PORT"]);
 }
 

@@ -112,6 +112,37 @@ fn a_store_that_never_acknowledges_is_a_finding_and_no_hang() {
 }
 
 #[test]
+fn a_store_that_answers_at_the_end_of_a_stream_is_not_silent_between_batches() {
+    let plan = plan(&[
+        "workload.vectors_per_cycle={default=4000}",
+        "matrix.dim=[2048]",
+        "workload.ingest.schedule={constant=\"12/min\"}",
+        "deadlines.call=3s",
+    ]);
+    let observed = simulate(&plan, 1, Faults { answers_at_the_end: true, ..Faults::default() });
+    assert_eq!(observed.count(|kind| matches!(kind, EventKind::Silence { .. })), 0);
+    assert_eq!(observed.judge(&plan).verdict, Verdict::Pass, "{:#?}", observed.judge(&plan));
+}
+
+#[test]
+fn a_store_that_refuses_everything_is_given_up_soon() {
+    let plan = small();
+    let observed = simulate(&plan, 1, Faults { refuses_every: 1, ..Faults::default() });
+    assert!(matches!(observed.outcome(), Outcome::TargetFailed { reason } if reason.contains("no room")));
+    assert!(observed.seconds() < 30.0, "{} s", observed.seconds());
+    observed.nothing_is_left();
+}
+
+#[test]
+fn a_store_that_refuses_a_part_passes_nothing() {
+    let plan = small();
+    let verdict = simulate(&plan, 1, Faults { refuses_every: 5, ..Faults::default() }).judge(&plan);
+    assert_eq!(verdict.verdict, Verdict::Inconclusive, "{verdict:#?}");
+    let doubted = verdict.findings().filter(|(_, finding)| finding.reason.contains("acknowledged only"));
+    assert!(doubted.count() >= 5);
+}
+
+#[test]
 fn back_pressure_is_honoured_and_counted() {
     let plan = small();
     let hindered = simulate(&plan, 1, Faults { slow_down_every: 4, ..Faults::default() });

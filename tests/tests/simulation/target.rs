@@ -31,6 +31,10 @@ pub(crate) struct Faults {
     pub(crate) leaked_tasks_per_s: f64,
     pub(crate) compaction_does_nothing: bool,
     pub(crate) never_acknowledges: bool,
+    /// Gives no answers but the good end of a stream.
+    pub(crate) answers_at_the_end: bool,
+    /// Refuses every n-th batch, and its stream with it; 0 is none.
+    pub(crate) refuses_every: u64,
     /// Asks for patience with every n-th batch; 0 is never.
     pub(crate) slow_down_every: u64,
     /// Dies this long after its start.
@@ -68,7 +72,7 @@ struct Store {
     released_at: Instant,
     batches: u64,
     /// Streams that it will never end.
-    held: Vec<mpsc::Sender<Ack>>,
+    held: Vec<Answers>,
     random: Pcg64,
     seen: Arc<Mutex<Seen>>,
     settings: BTreeMap<String, Knob>,
@@ -206,10 +210,12 @@ impl Shared {
     }
 }
 
+type Answers = mpsc::Sender<Result<Ack, CallError>>;
+
 struct SimSender {
     shared: Shared,
     progress: Progress,
-    acks: Option<mpsc::Sender<Ack>>,
+    acks: Option<Answers>,
 }
 
 #[async_trait]
@@ -220,14 +226,22 @@ impl PutSender for SimSender {
         let slow_down = {
             let mut store = self.shared.store();
             store.note(format!("put {batch:?}"));
+            let every = store.faults.refuses_every;
+            if every > 0 && (store.batches + 1).is_multiple_of(every) {
+                store.batches += 1;
+                let refusal = Err(CallError::Refused("no room".to_owned()));
+                let _ = self.acks.take().map(|acks| acks.try_send(refusal));
+                return Ok(());
+            }
             store.live.extend(batch.ids());
             store.unindexed_until = Instant::now() + Duration::from_micros(u64::from(batch.rows) * 120);
             store.batches += 1;
             let every = store.faults.slow_down_every;
             every > 0 && store.batches.is_multiple_of(every)
         };
-        if let (Some(acks), false) = (&self.acks, self.shared.store().faults.never_acknowledges) {
-            let _ = acks.try_send(Ack { slow_down });
+        let Faults { never_acknowledges, answers_at_the_end, .. } = self.shared.store().faults;
+        if let (Some(acks), false) = (&self.acks, never_acknowledges || answers_at_the_end) {
+            let _ = acks.try_send(Ok(Ack { slow_down }));
         }
         Ok(())
     }
@@ -237,12 +251,12 @@ impl PutSender for SimSender {
     }
 }
 
-struct SimAcks(mpsc::Receiver<Ack>);
+struct SimAcks(mpsc::Receiver<Result<Ack, CallError>>);
 
 #[async_trait]
 impl PutAcks for SimAcks {
     async fn next(&mut self) -> Result<Option<Ack>, CallError> {
-        Ok(self.0.recv().await)
+        self.0.recv().await.transpose()
     }
 }
 

@@ -1,6 +1,7 @@
 //! `soak load`: the load generator alone, against any Flight server.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use soak_engine::load::{IngestJob, Ingested, ingest};
 use soak_engine::target::Batch;
 use soak_engine::{DataSpec, FlightClient, Planes, own_rss_bytes};
 use soak_scenario::units::{Rate, Span};
-use soak_scenario::{Distribution, IdType, Schedule};
+use soak_scenario::{Distribution, IdType, MESSAGE_BYTES_MAX, Schedule};
 use soak_verdict::{human, stats};
 use soak_workload::Starts;
 
@@ -96,16 +97,33 @@ impl Load {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
         runtime.block_on(async {
+            self.check_message()?;
             let addr = self.address().await?;
+            let stopped = Arc::new(AtomicBool::new(false));
+            tokio::spawn(stop_at_interrupt(Arc::clone(&stopped)));
             let readings = Arc::new(Mutex::new(Vec::new()));
             let reader = tokio::spawn(read_own(Arc::clone(&readings)));
-            let account = ingest(Arc::new(self.client(addr)), self.job()).await;
+            let account = ingest(Arc::new(self.client(addr)), self.job(stopped)).await;
             reader.abort();
             let readings = readings.lock().unwrap_or_else(PoisonError::into_inner).clone();
             self.tell(&account, &readings)?;
-            let nothing = account.acked_rows == 0 || account.gave_up;
-            Ok(if nothing { Exit::Fail } else { Exit::Pass })
+            let summary = account.latencies.summary();
+            let failed = account.acked_rows == 0 || account.gave_up || summary.errors > 0;
+            Ok(if failed { Exit::Fail } else { Exit::Pass })
         })
+    }
+
+    /// A batch is one message, and a message has a size that it cannot pass.
+    fn check_message(&self) -> Result<(), Failure> {
+        let bytes = u64::from(self.dim) * u64::from(self.batch_rows) * 4;
+        if bytes <= MESSAGE_BYTES_MAX {
+            return Ok(());
+        }
+        let (bytes, most) = (human::bytes(bytes as f64), human::bytes(MESSAGE_BYTES_MAX as f64));
+        Err(Failure::usage(format!(
+            "--batch-rows {}: a batch at dimension {} is {bytes}, more than the {most} of one message; send fewer rows at once",
+            self.batch_rows, self.dim
+        )))
     }
 
     /// The address, which must be this machine's own unless remote ones are allowed.
@@ -122,7 +140,7 @@ impl Load {
         let addr = found.ok_or_else(|| wrong("no such host"))?;
         if !addr.ip().is_loopback() && !self.allow_remote {
             return Err(Failure::usage(format!(
-                "--target {}: {} is another machine; a load that it does not expect may harm it: add --allow-remote if it is yours",
+                "--target {}: {} is not a loopback address; a load that a machine does not expect may harm it: add --allow-remote if it is yours",
                 self.target,
                 addr.ip()
             )));
@@ -141,10 +159,11 @@ impl Load {
         FlightClient::new(Planes { data: addr, meta: addr }, spec, self.deadline.0)
     }
 
-    fn job(&self) -> IngestJob {
+    fn job(&self, stopped: Arc<AtomicBool>) -> IngestJob {
         let rows = self.batch_rows;
+        let batches = (0..).take_while(move |_| !stopped.load(Ordering::Relaxed));
         IngestJob {
-            batches: Box::new((0..).map(move |n| Batch { first: n * u64::from(rows), rows, version: 0 })),
+            batches: Box::new(batches.map(move |n: u64| Batch { first: n * u64::from(rows), rows, version: 0 })),
             starts: (self.rate != Schedule::All).then(|| Starts::new(self.rate, self.duration.0)),
             length: Some(self.duration.0),
             streams: self.streams,
@@ -201,6 +220,16 @@ impl Load {
             "harness_rss_bytes_per_minute": slope_of_last_half(readings),
         });
         output::print_json(serde_json::to_string_pretty(&document))
+    }
+}
+
+/// At Ctrl-C no further batch is begun; what was begun is waited for and told.
+async fn stop_at_interrupt(stopped: Arc<AtomicBool>) {
+    while tokio::signal::ctrl_c().await.is_ok() {
+        if stopped.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        output::say("\nstopping: what was begun is waited for (once more: stop at once)\n");
     }
 }
 

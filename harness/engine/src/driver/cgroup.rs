@@ -52,10 +52,10 @@ impl Cgroup {
         fs::write(self.path.join(file), value.to_string())
     }
 
-    /// Moves a process in.
-    pub(super) fn add(&self, pid: u32) -> Result<(), String> {
-        self.write("cgroup.procs", u64::from(pid))
-            .map_err(|error| format!("cannot move the target into {}: {error}", self.path.display()))
+    /// The file that takes in whatever process writes a 0 to it.
+    pub(super) fn door(&self) -> Result<fs::File, String> {
+        let path = self.path.join("cgroup.procs");
+        fs::File::options().write(true).open(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))
     }
 
     fn number(&self, file: &str) -> Option<f64> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use soak_scenario::{Profile, series};
@@ -14,10 +14,21 @@ use crate::sampler::metrics_page::{self, Selector};
 use crate::sampler::proc;
 use crate::target::{CallError, Knob, Probe, Values};
 
+/// A store that a script starts begins a moment after the script.
+const LOOK_FOR_CHILDREN_EVERY: Duration = Duration::from_millis(500);
+
+/// The processes of a target, and when they were last looked for.
+#[derive(Debug, Default)]
+struct Family {
+    looked: Option<Instant>,
+    members: Vec<u32>,
+}
+
 /// The probe.
 #[derive(Debug)]
 pub(super) struct ProcessProbe {
-    pid: String,
+    pid: u32,
+    family: Mutex<Family>,
     cgroup: Option<Arc<Cgroup>>,
     addr: SocketAddr,
     page: Option<String>,
@@ -43,7 +54,8 @@ impl ProcessProbe {
             .iter()
             .filter_map(|(knob, metric)| Some((knob.clone(), metric.clone(), Selector::parse(metric)?)));
         Self {
-            pid: pid.to_string(),
+            pid,
+            family: Mutex::default(),
             cgroup,
             addr,
             page: profile.endpoints.metrics.clone(),
@@ -51,6 +63,16 @@ impl ProcessProbe {
             knobs: knobs.collect(),
             deadline,
         }
+    }
+
+    /// The process and all that descend from it: a script that starts the store must not hide it.
+    fn processes(&self) -> Values {
+        let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
+        if family.looked.is_none_or(|looked| looked.elapsed() >= LOOK_FOR_CHILDREN_EVERY) {
+            family.looked = Some(Instant::now());
+            family.members = proc::family(self.pid);
+        }
+        proc::sum(family.members.iter().map(|pid| proc::process(&pid.to_string())))
     }
 
     async fn page(&self) -> Result<Option<String>, CallError> {
@@ -62,7 +84,7 @@ impl ProcessProbe {
 #[async_trait]
 impl Probe for ProcessProbe {
     async fn process(&self) -> Values {
-        let mut values = proc::process(&self.pid);
+        let mut values = self.processes();
         if !values.is_empty() {
             values.extend(self.cgroup.iter().flat_map(|cgroup| cgroup.values()));
         }
@@ -70,7 +92,7 @@ impl Probe for ProcessProbe {
     }
 
     async fn smaps(&self) -> Values {
-        let pid = self.pid.clone();
+        let pid = self.pid.to_string();
         // Walking the page tables of a large process takes long.
         tokio::task::spawn_blocking(move || proc::smaps(&pid)).await.unwrap_or_default()
     }

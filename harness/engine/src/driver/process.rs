@@ -80,6 +80,16 @@ fn die_with_parent(command: &mut Command) {
     }
 }
 
+/// Lets the child enter a cgroup before it begins, so that whatever it starts is in there too.
+#[expect(unsafe_code, reason = "a write between fork and exec is a plain system call")]
+fn enter(command: &mut Command, door: std::fs::File) {
+    let enter = move || rustix::io::write(&door, b"0").map(|_| ()).map_err(std::io::Error::from);
+    // SAFETY: write is async-signal-safe, and nothing else is done.
+    unsafe {
+        command.pre_exec(enter);
+    }
+}
+
 #[async_trait]
 impl Driver for ProcessDriver {
     async fn start(&self, index: usize, variant: &Variant) -> Result<Arc<dyn Target>, StartError> {
@@ -99,15 +109,16 @@ impl ProcessDriver {
             Limit::Off => None,
             Limit::At(bytes) => Some(Arc::new(Cgroup::create(&format!("soak-{}-{index}", self.run), bytes.0)?)),
         };
-        let mut child = self.command(addrs, knobs).spawn().map_err(|error| {
+        let mut command = self.command(addrs, knobs);
+        if let Some(cgroup) = &cgroup {
+            enter(&mut command, cgroup.door()?);
+        }
+        let mut child = command.spawn().map_err(|error| {
             format!(
                 "cannot start {program}: {error}; --target process:PATH needs the path of a program that can be run"
             )
         })?;
         let pid = child.id().ok_or_else(|| format!("{program} ended as soon as it was started"))?;
-        if let Some(cgroup) = &cgroup {
-            cgroup.add(pid)?;
-        }
         let outputs = (child.stdout.take(), child.stderr.take());
         let mut follow = tokio::task::JoinSet::new();
         outputs.0.map(|output| follow.spawn(log.clone().follow(output)));
@@ -183,12 +194,17 @@ async fn own(
     mut stopping: watch::Receiver<bool>,
     ended: watch::Sender<Option<String>>,
 ) {
+    let group = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
     let status = tokio::select! {
         status = child.wait() => status,
         // An error means that the target was dropped, which asks for the same.
         () = async { drop(stopping.wait_for(|stop| *stop).await) } => end(&mut child).await,
     };
     drop(stdin);
+    // Whatever it started and left behind is of its group, and goes with it.
+    if let Some(group) = group {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
     // What it printed last is worth a moment, but a grandchild may hold the pipe open for ever.
     let _ =
         tokio::time::timeout(Duration::from_millis(500), async { while follow.join_next().await.is_some() {} }).await;
@@ -198,7 +214,7 @@ async fn own(
 async fn end(child: &mut Child) -> std::io::Result<ExitStatus> {
     // Not yet waited for, so the id is still this child's.
     if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::TERM);
     }
     if let Ok(status) = tokio::time::timeout(GRACE, child.wait()).await {
         return status;

@@ -13,11 +13,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::load::{Latencies, Progress};
-use crate::target::{Batch, CallError, Client};
+use crate::target::{Batch, Client};
 use feed::Feed;
 use stream::{StreamEnd, run_stream};
 
-/// Broken streams in a row after which a worker no longer tries.
+/// Broken or refused streams in a row, with nothing acknowledged between, after which a worker no longer tries.
 const BREAKS_AT_MOST: u32 = 5;
 
 /// Rest after a broken stream, times the number of breaks in a row.
@@ -163,9 +163,8 @@ async fn work(shared: Arc<Shared>) {
             }
             StreamEnd::Broken { error, moved } => {
                 breaks = if moved { 1 } else { breaks + 1 };
-                let refused = matches!(error, CallError::Refused(_));
                 shared.account().last_error = Some(error.to_string());
-                if breaks >= BREAKS_AT_MOST && !refused {
+                if breaks >= BREAKS_AT_MOST {
                     return;
                 }
                 tokio::time::sleep(REST_AFTER_BREAK * breaks).await;

@@ -11,6 +11,9 @@ const STATUS: [(&str, &str); 4] = [
     ("RssShmem:", "rss_shmem_bytes"),
 ];
 
+/// Processes of a target, at most.
+const FAMILY_MAX: usize = 256;
+
 const SMAPS: [(&str, &str); 2] = [("Pss:", "pss_bytes"), ("LazyFree:", "lazy_free_bytes")];
 
 /// Resident memory, threads and processor time of a process; empty once it is gone.
@@ -25,6 +28,34 @@ pub(crate) fn process(pid: &str) -> Values {
     values.extend(threads.map(|threads: f64| ("threads", threads)));
     values.extend(cpu_seconds(pid).map(|seconds| ("cpu_seconds_total", seconds)));
     values
+}
+
+/// A process and all that descend from it.
+pub(crate) fn family(pid: u32) -> Vec<u32> {
+    let mut members = vec![pid];
+    let mut next = 0;
+    // A bound against a target that starts processes without end.
+    while let Some(pid) = members.get(next).copied().filter(|_| next < FAMILY_MAX) {
+        next += 1;
+        let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { continue };
+        for task in tasks.flatten() {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            members.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+    }
+    members
+}
+
+/// The sums of several processes' values.
+pub(crate) fn sum(all: impl Iterator<Item = Values>) -> Values {
+    let mut sums = Values::new();
+    for (name, value) in all.flatten() {
+        match sums.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, sum)) => *sum += value,
+            None => sums.push((name, value)),
+        }
+    }
+    sums
 }
 
 /// Resident memory alone.
@@ -71,6 +102,17 @@ mod tests {
         let values = kibibytes(text, &STATUS);
         assert_eq!(values[0], ("rss_bytes", 2_097_152.0));
         assert_eq!(values.len(), 3, "what is not there is not made up");
+    }
+
+    #[test]
+    fn a_family_is_summed() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let members = family(std::process::id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(members.contains(&child.id()) && members[0] == std::process::id());
+        let values = [vec![("rss_bytes", 1.0)], vec![("rss_bytes", 2.0), ("threads", 1.0)]];
+        assert_eq!(sum(values.into_iter()), [("rss_bytes", 3.0), ("threads", 1.0)]);
     }
 
     #[test]

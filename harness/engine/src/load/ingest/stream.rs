@@ -52,6 +52,8 @@ struct Stream<'a> {
     shared: &'a Shared,
     progress: &'a Progress,
     unanswered: Mutex<VecDeque<Sent>>,
+    /// Whether a batch has been taken from the feed and not yet been begun.
+    waits: AtomicBool,
     pause: Mutex<Duration>,
     finished: AtomicBool,
     moved: AtomicBool,
@@ -67,13 +69,16 @@ pub(super) async fn run_stream(shared: &Shared, first: Due, progress: &Progress)
             // Not a byte of it was sent.
             shared.account().rows += u64::from(first.batch.rows);
             shared.settle(first.batch, Fate::Refused);
+            progress.ask(false);
             return StreamEnd::Broken { error, moved: false };
         }
     };
+    progress.ask(false);
     let stream = Stream {
         shared,
         progress,
         unanswered: Mutex::default(),
+        waits: AtomicBool::new(true),
         pause: Mutex::default(),
         finished: AtomicBool::new(false),
         moved: AtomicBool::new(false),
@@ -111,6 +116,9 @@ impl Stream<'_> {
     /// All that is unanswered meets this fate.
     fn give_up(&self, fate: Fate) {
         self.progress.ask(false);
+        if self.waits.swap(false, Ordering::Relaxed) {
+            self.shared.account().latencies.never_started(1);
+        }
         let left: Vec<Sent> = self.unanswered().drain(..).collect();
         for sent in left {
             self.shared.settle(sent.batch, fate);
@@ -122,6 +130,10 @@ impl Stream<'_> {
         let mut next = Some(first);
         let mut more = true;
         while let Some(Due { batch, at }) = next.take() {
+            if !self.moved.load(Ordering::Relaxed) {
+                // It may be one that only answers at the end of a stream; while nothing is sent it owes nothing.
+                self.progress.ask(false);
+            }
             if let Some(at) = at {
                 tokio::time::sleep_until(at).await;
             }
@@ -135,6 +147,7 @@ impl Stream<'_> {
                     account.latencies.late_start();
                 }
             }
+            self.waits.store(false, Ordering::Relaxed);
             self.unanswered().push_back(Sent { batch, due, started });
             self.progress.ask(true);
             if let Err(error) = sender.send(batch).await {
@@ -146,6 +159,7 @@ impl Stream<'_> {
             }
             next = self.shared.next_batch();
             more = next.is_some();
+            self.waits.store(more, Ordering::Relaxed);
         }
         // Asked until the stream has ended, even with every batch answered.
         self.progress.ask(true);

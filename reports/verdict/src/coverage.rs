@@ -1,0 +1,83 @@
+//! What a pass stands on: every counted cycle with a floor that was really sampled, and a target that really took the load.
+
+use soak_record::{EventKind, Phase};
+
+use crate::human;
+use crate::observed::Observed;
+
+/// A series that every judged variant has; its samples stand for the sampler's.
+const SAMPLED: &str = "rss_anon_bytes";
+
+/// Part of the samples that a window should hold without which it is hardly sampled.
+const SAMPLED_SHARE: f64 = 1.0 / 3.0;
+
+/// Part of the rows or operations that may fail without casting doubt on what was measured.
+const FAILED_SHARE: f64 = 0.01;
+
+/// Why passes of this variant cannot be trusted, each as the clause of a sentence that begins with “but”.
+pub(crate) fn doubts(observed: &Observed<'_>) -> Vec<String> {
+    [floors(observed), rows(observed), deletes(observed), operations(observed)].into_iter().flatten().collect()
+}
+
+/// Cycles without a floor, or with one that hardly holds a sample.
+fn floors(observed: &Observed<'_>) -> Option<String> {
+    let plan = observed.plan;
+    let series = observed.series(SAMPLED)?;
+    let expected = plan.cycle.window.as_secs_f64() / plan.sampling.process.0.as_secs_f64().max(1e-3);
+    let least = (expected * SAMPLED_SHARE).max(3.0);
+    let sampled = observed.events().filter(|event| match event {
+        EventKind::Window { phase: Phase::Settle, cycle: Some(cycle), from_s, to_s, .. } => {
+            observed.is_counted(*cycle) && series.within(*from_s, *to_s).1.len() as f64 >= least
+        }
+        _ => false,
+    });
+    let counted = plan.cycle.count.saturating_sub(plan.cycle.warm_up) as usize;
+    let missing = counted.saturating_sub(sampled.count());
+    (missing > 0).then(|| {
+        format!("but {missing} of {} have no floor, or hardly a sample in it", human::plural(counted, "counted cycle"))
+    })
+}
+
+/// Rows of the counted cycles that the target did not take.
+fn rows(observed: &Observed<'_>) -> Option<String> {
+    let plan = observed.plan;
+    let workload = &plan.workload;
+    let rows = workload.rows_per_cycle(observed.record.variant.knobs.dim) as f64;
+    let asked = rows * (1.0 + workload.ingest.upserts.0);
+    let ingests = observed.ingests();
+    let counted: Vec<_> = ingests.iter().filter(|ingest| observed.is_counted(ingest.cycle)).collect();
+    let (asked, acked) =
+        (asked * counted.len() as f64, counted.iter().map(|ingest| ingest.acked_rows as f64).sum::<f64>());
+    (acked < asked * (1.0 - FAILED_SHARE)).then(|| {
+        format!(
+            "but the target acknowledged only {} of the {} rows that it was to take",
+            human::number(acked),
+            human::number(asked)
+        )
+    })
+}
+
+/// Deletes that failed.
+fn deletes(observed: &Observed<'_>) -> Option<String> {
+    let (done, failed) = observed.events().fold((0, 0), |(done, failed), event| match event {
+        EventKind::Deleted { cycle, rows, failed: more } if observed.is_counted(*cycle) => (done + rows, failed + more),
+        _ => (done, failed),
+    });
+    too_many(done, failed, "deletes")
+}
+
+/// Operations of the query phase that failed.
+fn operations(observed: &Observed<'_>) -> Option<String> {
+    let (done, failed) = observed.events().fold((0, 0), |(done, failed), event| match event {
+        EventKind::Latency { cycle, phase: Phase::Query, summary, .. } if observed.is_counted(*cycle) => {
+            (done + summary.count, failed + summary.errors)
+        }
+        _ => (done, failed),
+    });
+    too_many(done, failed, "operations of the query phases")
+}
+
+fn too_many(done: u64, failed: u64, what: &str) -> Option<String> {
+    let in_all = done + failed;
+    (failed as f64 > FAILED_SHARE * in_all as f64).then(|| format!("but {failed} of {in_all} {what} failed"))
+}

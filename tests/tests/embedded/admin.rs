@@ -1,0 +1,57 @@
+//! The runbook's admin endpoints, as an engineer on call would use them.
+
+use std::time::Duration;
+
+use soak_tests::{Embedded, until};
+
+use crate::store::Load;
+
+fn count(target: &Embedded, name: &str) -> u64 {
+    target.metric(name) as u64
+}
+
+#[test]
+fn compaction_takes_a_dataset_and_drops_what_is_dead() {
+    let target = Embedded::start(&[]);
+    let load = Load::new(&target, 64, 200);
+    load.put(&target, 2000);
+    load.delete(0..500);
+    assert!(target.metric("longbow_tombstone_bytes") > 0.0);
+    assert_eq!(target.call("POST", "/admin/compact?dataset=test").trim(), "compacted 1");
+    assert_eq!(count(&target, "compaction_operations_total"), 1);
+    assert_eq!((count(&target, "longbow_tombstone_bytes"), count(&target, "hnsw_nodes")), (0, 1500));
+    let page = target.call("GET", "/metrics");
+    assert!(page.contains("longbow_dataset_memory_bytes{dataset=\"test\"}"), "a break-down by dataset:\n{page}");
+    load.delete(500..1000);
+    assert!(target.call("POST", "/admin/compact-all").starts_with("compacted"));
+    assert_eq!(count(&target, "longbow_live_vectors"), 1000);
+}
+
+#[test]
+fn periodic_compaction_runs_until_it_is_stopped() {
+    let target = Embedded::start_with(&[("LONGBOW_COMPACTION_INTERVAL", "200ms")], &[]);
+    let load = Load::new(&target, 64, 200);
+    load.put(&target, 1000);
+    load.delete(0..400);
+    until("a compaction by itself", || (target.metric("longbow_tombstone_bytes") <= 0.0).then_some(()));
+    assert!(target.metric("compaction_interval_seconds") > 0.0);
+    target.call("POST", "/admin/compaction/stop");
+    let ran = target.metric("compaction_operations_total");
+    load.delete(400..800);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(target.metric("longbow_tombstone_bytes") > 0.0, "nothing compacts any more");
+    assert!((target.metric("compaction_operations_total") - ran).abs() < 0.5);
+}
+
+#[test]
+fn leaks_on_request_are_what_was_asked_for() {
+    let target = Embedded::start(&[]);
+    let tasks = target.metric("go_goroutines");
+    target.call("POST", "/admin/test/leak?tasks=25");
+    assert!((target.metric("go_goroutines") - tasks - 25.0).abs() <= 1.0);
+    let before = target.status_bytes("RssAnon");
+    target.call("POST", "/admin/test/leak?bytes=32MiB");
+    let leaked = target.status_bytes("RssAnon") - before;
+    assert!((leaked / (32.0 * 1_048_576.0) - 1.0).abs() < 0.1, "{leaked}");
+    target.call("POST", "/admin/vacuum");
+}
