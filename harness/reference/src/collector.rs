@@ -19,6 +19,10 @@ const GOAL_MIN_BYTES: u64 = 4 << 20;
 /// Above the memory limit collections would follow each other without end; Go's limiter allows half the processor, here one in this long.
 const LIMITED_PAUSE: Duration = Duration::from_millis(100);
 
+/// Free memory is given back without a collection once the heap has fallen by this much, and not more often than this.
+const TRIM_AFTER_BYTES: u64 = 4 << 20;
+const TRIM_PAUSE: Duration = Duration::from_secs(1);
+
 /// Go collects at least this often, unless GOGC is off.
 const PERIOD: Duration = Duration::from_secs(120);
 
@@ -52,6 +56,10 @@ struct State {
     cycles: u64,
     pause_seconds: f64,
     last: Instant,
+    /// The most that the heap held since free memory was last given back, as far as it was seen.
+    highest_bytes: u64,
+    /// When that was, apart from collections.
+    trimmed: Instant,
     ballast: Vec<MmapMut>,
     ballast_credit_bytes: f64,
 }
@@ -93,6 +101,8 @@ impl Collector {
             cycles: 0,
             pause_seconds: 0.0,
             last: Instant::now(),
+            highest_bytes: 0,
+            trimmed: Instant::now(),
             ballast: Vec::new(),
             ballast_credit_bytes: 0.0,
         };
@@ -152,10 +162,28 @@ impl Collector {
         };
         let mut state = self.state();
         state.goal_bytes = goal(self.pacing, live);
+        state.highest_bytes = heap::in_use_bytes();
         state.cycles += 1;
         // A stop of the world as Go's: tens of microseconds, a little more for a large heap. Modelled, and said to be.
         state.pause_seconds += 30e-6 + live as f64 / f64::from(1 << 20) * 0.2e-6;
         state.ballast.extend(ballast);
+    }
+
+    /// Gives free memory back when much has been freed since that was last done: what is still in use elsewhere when it is collected (by a search, by the indexer) is
+    /// freed later, and not by a collection.
+    pub(crate) fn trim_if_fallen(&self) {
+        let heap = heap::in_use_bytes();
+        {
+            let mut state = self.state();
+            let fallen = heap + TRIM_AFTER_BYTES <= state.highest_bytes;
+            if !fallen || state.trimmed.elapsed() < TRIM_PAUSE {
+                state.highest_bytes = state.highest_bytes.max(heap);
+                return;
+            }
+            state.highest_bytes = heap;
+            state.trimmed = Instant::now();
+        }
+        heap::trim();
     }
 
     /// Gives back what slow release allows for a step of this length.

@@ -176,11 +176,16 @@ impl Dataset {
         let rows = self.rows();
         let graph = self.graph();
         // Dead rows are still in the graph and take places among the nearest; ask for as many more.
-        let spare = (k * rows.dead_count).div_ceil(rows.arena.len().max(1)) + 8;
-        let found = graph.search(vector, k + spare, (2 * (k + spare)).max(64));
-        drop(graph);
-        let live = found.into_iter().filter(|(row, _)| !rows.dead[*row]);
-        live.take(k).map(|(row, distance)| (rows.ids[row].clone(), distance)).collect()
+        let mut wanted = k + (k * rows.dead_count).div_ceil(rows.arena.len().max(1)) + 8;
+        loop {
+            let found = graph.search(vector, wanted, (2 * wanted).max(64));
+            let live: Vec<_> = found.into_iter().filter(|(row, _)| !rows.dead[*row]).take(k).collect();
+            // Where the dead lie close together, the nearest living row may be far beyond them.
+            if live.len() == k || wanted >= graph.nodes() {
+                return live.into_iter().map(|(row, distance)| (rows.ids[row].clone(), distance)).collect();
+            }
+            wanted = (4 * wanted).min(graph.nodes());
+        }
     }
 
     /// The first `limit` live rows: ids and vectors.

@@ -201,6 +201,7 @@ async fn clockwork(store: Arc<Store>, stopped: watch::Receiver<bool>) {
             store.leaks.step(step, &store.tasks);
             store.collector.release_slowly(step);
             store.collector.collect_if_due();
+            store.collector.trim_if_fallen();
             if compact {
                 store.compact_where_due();
             }

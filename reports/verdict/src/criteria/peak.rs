@@ -1,5 +1,7 @@
 //! `peak_per_ingested`: how far memory rises above the empty store while a cycle's data is taken in, per byte of vectors.
 
+use std::fmt::Write as _;
+
 use soak_record::Phase;
 use soak_scenario::Threshold;
 
@@ -8,6 +10,9 @@ use crate::human;
 use crate::observed::Observed;
 use crate::outcome::Verdict;
 use crate::stats::student::{mean_interval, p_mean_above};
+
+/// While data is taken in.
+const TAKING_IN: [Phase; 2] = [Phase::Ingest, Phase::Index];
 
 const SERIES: &str = "rss_anon_bytes";
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 2: Memory Spikes During Indexing”: compare the variants with 500 and \
@@ -18,7 +23,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     if let Some(why) = observed.unusable(SERIES) {
         return Evidence::absent(why);
     }
-    let (ratios, left_out) = ratios(observed);
+    let (ratios, left_out) = ratios(observed, &TAKING_IN);
     let limit = threshold.at_most;
     let Some((mean, interval)) = mean_interval(&ratios, 0.95) else {
         return Evidence::absent(format!(
@@ -26,12 +31,16 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             human::plural(ratios.len(), "counted cycle")
         ));
     };
-    let summary = format!(
+    let mut summary = format!(
         "While indexing, memory rises {mean:.2} bytes above the floor per byte of vectors ingested ({:.2} to {:.2}, 95 % sure, {}).",
         interval[0],
         interval[1],
         human::plural(ratios.len(), "counted cycle"),
     );
+    let compacting = mean_interval(&self::ratios(observed, &[Phase::Compact]).0, 0.95);
+    if let Some((higher, _)) = compacting.filter(|(compacting, _)| *compacting > mean) {
+        let _ = write!(summary, " While it compacts, old and new lie side by side, and memory rises {higher:.2}.");
+    }
     let p = limit.map_or(1.0, |limit| p_mean_above(&ratios, limit));
     Evidence {
         value: Some(mean),
@@ -56,7 +65,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
 
 /// Peak above the local baseline over bytes ingested, of each counted cycle; and how many cycles had to be left out because memory of the
 /// cycle before was still on its way back.
-fn ratios(observed: &Observed<'_>) -> (Vec<f64>, usize) {
+fn ratios(observed: &Observed<'_>, phases: &[Phase]) -> (Vec<f64>, usize) {
     let mut left_out = 0;
     let mut ratios = Vec::new();
     for ingest in
@@ -67,15 +76,15 @@ fn ratios(observed: &Observed<'_>) -> (Vec<f64>, usize) {
             left_out += 1;
             continue;
         }
-        ratios.extend(peak(observed, ingest.cycle).map(|peak| peak / ingest.bytes));
+        ratios.extend(peak(observed, ingest.cycle, phases).map(|peak| peak / ingest.bytes));
     }
     (ratios, left_out)
 }
 
-/// The greatest height above the local baseline during ingest and indexing.
-fn peak(observed: &Observed<'_>, cycle: u32) -> Option<f64> {
-    let [from, ingested] = observed.phase(Phase::Ingest, cycle)?;
-    let to = observed.phase(Phase::Index, cycle).map_or(ingested, |[_, end]| end);
+/// The greatest height above the local baseline from the start of the first of these phases to the end of the last.
+fn peak(observed: &Observed<'_>, cycle: u32, phases: &[Phase]) -> Option<f64> {
+    let spans: Vec<[f64; 2]> = phases.iter().filter_map(|phase| observed.phase(*phase, cycle)).collect();
+    let (from, to) = (spans.first()?[0], spans.last()?[1]);
     let (times, values) = observed.series(SERIES)?.within(from, to);
     let (at_s, highest) = times.iter().zip(values).max_by(|a, b| a.1.total_cmp(b.1))?;
     Some(highest - observed.baseline(SERIES, cycle, *at_s)?)
