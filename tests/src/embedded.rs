@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::{Running, binary};
+use crate::{Running, binary, until};
 
 /// A running `soak target`.
 pub struct Embedded {
@@ -70,6 +70,21 @@ impl Embedded {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap().trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
+    }
+
+    /// Anonymous resident memory at rest: collected, and no longer falling. What the indexer still held when it was dropped is freed a moment later.
+    pub fn rest_bytes(&self) -> f64 {
+        const STILL_BYTES: f64 = 262_144.0;
+        self.collect();
+        let mut last = self.status_bytes("RssAnon");
+        let mut still = 0;
+        until("memory comes to rest", || {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = self.status_bytes("RssAnon");
+            still = if (now - last).abs() < STILL_BYTES { still + 1 } else { 0 };
+            last = now;
+            (still >= 6).then_some(now)
+        })
     }
 
     /// Collects twice: the first only marks what the second gives back.

@@ -35,8 +35,7 @@ fn a_heap_leak_by_operation() {
     let floor = |rows: u32| {
         load.put(&target, rows);
         load.drop_dataset();
-        target.collect();
-        target.status_bytes("RssAnon")
+        target.rest_bytes()
     };
     floor(640);
     let before = floor(640);
@@ -51,8 +50,7 @@ fn retained_batches() {
     let floor = || {
         load.put(&target, 4096);
         load.drop_dataset();
-        target.collect();
-        target.status_bytes("RssAnon")
+        target.rest_bytes()
     };
     floor();
     let before = floor();
