@@ -89,9 +89,9 @@ pub(crate) fn trim() {
     }
 }
 
-/// Arenas of the allocator: one for each builder thread of a two-core machine, and some for the rest. Fewer, and graphs share them and pin each other's pages.
+/// Arenas of the allocator: more than there are threads, so that none is shared. A graph that shares one with whatever else runs has its pages pinned by it.
 #[cfg(target_env = "gnu")]
-const ARENAS_MAX: libc::c_int = 8;
+const ARENAS_MAX: libc::c_int = 64;
 
 /// Free memory at the end of an arena that is kept: nearly none, because trimming passes over it in all arenas but the first.
 #[cfg(target_env = "gnu")]

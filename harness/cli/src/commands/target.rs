@@ -8,6 +8,9 @@ use soak_reference::{Config, Server, parse_misbehave};
 
 use super::{Exit, Failure};
 
+/// Threads for puts, searches and compactions: enough for any machine, and few enough that each has an arena of the allocator to itself.
+const BLOCKING_THREADS_MAX: usize = 24;
+
 /// Serve the embedded vector store until interrupted.
 ///
 /// GOGC, GOMEMLIMIT, `LONGBOW_HNSW_M`, `LONGBOW_HNSW_EF_CONSTRUCTION` and `LONGBOW_COMPACTION_INTERVAL` are read from the environment.
@@ -42,7 +45,11 @@ impl Target {
                 std::process::exit(0);
             });
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
+            .enable_all()
+            .build()
+            .map_err(Failure::platform)?;
         runtime.block_on(async {
             let server = Server::start(config).await.map_err(Failure::platform)?;
             let announced = writeln!(
