@@ -24,3 +24,4 @@ pub use json::verdict_json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use picture::{VariantPicture, picture};
+pub use wording::utc;

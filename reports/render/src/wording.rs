@@ -97,8 +97,8 @@ pub(crate) fn grouped(value: u64) -> String {
     out
 }
 
-/// Seconds since the Unix epoch as a time of day, UTC. Days to date after Howard Hinnant's `civil_from_days`.
-pub(crate) fn utc(unix_s: u64) -> String {
+/// Seconds since the Unix epoch as `2026-11-22 10:15:00 UTC`. Days to date after Howard Hinnant's `civil_from_days`.
+pub fn utc(unix_s: u64) -> String {
     let (days, second) = (unix_s / 86_400, unix_s % 86_400);
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use soak_tests::Embedded;
+use soak_tests::{Embedded, until};
 
 use crate::store::Load;
 
@@ -23,7 +23,9 @@ fn rate(read: impl Fn() -> f64, apart: Duration) -> f64 {
 #[test]
 fn a_heap_leak_by_time() {
     let target = Embedded::start(&["heap_leak=240MiB/min"]);
-    std::thread::sleep(Duration::from_secs(1));
+    // Past what the start itself takes.
+    let first = target.status_bytes("RssAnon");
+    until("the leak shows", || (target.status_bytes("RssAnon") > first + 4.0 * MIB).then_some(()));
     let found = rate(|| target.status_bytes("RssAnon"), Duration::from_secs(8));
     close("bytes a second", found, 4.0 * MIB);
 }
@@ -65,7 +67,8 @@ fn a_slow_release() {
     load.put(&target, 8192);
     load.drop_dataset();
     target.collect();
-    std::thread::sleep(Duration::from_millis(500));
+    let held = target.status_bytes("RssAnon");
+    until("memory begins to come back", || (target.status_bytes("RssAnon") < held - 8.0 * MIB).then_some(()));
     let found = rate(|| target.status_bytes("RssAnon"), Duration::from_secs(5));
     close("bytes a second", found, -16.0 * MIB);
 }
