@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::launch::Launch;
 use crate::merge::to_json;
-use crate::plan::{Launch, PLAN_SCHEMA, Pace, Plan, Target, Variant};
+use crate::plan::{PLAN_SCHEMA, Pace, Plan, Target, Variant};
 use crate::profile::{Endpoints, LaunchSettings, Profile, Protocol};
 use crate::scenario_shape;
 use crate::tree::Node;
@@ -65,6 +66,7 @@ fn any_profile() -> Profile {
         title: String::new(),
         protocol: Protocol::Flight,
         launch: LaunchSettings::default(),
+        container: None,
         endpoints: Endpoints::default(),
         series: BTreeMap::new(),
         attest: BTreeMap::new(),

@@ -12,7 +12,8 @@ pub struct Builtin {
 }
 
 const SCENARIOS: &[(&str, &str)] = &[("scenario2", include_str!("../scenario2.toml"))];
-const PROFILES: &[(&str, &str)] = &[("reference", include_str!("../profiles/reference.toml"))];
+const PROFILES: &[(&str, &str)] =
+    &[("reference", include_str!("../profiles/reference.toml")), ("go", include_str!("../profiles/go.toml"))];
 
 /// The built-in scenarios, in the order of the runbook.
 pub fn builtin_scenarios() -> Vec<Builtin> {

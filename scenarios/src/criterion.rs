@@ -97,6 +97,18 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "What was the longest time for which the target acknowledged nothing while it was asked to?",
     },
     CriterionSpec {
+        id: "heap_goal",
+        unit: Unit::Share,
+        bounds: Bounds::AtMost,
+        doc: "How far from the goal that GOGC and GOMEMLIMIT set does Go's heap peak? Asked of targets with a Go runtime.",
+    },
+    CriterionSpec {
+        id: "unexplained_memory",
+        unit: Unit::Share,
+        bounds: Bounds::AtMost,
+        doc: "Which share of what the cgroup charges does no part of the memory ledger explain? Asked of targets in a cgroup.",
+    },
+    CriterionSpec {
         id: "attested",
         unit: Unit::Count,
         bounds: Bounds::AtMost,

@@ -23,6 +23,7 @@ pub mod criterion;
 mod diagnostic;
 mod edit;
 mod glob;
+mod launch;
 mod load;
 mod matrix;
 mod merge;
@@ -42,6 +43,7 @@ pub mod units;
 
 pub use builtin::{Builtin, builtin_profiles, builtin_scenarios};
 pub use diagnostic::{Diagnostic, Severity};
+pub use launch::{Attach, AttachTo, ContainerLaunch, Launch};
 pub use load::{LoadError, Loaded, Request, load, load_text};
 pub use matrix::data_seed;
 pub use plan::*;

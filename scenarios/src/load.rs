@@ -9,8 +9,9 @@ use crate::builtin::{builtin_scenarios, find};
 use crate::check::{Checker, missing_in};
 use crate::diagnostic::{Diagnostic, Severity, did_you_mean, nearest, one_of};
 use crate::edit::parse_edit;
-use crate::merge::{fill_defaults, merge};
-use crate::plan::{Launch, Pace, Plan, Variant};
+use crate::launch::{self, Attach, ContainerLaunch, Launch};
+use crate::merge::{fill_defaults, merge, to_json};
+use crate::plan::{Pace, Plan, Variant};
 use crate::profile::Profile;
 use crate::shape::{Field, Kind};
 use crate::source::{Origin, Source, SourceKind};
@@ -26,7 +27,7 @@ pub struct Request<'a> {
     pub pace: Option<Pace>,
     /// `--seed`; else the file's, else 1.
     pub seed: Option<u64>,
-    /// `--target`: `embedded` or `process:PATH`; else embedded.
+    /// `--target`; else the `[container]` table of the scenario or the profile, else embedded.
     pub target: Option<&'a str>,
     /// Each `--set path.to.key=value`, in order; later ones win.
     pub edits: &'a [String],
@@ -139,8 +140,8 @@ fn plan(found: Found, request: &Request<'_>) -> Result<Loaded, LoadError> {
     }
     let pace = loading.lay_over(request);
     loading.complete(&source);
-    let profile = loading.profile(found.folder.as_deref());
-    let launch = loading.launch(request.target);
+    let profile = loading.profile(found.folder.as_deref(), request.target);
+    let launch = loading.launch(request.target, profile.as_ref(), found.folder.as_deref());
     let seed = request.seed.unwrap_or_else(|| loading.file_seed());
     let variants = loading.variants(seed, request.only);
     let parts = Parts { source: found.source, pace, seed, launch, profile, variants, edits: request.edits.to_vec() };
@@ -261,28 +262,65 @@ impl Loading {
         }
     }
 
-    /// The profile that the scenario names; `None`, reported, when there is none.
-    fn profile(&mut self, folder: Option<&Path>) -> Option<Profile> {
+    /// The profile that the scenario names, or the one that knows the image; `None`, reported, when there is none.
+    fn profile(&mut self, folder: Option<&Path>, target: Option<&str>) -> Option<Profile> {
         let node = self.root.at(&["target", "profile"])?;
-        let name = node.text()?;
+        let image = target.and_then(|target| target.strip_prefix("container:"));
+        let image = image.or_else(|| self.root.at(&["target", "container", "image"])?.text());
+        let known = image.and_then(profile_file::of_image).filter(|_| !node.origin.is_command_line());
+        let name = known.as_deref().or_else(|| node.text())?;
         // A path that was typed is relative to where it was typed, one in a file to that file.
         let folder = if node.origin.is_command_line() { None } else { folder };
         profile_file::find(name, folder, &node.origin, &mut self.mistakes)
     }
 
-    fn launch(&mut self, target: Option<&str>) -> Launch {
-        let Some(target) = target else { return Launch::Embedded };
-        match target.split_once(':') {
+    fn launch(&mut self, target: Option<&str>, profile: Option<&Profile>, folder: Option<&Path>) -> Launch {
+        let Some(target) = target else {
+            let image = self.root.at(&["target", "container", "image"]).and_then(Node::text).map(str::to_owned);
+            let image = image.or_else(|| Some(profile?.container.as_ref()?.image.clone()));
+            return image.map_or(Launch::Embedded, |image| self.container(image, profile, folder));
+        };
+        let kind = target.split(':').next().unwrap_or_default();
+        let ports = profile.and_then(|profile| profile.container.as_ref()).map(|container| container.ports);
+        let wrong = match target.split_once(':') {
             None if target == "embedded" => return Launch::Embedded,
             Some(("process", path)) if !path.is_empty() => return Launch::Process(path.to_owned()),
-            _ => {}
-        }
+            Some(("container", image)) if !image.is_empty() => {
+                return self.container(image.to_owned(), profile, folder);
+            }
+            Some(("attach", what)) => match Attach::parse(what, ports.unwrap_or_default()) {
+                Ok(attach) => return Launch::Attach(attach),
+                Err(why) => why,
+            },
+            _ => format!("unknown target `{target}`"),
+        };
         let origin = Origin::whole(&Source::new("--target", SourceKind::CommandLine, target));
-        let kind = target.split(':').next().unwrap_or_default();
-        let help = did_you_mean(kind, ["embedded", "process:PATH", "process"]);
-        let message = format!("unknown target `{target}`");
-        self.mistakes.push(Diagnostic::new(&origin, message, "expected embedded or process:PATH").with_help(help));
+        let help = did_you_mean(kind, launch::KINDS).filter(|_| !launch::KINDS.contains(&kind));
+        let expected = format!("expected {}", launch::EXPECTED);
+        self.mistakes.push(Diagnostic::new(&origin, wrong, expected).with_help(help));
         Launch::Embedded
+    }
+
+    /// A container: the scenario's settings over the profile's.
+    fn container(&self, image: String, profile: Option<&Profile>, folder: Option<&Path>) -> Launch {
+        let text = |key| self.root.at(&["target", "container", key]).and_then(Node::text);
+        let json = to_json(&self.root, scenario_shape::scenario());
+        let of_scenario = |key| json.pointer(&format!("/target/container/{key}"));
+        let of_profile = profile.and_then(|profile| profile.container.as_ref());
+        // A folder in a file is relative to the file.
+        let build = text("build").map(|build| folder.map_or_else(|| PathBuf::from(build), |folder| folder.join(build)));
+        let build = build.map(|path| path.display().to_string());
+        let of_this_image =
+            of_profile.filter(|profile| launch::repository(&profile.image) == launch::repository(&image));
+        Launch::Container(ContainerLaunch {
+            build: build.or_else(|| of_this_image?.build.clone()),
+            ports: of_profile.map(|profile| profile.ports).unwrap_or_default(),
+            volumes: of_profile.map(|profile| profile.volumes.clone()).unwrap_or_default(),
+            cpus: of_scenario("cpus").and_then(serde_json::Value::as_f64),
+            cpuset: text("cpuset").map(str::to_owned),
+            replicas: of_scenario("replicas").and_then(serde_json::Value::as_u64).unwrap_or(1) as u32,
+            image,
+        })
     }
 
     fn variants(&mut self, seed: u64, only: Option<&str>) -> Vec<Variant> {

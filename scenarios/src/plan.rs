@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::launch::Launch;
 use crate::profile::Profile;
 use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
 
@@ -87,7 +88,7 @@ impl Pace {
 /// What is tested and how it is started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
-    /// What to start.
+    /// What to start, or to find running.
     pub launch: Launch,
     /// How to talk to it.
     pub profile: Profile,
@@ -95,17 +96,7 @@ pub struct Target {
     pub misbehave: Misbehave,
 }
 
-/// What to start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Launch {
-    /// The vector store inside this binary, as a child process (`--target embedded`).
-    Embedded,
-    /// A program on this machine, with the profile's launch settings (`--target process:PATH`).
-    Process(String),
-}
-
-/// Faults that the embedded target can be told to have, each with a known size: the ground truth of the harness's own tests.
+/// Faults that a target can be told to have where its profile allows it, each with a known size: the ground truth of the harness's own tests.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Misbehave {
@@ -123,6 +114,12 @@ pub struct Misbehave {
     pub mapped_file: Option<Bytes>,
     /// Retired memory goes back to the system no faster than this.
     pub slow_release: Option<ByteRate>,
+    /// Memory mapped beside the heap, touched and never unmapped.
+    pub offheap_leak: Option<ByteRate>,
+    /// A cache that keeps a tenth of each ingested batch until it holds this much, and then no more: a plateau, not a leak.
+    pub cache_fill: Option<Bytes>,
+    /// Allocated, touched and kept once, when the fourth dataset is made: a step, not a leak.
+    pub step: Option<Bytes>,
 }
 
 impl Misbehave {
@@ -142,6 +139,9 @@ impl Misbehave {
         add("fragment", self.fragment.then(|| "true".to_owned()));
         add("mapped_file", self.mapped_file.map(|size| size.to_string()));
         add("slow_release", self.slow_release.map(|rate| rate.to_string()));
+        add("offheap_leak", self.offheap_leak.map(|rate| rate.to_string()));
+        add("cache_fill", self.cache_fill.map(|size| size.to_string()));
+        add("step", self.step.map(|size| size.to_string()));
         settings
     }
 }

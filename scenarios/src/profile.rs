@@ -13,8 +13,10 @@ pub struct Profile {
     pub title: String,
     /// What the load speaks.
     pub protocol: Protocol,
-    /// How a process of this kind is started.
+    /// How a process of this kind is started, in a container or outside.
     pub launch: LaunchSettings,
+    /// How a container of this kind is run; absent when the profile names no image.
+    pub container: Option<ContainerProfile>,
     /// HTTP paths by purpose; a purpose that is absent is one that the target lacks.
     pub endpoints: Endpoints,
     /// Canonical series → the metric that holds it: `name`, or `name{label="value"}` (several matches are summed).
@@ -43,6 +45,41 @@ pub struct LaunchSettings {
     pub args: Vec<String>,
     /// Environment.
     pub env: BTreeMap<String, String>,
+}
+
+/// A container of this kind. Arguments and environment are those of [`LaunchSettings`], with addresses inside the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerProfile {
+    /// The image's name and tag.
+    pub image: String,
+    /// A folder with a `Dockerfile`, from which the image is built first.
+    pub build: Option<String>,
+    /// What it listens on inside.
+    #[serde(flatten)]
+    pub ports: Ports,
+    /// Paths inside that are given a fresh volume.
+    pub volumes: Vec<String>,
+}
+
+/// Ports of the three planes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// Data plane.
+    #[serde(rename = "data_port")]
+    pub data: u16,
+    /// Meta plane.
+    #[serde(rename = "meta_port")]
+    pub meta: u16,
+    /// Metrics and the admin side.
+    #[serde(rename = "http_port")]
+    pub http: u16,
+}
+
+impl Default for Ports {
+    /// Longbow's.
+    fn default() -> Self {
+        Self { data: 3000, meta: 3001, http: 9090 }
+    }
 }
 
 /// HTTP paths by purpose, each `"GET /path"` or `"POST /path"`; `{dataset}` is filled in.

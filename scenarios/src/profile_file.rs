@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::builtin::{builtin_profiles, find as find_builtin};
 use crate::check::{Checker, missing_in};
 use crate::diagnostic::{Diagnostic, did_you_mean, one_of};
+use crate::launch;
 use crate::merge::{fill_defaults, to_json};
 use crate::profile::Profile;
 use crate::profile_shape;
@@ -45,6 +46,17 @@ pub(crate) fn find(
     let expected = format!("{}, or a path to a profile's file", one_of(names()));
     mistakes.push(Diagnostic::new(origin, message, expected).with_help(did_you_mean(name, names())));
     None
+}
+
+/// The built-in profile that is made for this image, whatever its tag.
+pub(crate) fn of_image(image: &str) -> Option<String> {
+    let made_for = |text: &str| {
+        let mut of_container = text.lines().skip_while(|line| line.trim() != "[container]");
+        let line = of_container.find_map(|line| line.strip_prefix("image = \"")?.strip_suffix('"'))?;
+        Some(launch::repository(line) == launch::repository(image))
+    };
+    let found = builtin_profiles().into_iter().find(|profile| made_for(profile.text) == Some(true))?;
+    Some(found.name.to_owned())
 }
 
 /// Checks the text of a profile; `None`, reported, when it is wrong.

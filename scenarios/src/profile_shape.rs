@@ -39,6 +39,7 @@ fn root() -> Vec<Field> {
             "series that model something the target does not have: shown, labelled, never judged",
         ),
         section("launch", launch(), "how a process of this kind is started"),
+        optional("container", Kind::Section(container()), "how a container of this kind is run"),
         section("endpoints", endpoints(), "HTTP paths by purpose; one that is absent is one that the target lacks"),
         with_default(
             "series",
@@ -64,6 +65,27 @@ fn launch() -> Vec<Field> {
             Kind::Map { keys: Keys::Any, values: template() },
             "{}",
             "environment, filled in the same way",
+        ),
+    ]
+}
+
+fn container() -> Vec<Field> {
+    let port = |name, default, doc| with_default(name, Kind::Integer { min: 1, max: 65535 }, default, doc);
+    vec![
+        required("image", Kind::Text(TextRule::NotEmpty), "the image's name and tag"),
+        optional(
+            "build",
+            Kind::Text(TextRule::NotEmpty),
+            "a folder with a `Dockerfile`, from which the image is built first",
+        ),
+        port("data_port", "3000", "the data plane's port inside"),
+        port("meta_port", "3001", "the meta plane's port inside"),
+        port("http_port", "9090", "the port of metrics and the admin side inside"),
+        with_default(
+            "volumes",
+            Kind::List(Box::new(Kind::Text(TextRule::NotEmpty))),
+            "[]",
+            "paths inside that are given a fresh volume",
         ),
     ]
 }

@@ -70,12 +70,35 @@ fn target() -> Vec<Field> {
         ),
         with_default("fragment", Kind::Flag, "false", "compaction leaves live data pinned between the dead"),
         optional("mapped_file", Kind::Quantity(Quantity::Bytes), "size of a file that is mapped and touched"),
-        optional("slow_release", rate, "retired memory goes back to the system no faster than this"),
+        optional("slow_release", rate.clone(), "retired memory goes back to the system no faster than this"),
+        optional("offheap_leak", rate, "memory mapped beside the heap, touched and never unmapped"),
+        optional(
+            "cache_fill",
+            Kind::Quantity(Quantity::Bytes),
+            "a cache keeps a tenth of each ingested batch until it holds this much: a plateau, not a leak",
+        ),
+        optional(
+            "step",
+            Kind::Quantity(Quantity::Bytes),
+            "kept once, when the fourth dataset is made: a step, not a leak",
+        ),
     ];
     let doc = "how to talk to the target: a built-in profile, or a path to a profile's file";
     vec![
         with_default("profile", Kind::Text(TextRule::NotEmpty), "\"reference\"", doc),
+        section("container", container(), "how its containers are run, over what the profile says"),
         section("misbehave", misbehave, "faults of its own that the target is asked to have; none in a healthy run"),
+    ]
+}
+
+fn container() -> Vec<Field> {
+    let text = || Kind::Text(TextRule::NotEmpty);
+    vec![
+        optional("image", text(), "the image's name and tag; then the target is a container"),
+        optional("build", text(), "a folder with a `Dockerfile`, from which the image is built first"),
+        optional("cpus", Kind::Number, "processors it may use, such as 1.5"),
+        optional("cpuset", text(), "processors it is pinned to, such as \"0\"; the harness keeps to the others"),
+        with_default("replicas", Kind::Integer { min: 1, max: 16 }, "1", "containers that share the load"),
     ]
 }
 

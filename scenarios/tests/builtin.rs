@@ -125,7 +125,7 @@ fn what_is_typed_wrong_is_underlined_where_it_was_typed() {
         "write it in brackets",
         "an edit cannot reach into [pace.gate]",
         "unknown target `docker:x`",
-        "expected embedded or process:PATH",
+        "expected embedded, process:PATH, container:IMAGE",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }

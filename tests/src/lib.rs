@@ -3,15 +3,17 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "what a test stands on may fail as a test does")]
 
 mod child;
-mod embedded;
 mod program;
 mod python;
 mod recorded;
 mod repository;
+mod target;
+mod tools;
 
 pub use child::{Running, is_alive, signal, until};
-pub use embedded::Embedded;
 pub use program::{Ended, binary, soak, soak_in};
 pub use python::python;
 pub use recorded::{Made, Story, record};
 pub use repository::{Text, root, texts};
+pub use target::{Kind, Target};
+pub use tools::{docker, go_target, image};

@@ -2,7 +2,9 @@
 
 mod check;
 mod criteria;
+mod doctor;
 mod export;
+mod heal;
 mod judge;
 mod list;
 mod load;
@@ -10,6 +12,7 @@ mod plan;
 mod report;
 mod run;
 mod target;
+mod watchdog;
 
 use clap::{Subcommand, ValueEnum};
 
@@ -38,6 +41,12 @@ pub(crate) enum Command {
     Load(load::Load),
     /// Serve the embedded vector store
     Target(target::Target),
+    /// Show what this machine can do, and what earlier runs left
+    Doctor(doctor::Doctor),
+    /// Remove what earlier runs left
+    Heal(heal::Heal),
+    #[command(hide = true)]
+    Watchdog(watchdog::Watchdog),
 }
 
 impl Command {
@@ -54,6 +63,9 @@ impl Command {
             Self::Export(export) => export.execute(),
             Self::Load(load) => load.execute(),
             Self::Target(target) => target.execute(),
+            Self::Doctor(doctor) => doctor.execute(),
+            Self::Heal(heal) => heal.execute(),
+            Self::Watchdog(watchdog) => watchdog.execute(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod failure;
+mod guard;
 mod mistakes;
 mod output;
 mod progress;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use soak_engine::Listener;
-use soak_record::{Event, EventKind, Outcome, Phase};
+use soak_record::{Event, EventKind, OomScope, Outcome, Phase};
 use soak_scenario::Plan;
 use soak_verdict::human;
 
@@ -129,9 +129,10 @@ fn notable(event: &Event) -> Option<String> {
             let last = last_lines.last().map_or_else(String::new, |line| format!("; the last line it printed: {line}"));
             format!("the target died: {how}{last}")
         }
-        EventKind::Oom { limit_bytes, .. } => {
-            format!("killed for memory at its limit of {}", human::bytes(*limit_bytes as f64))
+        EventKind::Oom { scope: OomScope::Target, limit_bytes: Some(limit), .. } => {
+            format!("killed for memory at its limit of {}", human::bytes(*limit as f64))
         }
+        EventKind::Oom { evidence, .. } => format!("killed for memory? {}", evidence.join("; ")),
         EventKind::SamplesDropped { source, rows } => format!("{rows} samples of {source} were lost"),
         EventKind::VariantEnded { outcome: Outcome::TargetFailed { reason } } => format!("the target failed: {reason}"),
         EventKind::VariantEnded { outcome: Outcome::PlatformFailed { reason } } => format!("cannot go on: {reason}"),

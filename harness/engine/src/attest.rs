@@ -67,7 +67,7 @@ fn holds(plan: &Knobs, name: &str, value: f64) -> bool {
         "ef_construction" => equal(f64::from(plan.ef_construction)),
         "gogc" => match plan.gogc {
             Gogc::Percent(percent) => equal(f64::from(percent)),
-            Gogc::Off => value < 0.0,
+            Gogc::Off => is_no_gogc(value),
         },
         "gomemlimit" => match plan.gomemlimit {
             Limit::At(bytes) => equal(bytes.as_f64()),
@@ -85,9 +85,14 @@ fn holds(plan: &Knobs, name: &str, value: f64) -> bool {
     }
 }
 
+/// Go keeps GOGC=off as −1, of which `client_golang` makes the largest unsigned integer.
+fn is_no_gogc(value: f64) -> bool {
+    !(0.0..=f64::from(u32::MAX)).contains(&value)
+}
+
 fn in_words(name: &str, value: f64) -> String {
     match name {
-        "gogc" if value < 0.0 => "off".to_owned(),
+        "gogc" if is_no_gogc(value) => "off".to_owned(),
         "gomemlimit" | "memory_limit" if value >= NO_LIMIT => "off".to_owned(),
         "gomemlimit" | "memory_limit" => soak_scenario::units::Bytes(value as u64).to_string(),
         "compaction_interval" if value == 0.0 => "off".to_owned(),
@@ -153,10 +158,13 @@ mod tests {
     #[test]
     fn off_is_read_as_go_prints_it() {
         let plan = Knobs { gogc: Gogc::Off, compaction_interval: Interval::Off, ..knobs() };
-        let read = read(&[("gogc", -1.0), ("gomemlimit", i64::MAX as f64), ("compaction_interval", 0.0)]);
-        let events = attest(&plan, &read, When::Boot);
-        assert!(
-            answers(&events)[..2].iter().all(|(_, effective, holds)| *effective == Some("off") && *holds == Some(true))
-        );
+        for gogc in [-1.0, u64::MAX as f64] {
+            let read = read(&[("gogc", gogc), ("gomemlimit", i64::MAX as f64), ("compaction_interval", 0.0)]);
+            let events = attest(&plan, &read, When::Boot);
+            let off = |(_, effective, holds): &(&str, Option<&str>, Option<bool>)| {
+                *effective == Some("off") && *holds == Some(true)
+            };
+            assert!(answers(&events)[..2].iter().all(off), "{gogc}");
+        }
     }
 }

@@ -3,6 +3,8 @@
 mod flight;
 mod put_body;
 mod put_stream;
+mod spread;
 mod wire;
 
 pub use flight::{DataSpec, FlightClient, Planes};
+pub(crate) use spread::{Member, SpreadClient};

@@ -5,12 +5,15 @@
 
 mod attest;
 mod client;
+pub mod doctor;
 mod driver;
 mod host;
 mod http;
 mod journal;
 pub mod load;
 pub mod machine;
+mod oom;
+pub mod residue;
 mod rest;
 mod run;
 mod sampler;
@@ -19,8 +22,9 @@ mod tasks;
 mod variant;
 
 pub use client::{DataSpec, FlightClient, Planes};
-pub use driver::{ProcessDriver, Program};
+pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};
 pub use journal::{Journal, Listener};
+pub use oom::OutOfMemory;
 pub use run::{RunEnd, run};
 
 /// Resident memory of the harness itself, in bytes.

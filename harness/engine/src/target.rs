@@ -9,6 +9,7 @@ use soak_scenario::Variant;
 use std::sync::Arc;
 
 use crate::load::Progress;
+use crate::oom::OutOfMemory;
 
 /// Starts targets.
 #[async_trait]
@@ -133,14 +134,16 @@ pub struct Knob {
 }
 
 /// How a target ended that was not asked to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ending {
     /// `exit 1`, `signal 9`, …
     pub how: String,
     /// The last lines it printed.
     pub last_lines: Vec<String>,
-    /// Its memory limit, when the kernel killed it for that.
-    pub oom_limit_bytes: Option<u64>,
+    /// What the kernel killed for memory, when it did.
+    pub oom: Option<OutOfMemory>,
+    /// How other replicas of the same target ended within a moment of it.
+    pub others: Vec<Ending>,
 }
 
 /// Why a target could not be started: the machine's doing, or the command's.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use soak_record::{EventKind, LatencySummary, Outcome, Phase};
+use soak_record::{EventKind, LatencySummary, OomScope, Outcome, Phase};
 use soak_scenario::{Plan, Schedule, Variant};
 use soak_workload::{Ledger, Operations, QUERY_ROWS, RowState, SECOND_VERSION, Starts, Vectors, oracle};
 use tokio::sync::watch;
@@ -13,9 +13,10 @@ use crate::attest::{When, attest};
 use crate::journal::Journal;
 use crate::load::{self, Books, Fate, IngestJob, QueryJob};
 use crate::machine::{Command, Input, Machine, Step};
+use crate::oom::OutOfMemory;
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
-use crate::target::{Batch, CallError, Driver, Target, within};
+use crate::target::{Batch, CallError, Driver, Ending, Target, within};
 
 /// How often a boot and an index are asked whether they are done.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -156,16 +157,41 @@ async fn asked(interrupted: &mut watch::Receiver<bool>) -> bool {
     interrupted.wait_for(|interrupted| *interrupted).await.is_ok()
 }
 
-fn died(journal: &Journal, step: Step, ending: crate::target::Ending) -> Input {
-    let reason = match ending.oom_limit_bytes {
-        Some(limit_bytes) => {
-            journal.event(EventKind::Oom { limit_bytes, phase: Some(step.phase) });
-            format!("killed by the kernel at its memory limit of {limit_bytes} bytes ({})", ending.how)
+fn died(journal: &Journal, step: Step, ending: Ending) -> Input {
+    let outcome = fate(&ending.how, ending.oom.as_ref());
+    let Ending { others, .. } = &ending;
+    for Ending { how, last_lines, oom, .. } in std::iter::once(&ending).chain(others) {
+        if let Some(oom) = oom.clone() {
+            let OutOfMemory { scope, limit_bytes, usage_bytes, victim, cgroup, evidence } = oom;
+            let phase = Some(step.phase);
+            journal.event(EventKind::Oom { scope, limit_bytes, usage_bytes, victim, cgroup, phase, evidence });
         }
-        None => format!("it ended by itself: {}", ending.how),
+        journal.event(EventKind::TargetDied { how: how.clone(), last_lines: last_lines.clone() });
+    }
+    Input::Failed(outcome)
+}
+
+/// What the end of a target means for its variant.
+fn fate(how: &str, oom: Option<&OutOfMemory>) -> Outcome {
+    let Some(oom) = oom else { return Outcome::TargetFailed { reason: format!("it ended by itself: {how}") } };
+    let victim = oom.victim.as_deref().unwrap_or("a process of it");
+    let limit = oom
+        .limit_bytes
+        .map_or_else(|| "its memory limit".to_owned(), |bytes| format!("its memory limit of {bytes} bytes"));
+    let reason = match oom.scope {
+        OomScope::Target => format!("killed by the kernel at {limit} ({how})"),
+        OomScope::Child => format!("it ended: {how}, after the kernel had killed {victim} at {limit}"),
+        OomScope::Unknown => {
+            format!("it ended: {how}; whether the kernel killed it for memory is unknown: {}", oom.evidence.join("; "))
+        }
+        OomScope::Host => {
+            let reason = format!(
+                "the machine ran out of memory and the kernel killed {victim}: give it more, or the target a memory_limit"
+            );
+            return Outcome::PlatformFailed { reason };
+        }
     };
-    journal.event(EventKind::TargetDied { how: ending.how, last_lines: ending.last_lines });
-    Input::Failed(Outcome::TargetFailed { reason })
+    Outcome::TargetFailed { reason }
 }
 
 async fn stop(performer: Performer<'_>) {

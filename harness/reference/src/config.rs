@@ -120,6 +120,9 @@ pub fn parse_misbehave(pairs: &[String]) -> Result<Misbehave, ConfigError> {
             "retain_batches" => misbehave.retain_batches = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "mapped_file" => misbehave.mapped_file = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "slow_release" => misbehave.slow_release = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
+            "offheap_leak" => misbehave.offheap_leak = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
+            "cache_fill" => misbehave.cache_fill = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
+            "step" => misbehave.step = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "fragment" => {
                 misbehave.fragment = value.parse().map_err(|_| wrong("expected true or false".to_owned()))?;
             }
@@ -128,7 +131,8 @@ pub fn parse_misbehave(pairs: &[String]) -> Result<Misbehave, ConfigError> {
                 misbehave.compaction = Some(bad.ok_or_else(|| wrong("expected fails, noop or weak".to_owned()))?);
             }
             _ => {
-                let known = "heap_leak, task_leak, compaction, retain_batches, fragment, mapped_file, slow_release";
+                let known = "heap_leak, task_leak, compaction, retain_batches, fragment, mapped_file, slow_release, \
+                             offheap_leak, cache_fill, step";
                 return Err(wrong(format!("expected one of {known}")));
             }
         }
@@ -160,7 +164,16 @@ mod tests {
 
     #[test]
     fn misbehaviours_round_trip() {
-        let pairs = ["heap_leak=2MiB/min", "task_leak=30/min", "compaction=weak", "retain_batches=5%", "fragment=true"];
+        let pairs = [
+            "heap_leak=2MiB/min",
+            "task_leak=30/min",
+            "compaction=weak",
+            "retain_batches=5%",
+            "fragment=true",
+            "offheap_leak=64KiB/op",
+            "cache_fill=8MiB",
+            "step=4MiB",
+        ];
         let pairs: Vec<String> = pairs.into_iter().map(str::to_owned).collect();
         let read = parse_misbehave(&pairs).unwrap();
         let mut written: Vec<String> = read.settings().into_iter().map(|(k, v)| format!("{k}={v}")).collect();

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 use soak_scenario::Misbehave;
 use soak_scenario::units::{ByteRate, Bytes, Per};
 
@@ -11,6 +11,12 @@ use crate::tasks::{Running, Tasks};
 
 /// Small leaks are gathered to this size, so that each touches pages of its own.
 const LEAK_PIECE_BYTES: usize = 64 << 10;
+
+/// The share of each batch that a cache keeps until it is full.
+const CACHE_SHARE: f64 = 0.1;
+
+/// A step is taken when this dataset is made: in the middle of a run of seven cycles.
+const STEP_AT_DATASET: u32 = 4;
 
 /// What has been leaked, kept for ever.
 #[derive(Debug, Default)]
@@ -27,6 +33,11 @@ struct State {
     tasks_owed: f64,
     retained: Vec<Vec<u8>>,
     retained_owed_bytes: f64,
+    offheap: Vec<MmapMut>,
+    offheap_owed_bytes: f64,
+    cache: Vec<Vec<u8>>,
+    cache_owed_bytes: f64,
+    datasets: u32,
     _mapped: Option<Mmap>,
 }
 
@@ -43,6 +54,10 @@ impl Leaks {
         if let Some(rate) = self.settings.heap_leak.and_then(ByteRate::bytes_per_second) {
             state.heap_owed_bytes += rate * step.as_secs_f64();
             pay(&mut state);
+        }
+        if let Some(rate) = self.settings.offheap_leak.and_then(ByteRate::bytes_per_second) {
+            state.offheap_owed_bytes += rate * step.as_secs_f64();
+            pay_offheap(&mut state);
         }
         if let Some(rate) = self.settings.task_leak {
             state.tasks_owed += rate.a_second() * step.as_secs_f64();
@@ -69,6 +84,34 @@ impl Leaks {
             state.heap_owed_bytes += bytes.as_f64();
             pay(&mut state);
         }
+        if let Some(ByteRate { bytes, per: Per::Operation }) = self.settings.offheap_leak {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.offheap_owed_bytes += bytes.as_f64();
+            pay_offheap(&mut state);
+        }
+    }
+
+    /// Keeps a part of a batch of this size in a cache that is not yet full.
+    pub(crate) fn cache(&self, batch_bytes: usize) {
+        let Some(most) = self.settings.cache_fill else { return };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let held: usize = state.cache.iter().map(Vec::len).sum();
+        state.cache_owed_bytes += batch_bytes as f64 * CACHE_SHARE;
+        let bytes = (state.cache_owed_bytes as usize).min((most.0 as usize).saturating_sub(held));
+        if bytes >= LEAK_PIECE_BYTES {
+            state.cache_owed_bytes = 0.0;
+            state.cache.push(touched(bytes));
+        }
+    }
+
+    /// Notes that a dataset was made, and takes the step when it is due.
+    pub(crate) fn dataset_made(&self) {
+        let Some(size) = self.settings.step else { return };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.datasets += 1;
+        if state.datasets == STEP_AT_DATASET {
+            state.heap.push(touched(size.0 as usize));
+        }
     }
 
     /// Keeps the share of a batch of this size that is asked for.
@@ -87,10 +130,10 @@ impl Leaks {
         &self.settings
     }
 
-    /// Bytes leaked on the heap, retained batches included.
+    /// Bytes kept on the heap: leaked, retained, cached.
     pub(crate) fn heap_bytes(&self) -> u64 {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.heap.iter().chain(&state.retained).map(|piece| piece.len() as u64).sum()
+        state.heap.iter().chain(&state.retained).chain(&state.cache).map(|piece| piece.len() as u64).sum()
     }
 }
 
@@ -98,6 +141,16 @@ fn pay(state: &mut State) {
     while state.heap_owed_bytes >= LEAK_PIECE_BYTES as f64 {
         state.heap_owed_bytes -= LEAK_PIECE_BYTES as f64;
         state.heap.push(touched(LEAK_PIECE_BYTES));
+    }
+}
+
+fn pay_offheap(state: &mut State) {
+    while state.offheap_owed_bytes >= LEAK_PIECE_BYTES as f64 {
+        state.offheap_owed_bytes -= LEAK_PIECE_BYTES as f64;
+        // Where the system gives no memory there is nothing to leak.
+        let Ok(mut piece) = MmapMut::map_anon(LEAK_PIECE_BYTES) else { return };
+        piece.fill(0xA5);
+        state.offheap.push(piece);
     }
 }
 

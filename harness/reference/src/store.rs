@@ -112,6 +112,7 @@ impl Store {
     fn dataset_or_new(&self, name: &str, dim: usize) -> Result<Arc<Dataset>, StoreError> {
         let mut datasets = self.datasets.write().unwrap_or_else(PoisonError::into_inner);
         let dataset = datasets.entry(name.to_owned()).or_insert_with(|| {
+            self.leaks.dataset_made();
             let (slabs, builders) = (Arc::clone(&self.slabs), Arc::clone(&self.builders));
             Arc::new(Dataset::new(name, dim, slabs, builders, self.config.graph()))
         });
@@ -132,7 +133,9 @@ impl Store {
         counters.put_message_rows_max.fetch_max(count, Ordering::Relaxed);
         counters.put_message_dim.store(dim as u64, Ordering::Relaxed);
         self.leaks.operation();
-        self.leaks.retain(count as usize * dim * size_of::<f32>());
+        let batch_bytes = count as usize * dim * size_of::<f32>();
+        self.leaks.retain(batch_bytes);
+        self.leaks.cache(batch_bytes);
         // A garbage-collected store leaves the decoded batch to its collector.
         let bytes = decoded.get_array_memory_size() as u64;
         self.collector.retire(decoded, bytes);

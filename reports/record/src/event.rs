@@ -224,12 +224,28 @@ pub enum EventKind {
         /// The last lines it printed.
         last_lines: Vec<String>,
     },
-    /// The kernel killed the target for memory, within the target's own limit.
+    /// The kernel killed a process of the target for memory, or some sources say so.
     Oom {
-        /// The limit.
-        limit_bytes: u64,
+        /// Who met whose limit.
+        #[serde(default)]
+        scope: OomScope,
+        /// The limit that was met, where it is known.
+        #[serde(default)]
+        limit_bytes: Option<u64>,
+        /// What was charged when it was met, as the kernel printed it.
+        #[serde(default)]
+        usage_bytes: Option<u64>,
+        /// Name and id of the process that was killed.
+        #[serde(default)]
+        victim: Option<String>,
+        /// The group whose limit was met.
+        #[serde(default)]
+        cgroup: Option<String>,
         /// In which phase.
         phase: Option<Phase>,
+        /// What each source says.
+        #[serde(default)]
+        evidence: Vec<String>,
     },
     /// A variant ended.
     VariantEnded {
@@ -241,6 +257,21 @@ pub enum EventKind {
         /// Whether every variant of the plan was run to its end.
         complete: bool,
     },
+}
+
+/// Who met whose memory limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OomScope {
+    /// The target's main process met the target's own limit.
+    #[default]
+    Target,
+    /// Another process of the target did; the main process was not the victim.
+    Child,
+    /// The machine, or a group around the target, ran out.
+    Host,
+    /// The sources disagree.
+    Unknown,
 }
 
 /// How a variant ended.

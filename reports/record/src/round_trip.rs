@@ -7,8 +7,8 @@ use soak_scenario::series::Source;
 use soak_scenario::{Pace, Plan, Request, load};
 
 use crate::{
-    Event, EventKind, LatencySummary, Outcome, Percentiles, Phase, RecordError, Recorder, Run, RunFolder, Sample,
-    TaskGroup, file,
+    Event, EventKind, LatencySummary, OomScope, Outcome, Percentiles, Phase, RecordError, Recorder, Run, RunFolder,
+    Sample, TaskGroup, file,
 };
 
 fn plan() -> Plan {
@@ -40,7 +40,15 @@ fn events(variant: &str) -> Vec<Event> {
         EventKind::Window { phase: Phase::Settle, cycle: Some(0), from_s: 1.5, to_s: 2.5, settled: false },
         EventKind::Latency { cycle: 1, phase: Phase::Ingest, operation: "put".to_owned(), summary },
         EventKind::Tasks { phase: Phase::Drain, cycle: None, groups },
-        EventKind::Oom { limit_bytes: 1 << 30, phase: Some(Phase::Index) },
+        EventKind::Oom {
+            scope: OomScope::Target,
+            limit_bytes: Some(1 << 30),
+            usage_bytes: Some(1 << 30),
+            victim: Some("store (pid 7)".to_owned()),
+            cgroup: Some("/docker/a".to_owned()),
+            phase: Some(Phase::Index),
+            evidence: vec!["kernel log: killed store (pid 7)".to_owned()],
+        },
         EventKind::VariantEnded { outcome: Outcome::TargetFailed { reason: "killed".to_owned() } },
         EventKind::RunEnded { complete: true },
     ];

@@ -1,7 +1,7 @@
 //! What was run, where and when: the facts that a reader needs to run it again.
 
 use soak_record::{EventKind, Run};
-use soak_scenario::{Launch, Plan};
+use soak_scenario::Plan;
 use soak_verdict::{RunVerdict, human};
 
 use crate::wording::utc;
@@ -45,11 +45,7 @@ pub(crate) fn facts(run: &Run, verdict: &RunVerdict) -> Vec<(&'static str, Strin
 }
 
 fn target(plan: &Plan) -> String {
-    let launch = match &plan.target.launch {
-        Launch::Embedded => "embedded".to_owned(),
-        Launch::Process(program) => format!("process:{program}"),
-    };
-    format!("{launch}, profile {}", plan.target.profile.name)
+    format!("{}, profile {}", plan.target.launch, plan.target.profile.name)
 }
 
 #[cfg(test)]

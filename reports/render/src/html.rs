@@ -81,6 +81,8 @@ fn masthead(m: &mut Markup, run: &Run, verdict: &RunVerdict, line: &str) {
     let target = match &run.plan.target.launch {
         Launch::Embedded => "the embedded vector store".to_owned(),
         Launch::Process(path) => path.clone(),
+        Launch::Container(container) => format!("the image {}", container.image),
+        Launch::Attach(attach) => format!("what runs already ({attach})"),
     };
     let profile = &run.plan.target.profile.name;
     m.leaf("p", &[("class", "muted")], &format!("Tested: {target}, by the profile {profile}."));
@@ -101,7 +103,7 @@ fn masthead(m: &mut Markup, run: &Run, verdict: &RunVerdict, line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use soak_record::{Event, EventKind, Outcome, Phase};
+    use soak_record::{Event, EventKind, OomScope, Outcome, Phase};
     use soak_verdict::{Verdict, judge};
 
     use super::*;
@@ -178,7 +180,15 @@ mod tests {
         run.plan.edits.push("target.misbehave.heap_leak=2MiB/min".to_owned());
         let mut records: Vec<_> = (0..4).map(|index| synthetic::record(index, Target::HEALTHY)).collect();
         let last = records[0].events.len() - 1;
-        let killed = EventKind::Oom { limit_bytes: 64 << 20, phase: Some(Phase::Index) };
+        let killed = EventKind::Oom {
+            scope: OomScope::Target,
+            limit_bytes: Some(64 << 20),
+            usage_bytes: Some(64 << 20),
+            victim: None,
+            cgroup: None,
+            phase: Some(Phase::Index),
+            evidence: Vec::new(),
+        };
         records[0].events[last].kind = killed;
         records[1].series.remove("goroutines");
         records[1].series.remove("ledger_live_vectors");

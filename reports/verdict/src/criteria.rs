@@ -4,25 +4,62 @@ mod acknowledging;
 mod attested;
 mod compaction;
 mod floor;
+mod heap_goal;
+mod ledger;
 mod peak;
 mod release;
 mod tasks;
+
+use soak_scenario::units::Limit;
+use soak_scenario::{Launch, Plan};
 
 use crate::evidence::Criterion;
 
 /// Every criterion that can be measured.
 pub(crate) const TABLE: &[Criterion] = &[
-    Criterion { id: "rss_floor", series: &["rss_anon_bytes"], measure: floor::rss },
-    Criterion { id: "heap_floor", series: &["heap_bytes"], measure: floor::heap },
-    Criterion { id: "compaction_reclaim", series: &["rss_anon_bytes"], measure: compaction::measure },
-    Criterion { id: "goroutine_baseline", series: &["goroutines"], measure: tasks::measure },
-    Criterion { id: "peak_per_ingested", series: &["rss_anon_bytes"], measure: peak::measure },
-    Criterion { id: "time_to_baseline", series: &["rss_anon_bytes"], measure: release::measure },
-    Criterion { id: "acknowledging", series: &[], measure: acknowledging::measure },
-    Criterion { id: attested::ID, series: &[], measure: attested::measure },
+    Criterion { id: "rss_floor", series: &["rss_anon_bytes"], measure: floor::rss, applies: always },
+    Criterion { id: "heap_floor", series: &["heap_bytes"], measure: floor::heap, applies: always },
+    Criterion { id: "compaction_reclaim", series: &["rss_anon_bytes"], measure: compaction::measure, applies: always },
+    Criterion { id: "goroutine_baseline", series: &["goroutines"], measure: tasks::measure, applies: always },
+    Criterion { id: "peak_per_ingested", series: &["rss_anon_bytes"], measure: peak::measure, applies: always },
+    Criterion { id: "time_to_baseline", series: &["rss_anon_bytes"], measure: release::measure, applies: always },
+    Criterion { id: "acknowledging", series: &[], measure: acknowledging::measure, applies: always },
+    Criterion {
+        id: "heap_goal",
+        series: &["heap_objects_bytes"],
+        measure: heap_goal::measure,
+        applies: has_go_collector,
+    },
+    Criterion {
+        id: "unexplained_memory",
+        series: &["cgroup_usage_bytes"],
+        measure: ledger::measure,
+        applies: has_cgroup,
+    },
+    Criterion { id: attested::ID, series: &[], measure: attested::measure, applies: always },
 ];
 
 pub(crate) use attested::ID as ATTESTED;
+
+/// The criteria that can be asked of a plan's target. The others would only say of every variant that they do not apply.
+pub(crate) fn of(plan: &Plan) -> impl Iterator<Item = &'static Criterion> {
+    TABLE.iter().filter(|criterion| (criterion.applies)(plan))
+}
+
+fn always(_: &Plan) -> bool {
+    true
+}
+
+/// Whether the profile knows the figures of Go's collector.
+fn has_go_collector(plan: &Plan) -> bool {
+    plan.target.profile.series.contains_key("heap_objects_bytes")
+}
+
+/// Whether every variant runs in a cgroup of its own.
+fn has_cgroup(plan: &Plan) -> bool {
+    let limited = || plan.variants.iter().all(|variant| variant.knobs.memory_limit != Limit::Off);
+    matches!(plan.target.launch, Launch::Container(_)) || limited()
+}
 
 #[cfg(test)]
 mod tests {

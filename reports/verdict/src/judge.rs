@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use soak_record::{EventKind, Outcome, Phase, VariantRecord};
+use soak_record::{EventKind, Phase, VariantRecord};
 use soak_scenario::{Launch, Plan, Threshold, criterion};
 
 use crate::coverage;
 use crate::criteria;
+use crate::ending::Ending;
 use crate::evidence::{Criterion, Evidence, Shared};
 use crate::human;
 use crate::observed::Observed;
@@ -27,17 +28,6 @@ struct Measured {
     /// Why its passes cannot be trusted.
     doubts: Vec<String>,
     notes: Vec<String>,
-}
-
-/// How a variant's record ends.
-enum Ending {
-    Completed,
-    /// The reason.
-    TargetFailed(String),
-    /// The reason.
-    PlatformFailed(String),
-    /// It was interrupted, or the record just stops.
-    Early,
 }
 
 /// Judges a run: `run` is its id, `variants` the records in any order. One record is held in memory at a time.
@@ -88,8 +78,7 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
 /// The first step: everything that one record shows.
 fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
     let observed = Observed::new(plan, record);
-    let evidence = criteria::TABLE
-        .iter()
+    let evidence = criteria::of(plan)
         .map(|criterion| (criterion.measure)(&observed, plan.criteria.get(criterion.id).copied().unwrap_or_default()))
         .collect();
     let attested = observed.events().filter_map(|event| match event {
@@ -108,38 +97,10 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         id: record.variant.id.clone(),
         evidence,
         attested: attested.collect(),
-        ending: ending(&observed),
+        ending: Ending::of(&observed),
         dropped: dropped(&observed),
         doubts: coverage::doubts(&observed),
         notes: notes(&observed),
-    }
-}
-
-fn ending(observed: &Observed<'_>) -> Ending {
-    let outcome = observed.events().rev().find_map(|event| match event {
-        EventKind::VariantEnded { outcome } => Some(outcome),
-        _ => None,
-    });
-    let died = observed.events().find_map(|event| match event {
-        EventKind::Oom { limit_bytes, phase } => {
-            let during = phase.map_or_else(String::new, |phase| format!(" during {}", phase_name(phase)));
-            Some(format!(
-                "The kernel killed the target for memory at its limit of {}{during}.",
-                human::bytes(*limit_bytes as f64)
-            ))
-        }
-        EventKind::TargetDied { how, last_lines } => {
-            let said = last_lines.last().map_or_else(String::new, |line| format!(" The last line it printed: {line}"));
-            Some(format!("The target died: {how}.{said}"))
-        }
-        _ => None,
-    });
-    match (outcome, died) {
-        (Some(Outcome::PlatformFailed { reason }), _) => Ending::PlatformFailed(reason.clone()),
-        (Some(Outcome::TargetFailed { reason }), None) => Ending::TargetFailed(reason.clone()),
-        (_, Some(died)) => Ending::TargetFailed(died),
-        (Some(Outcome::Completed), None) => Ending::Completed,
-        (Some(Outcome::Interrupted) | None, None) => Ending::Early,
     }
 }
 
@@ -205,7 +166,7 @@ fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
         rest.push((variant.id, variant.attested, variant.ending, (variant.dropped, variant.doubts), variant.notes));
     }
     let mut notes_of: Vec<Vec<String>> = rest.iter().map(|_| Vec::new()).collect();
-    for criterion in criteria::TABLE {
+    for criterion in criteria::of(plan) {
         let column: Vec<Evidence> = evidence.iter_mut().filter_map(Iterator::next).collect();
         let shared = share(&column);
         for (i, (evidence, shared)) in column.into_iter().zip(shared).enumerate() {
@@ -390,8 +351,8 @@ fn reproduce(plan: &Plan, variant: &str) -> String {
         format!("--seed {}", plan.seed),
         format!("--only {}", quoted(variant)),
     ];
-    if let Launch::Process(program) = &plan.target.launch {
-        words.push(format!("--target {}", shell(&format!("process:{program}"))));
+    if plan.target.launch != Launch::Embedded {
+        words.push(format!("--target {}", shell(&plan.target.launch.to_string())));
     }
     words.extend(plan.edits.iter().map(|edit| format!("--set {}", quoted(edit))));
     words.join(" ")
@@ -406,8 +367,4 @@ fn shell(word: &str) -> String {
 /// A word in single quotes.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-fn phase_name(phase: Phase) -> String {
-    format!("{phase:?}").to_lowercase()
 }

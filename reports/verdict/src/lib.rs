@@ -2,6 +2,7 @@
 
 mod coverage;
 mod criteria;
+mod ending;
 mod evidence;
 mod growth;
 pub mod human;

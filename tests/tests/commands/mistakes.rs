@@ -101,7 +101,8 @@ fn a_wrong_choice_is_underlined_where_it_was_typed() {
     with(&["--set", "matrix.dim=[128"], &["--set:1:"]);
     with(&["--set", "cycle.window=soon"], &["expected a length of time"]);
     with(&["--only", "dim127*"], &["no variant matches `dim127*`"]);
-    with(&["--target", "docker:x"], &["unknown target `docker:x`", "expected embedded or process:PATH"]);
+    with(&["--target", "docker:x"], &["unknown target `docker:x`", "expected embedded, process:PATH, container:IMAGE"]);
+    with(&["--target", "attach:endpoints,data=10.0.0.1:3000"], &["10.0.0.1:3000 is not of this machine"]);
     with(&["--seed", "one"], &["expected a whole number", "--seed"]);
     with(&["--seed", "-1"], &["-1"]);
     with(&["--pace", "fast"], &["invalid value 'fast'", "quick, gate, soak"]);

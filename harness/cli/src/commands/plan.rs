@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use soak_scenario::{Knobs, Launch, criterion};
+use soak_scenario::{Knobs, criterion};
 use soak_verdict::human;
 
 use super::criteria::bound;
@@ -53,16 +53,12 @@ fn human_plan(plan: &soak_scenario::Plan) -> String {
 }
 
 fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
-    let launch = match &plan.target.launch {
-        Launch::Embedded => "embedded".to_owned(),
-        Launch::Process(path) => format!("process {path}"),
-    };
     let (cycle, work) = (&plan.cycle, &plan.workload);
     let mut facts = vec![
         ("source", plan.source.clone()),
         ("pace", plan.pace.name().to_owned()),
         ("seed", plan.seed.to_string()),
-        ("target", format!("{launch}, profile {}", plan.target.profile.name)),
+        ("target", format!("{}, profile {}", plan.target.launch, plan.target.profile.name)),
     ];
     let told: Vec<String> = plan.target.misbehave.settings().into_iter().map(|(k, v)| format!("{k}={v}")).collect();
     if !told.is_empty() {

@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use soak_engine::{Journal, Listener, ProcessDriver, Program, RunEnd};
+use soak_engine::residue::Register;
+use soak_engine::target::Driver;
+use soak_engine::{
+    AttachDriver, ContainerDriver, Image, ImageError, Journal, Listener, ProcessDriver, Program, RunEnd,
+};
 use soak_record::{RecordError, Recorder, RunFolder, file};
-use soak_scenario::{Launch, Plan};
+use soak_scenario::{Attach, ContainerLaunch, Launch, Plan};
 use tokio::sync::watch;
 
 use super::{Exit, Failure};
+use crate::guard::Guard;
 use crate::progress::{Bars, JsonLines, PlainLines};
 use crate::scenario_args::ScenarioArgs;
 use crate::{output, reports, run_id, summary};
@@ -42,22 +47,25 @@ enum RunFormat {
 impl Run {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
         let plan = self.scenario.load()?;
-        let program = program(&plan)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
+        let prepared = runtime.block_on(prepare(&plan))?;
         let id = run_id::fresh(&plan.scenario);
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
         let folder = RunFolder::create(&path, &plan).map_err(cannot_create)?;
+        let guard = Guard::start(&id)?;
         let (recorder, thread) = Recorder::start(&folder).map_err(Failure::platform)?;
         let progress: Box<dyn Listener> = match self.format {
             RunFormat::Json => Box::new(JsonLines),
             _ if output::stderr_is_terminal() => Box::new(Bars::new(&plan)),
             _ => Box::new(PlainLines::new(&plan)),
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
-        let driver = ProcessDriver::new(program, plan.clone(), folder, id.clone());
+        let driver = prepared.driver(&plan, folder, &id, guard.register());
         let end = runtime.block_on(async {
             let journal = Journal::new(vec![Box::new(recorder), progress]);
-            soak_engine::run(&plan, &id, &driver, &journal, interruptions()).await
+            soak_engine::run(&plan, &id, driver.as_ref(), &journal, interruptions()).await
         });
+        drop(driver);
+        runtime.block_on(guard.close());
         // Nothing holds the recorder any more once the runtime is gone.
         runtime.shutdown_timeout(std::time::Duration::from_secs(5));
         thread.finish().map_err(|error| {
@@ -87,24 +95,50 @@ impl Run {
     }
 }
 
-/// What the driver starts.
-fn program(plan: &Plan) -> Result<Program, Failure> {
+/// What has to be there before a run begins.
+enum Prepared {
+    Program(Program),
+    Image(Image, ContainerLaunch),
+    Running(Attach),
+}
+
+/// Finds, builds or pulls what the driver starts.
+async fn prepare(plan: &Plan) -> Result<Prepared, Failure> {
     match &plan.target.launch {
-        Launch::Embedded => std::env::current_exe().map(Program).map_err(|error| {
-            Failure::platform(format!("cannot find the embedded target, this program itself: {error}"))
-        }),
-        Launch::Process(path) => {
-            let path = PathBuf::from(path);
-            match std::fs::metadata(&path) {
-                Ok(metadata) if metadata.is_file() => Ok(Program(path)),
-                Ok(_) => {
-                    Err(Failure::usage(format!("--target process:{}: not a file; name a program", path.display())))
-                }
-                Err(error) => Err(Failure::usage(format!(
-                    "--target process:{}: {error}; name the path of a program on this machine",
-                    path.display()
-                ))),
-            }
+        Launch::Embedded => {
+            let program = std::env::current_exe().map(Program);
+            program.map(Prepared::Program).map_err(|error| {
+                Failure::platform(format!("cannot find the embedded target, this program itself: {error}"))
+            })
+        }
+        Launch::Process(path) => program(PathBuf::from(path)).map(Prepared::Program),
+        Launch::Container(launch) => match Image::provide(launch).await {
+            Ok(image) => Ok(Prepared::Image(image, launch.clone())),
+            Err(ImageError::Docker(why)) => Err(Failure::platform(why)),
+            Err(ImageError::Image(why)) => Err(Failure::usage(why)),
+        },
+        Launch::Attach(attach) => Ok(Prepared::Running(attach.clone())),
+    }
+}
+
+fn program(path: PathBuf) -> Result<Program, Failure> {
+    let shown = path.display();
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => Ok(Program(path)),
+        Ok(_) => Err(Failure::usage(format!("--target process:{shown}: not a file; name a program"))),
+        Err(error) => Err(Failure::usage(format!(
+            "--target process:{shown}: {error}; name the path of a program on this machine"
+        ))),
+    }
+}
+
+impl Prepared {
+    fn driver(self, plan: &Plan, folder: RunFolder, run: &str, register: Register) -> Box<dyn Driver> {
+        let (plan, run) = (plan.clone(), run.to_owned());
+        match self {
+            Self::Program(program) => Box::new(ProcessDriver::new(program, plan, folder, run, register)),
+            Self::Image(image, launch) => Box::new(ContainerDriver::new(image, launch, plan, folder, run, register)),
+            Self::Running(attach) => Box::new(AttachDriver::new(attach, plan)),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::Int64Type;
+use arrow_array::types::{Float32Type, Int64Type};
 use arrow_flight::Action;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_ipc::reader::StreamReader;
@@ -104,6 +104,13 @@ impl FlightClient {
         self.act(kind, body.to_string().into()).await
     }
 
+    /// Ids of the neighbours found, best first, with their scores where the target gives any.
+    pub(crate) async fn search_scored(&self, row: u64, k: u32) -> Result<Vec<(u64, f32)>, CallError> {
+        let vector = self.vectors.vector(row);
+        let body = json!({ "dataset": self.spec.dataset, "vector": vector, "k": k });
+        found(&self.act_json("VectorSearch", body).await?)
+    }
+
     fn text_id(&self, id: u64) -> String {
         match self.spec.ids {
             IdType::Int64 => id.to_string(),
@@ -125,9 +132,8 @@ impl Client for FlightClient {
     }
 
     async fn search(&self, row: u64, k: u32) -> Result<Vec<u64>, CallError> {
-        let vector = self.vectors.vector(row);
-        let body = json!({ "dataset": self.spec.dataset, "vector": vector, "k": k });
-        found_ids(&self.act_json("VectorSearch", body).await?)
+        let found = self.search_scored(row, k).await?;
+        Ok(found.into_iter().map(|(id, _)| id).collect())
     }
 
     async fn upsert(&self, id: u64) -> Result<(), CallError> {
@@ -159,25 +165,26 @@ impl Client for FlightClient {
     }
 }
 
-/// The ids in a search's answer: an Arrow IPC stream with a column `id`.
-fn found_ids(answer: &[u8]) -> Result<Vec<u64>, CallError> {
+/// The ids and scores in a search's answer: an Arrow IPC stream with a column `id`, and perhaps one `score`.
+fn found(answer: &[u8]) -> Result<Vec<(u64, f32)>, CallError> {
     let unreadable = |problem: &dyn std::fmt::Display| CallError::Refused(format!("a search's answer: {problem}"));
     let batches = StreamReader::try_new(Cursor::new(answer), None).map_err(|error| unreadable(&error))?;
-    let mut ids = Vec::new();
+    let mut found = Vec::new();
     for batch in batches {
         let batch = batch.map_err(|error| unreadable(&error))?;
         let column = batch.column_by_name("id").ok_or_else(|| unreadable(&"no column \"id\""))?;
-        match column.data_type() {
-            DataType::Int64 => {
-                ids.extend(column.as_primitive::<Int64Type>().iter().flatten().map(i64::cast_unsigned));
-            }
+        let ids: Vec<u64> = match column.data_type() {
+            DataType::Int64 => column.as_primitive::<Int64Type>().iter().flatten().map(i64::cast_unsigned).collect(),
             DataType::Utf8 => {
-                ids.extend(column.as_string::<i32>().iter().flatten().filter_map(|id| id.parse::<u64>().ok()));
+                column.as_string::<i32>().iter().flatten().filter_map(|id| id.parse::<u64>().ok()).collect()
             }
             other => return Err(unreadable(&format!("ids of type {other}"))),
-        }
+        };
+        let scores = batch.column_by_name("score").and_then(|column| column.as_primitive_opt::<Float32Type>());
+        let score = |row: usize| scores.and_then(|scores| scores.values().get(row).copied()).unwrap_or(f32::NAN);
+        found.extend(ids.into_iter().enumerate().map(|(row, id)| (id, score(row))));
     }
-    Ok(ids)
+    Ok(found)
 }
 
 /// What a status means for what was asked: refused, or perhaps done.

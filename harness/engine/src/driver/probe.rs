@@ -1,14 +1,14 @@
-//! The probe of a process: `/proc`, its cgroup, and its metrics page through the profile.
+//! The probe of a target: `/proc`, its cgroup, and its metrics page through the profile.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use soak_scenario::{Profile, series};
 
-use super::cgroup::Cgroup;
+use super::cgroup::Group;
 use crate::http;
 use crate::sampler::metrics_page::{self, Selector};
 use crate::sampler::proc;
@@ -24,12 +24,20 @@ struct Family {
     members: Vec<u32>,
 }
 
+/// What of a target is watched on this machine.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watched {
+    /// Its main process; `None` where only its endpoints are known.
+    pub(super) pid: Option<u32>,
+    /// The cgroup it is in, where it has one of its own.
+    pub(super) group: Option<Group>,
+}
+
 /// The probe.
 #[derive(Debug)]
-pub(super) struct ProcessProbe {
-    pid: u32,
+pub(super) struct TargetProbe {
+    watched: Watched,
     family: Mutex<Family>,
-    cgroup: Option<Arc<Cgroup>>,
     addr: SocketAddr,
     page: Option<String>,
     series: Vec<(&'static str, Selector)>,
@@ -37,14 +45,8 @@ pub(super) struct ProcessProbe {
     deadline: Duration,
 }
 
-impl ProcessProbe {
-    pub(super) fn new(
-        pid: u32,
-        cgroup: Option<Arc<Cgroup>>,
-        addr: SocketAddr,
-        profile: &Profile,
-        deadline: Duration,
-    ) -> Self {
+impl TargetProbe {
+    pub(super) fn new(watched: Watched, addr: SocketAddr, profile: &Profile, deadline: Duration) -> Self {
         let selectors = profile
             .series
             .iter()
@@ -54,9 +56,8 @@ impl ProcessProbe {
             .iter()
             .filter_map(|(knob, metric)| Some((knob.clone(), metric.clone(), Selector::parse(metric)?)));
         Self {
-            pid,
+            watched,
             family: Mutex::default(),
-            cgroup,
             addr,
             page: profile.endpoints.metrics.clone(),
             series: selectors.collect(),
@@ -67,10 +68,11 @@ impl ProcessProbe {
 
     /// The process and all that descend from it: a script that starts the store must not hide it.
     fn processes(&self) -> Values {
+        let Some(pid) = self.watched.pid else { return Values::new() };
         let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
         if family.looked.is_none_or(|looked| looked.elapsed() >= LOOK_FOR_CHILDREN_EVERY) {
             family.looked = Some(Instant::now());
-            family.members = proc::family(self.pid);
+            family.members = proc::family(pid);
         }
         proc::sum(family.members.iter().map(|pid| proc::process(&pid.to_string())))
     }
@@ -82,17 +84,17 @@ impl ProcessProbe {
 }
 
 #[async_trait]
-impl Probe for ProcessProbe {
+impl Probe for TargetProbe {
     async fn process(&self) -> Values {
         let mut values = self.processes();
         if !values.is_empty() {
-            values.extend(self.cgroup.iter().flat_map(|cgroup| cgroup.values()));
+            values.extend(self.watched.group.iter().flat_map(Group::values));
         }
         values
     }
 
     async fn smaps(&self) -> Values {
-        let pid = self.pid.to_string();
+        let Some(pid) = self.watched.pid.map(|pid| pid.to_string()) else { return Values::new() };
         // Walking the page tables of a large process takes long.
         tokio::task::spawn_blocking(move || proc::smaps(&pid)).await.unwrap_or_default()
     }
@@ -110,8 +112,8 @@ impl Probe for ProcessProbe {
             (knob.clone(), Knob { value: selector.read(&page), source: format!("metric {metric}") })
         };
         let mut knobs: BTreeMap<String, Knob> = self.knobs.iter().map(read).collect();
-        if let Some(cgroup) = &self.cgroup {
-            let (value, source) = cgroup.effective_limit();
+        if let Some(group) = &self.watched.group {
+            let (value, source) = group.effective_limit();
             knobs.insert("memory_limit".to_owned(), Knob { value, source });
         }
         Ok(knobs)

@@ -1,10 +1,9 @@
 //! The process driver: a child process for each variant, on free loopback ports, ended with everything it holds.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,16 +13,22 @@ use soak_scenario::{Knobs, Plan, Variant};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 
-use super::cgroup::Cgroup;
+use super::access::{Access, Addrs, arguments, environment};
+use super::cgroup::OwnGroup;
 use super::control::HttpControl;
 use super::logs::Log;
-use super::probe::ProcessProbe;
-use crate::DATASET;
-use crate::client::{DataSpec, FlightClient, Planes};
+use super::probe::{TargetProbe, Watched};
+use crate::client::FlightClient;
+use crate::oom::Evidence;
+use crate::oom::kernel_log::KernelLog;
+use crate::residue::{RUN_VARIABLE, Register, Residue};
 use crate::target::{Client, Control, Driver, Ending, Probe, StartError, Target};
 
 /// How long a target may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The signal that the kernel kills with.
+const SIGKILL: i32 = rustix::process::Signal::KILL.as_raw();
 
 /// The program that a process driver starts.
 #[derive(Debug, Clone)]
@@ -36,29 +41,19 @@ pub struct ProcessDriver {
     plan: Plan,
     folder: RunFolder,
     run: String,
+    register: Register,
 }
 
 impl ProcessDriver {
     /// A driver for this plan; logs go to the run folder's artifacts.
-    pub fn new(program: Program, plan: Plan, folder: RunFolder, run: String) -> Self {
-        Self { program, plan, folder, run }
+    pub fn new(program: Program, plan: Plan, folder: RunFolder, run: String, register: Register) -> Self {
+        Self { program, plan, folder, run, register }
     }
 
     fn command(&self, addrs: Addrs, knobs: &Knobs) -> Command {
-        let profile = &self.plan.target.profile;
         let mut command = Command::new(&self.program.0);
-        for arg in &profile.launch.args {
-            if arg == "{misbehave}" {
-                for (key, value) in self.plan.target.misbehave.settings() {
-                    command.args(["--misbehave".to_owned(), format!("{key}={value}")]);
-                }
-            } else {
-                command.arg(fill(arg, addrs, knobs));
-            }
-        }
-        for (name, value) in &profile.launch.env {
-            command.env(name, fill(value, addrs, knobs));
-        }
+        command.args(arguments(&self.plan, addrs, knobs)).envs(environment(&self.plan, addrs, knobs));
+        command.env(RUN_VARIABLE, &self.run);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C at the terminal is for the harness, which then ends the target in good order.
         command.process_group(0);
@@ -105,10 +100,9 @@ impl ProcessDriver {
         let addrs = Addrs::free().map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         let log_path = self.folder.path(file::ARTIFACTS).join(format!("{index:03}-target.log"));
         let log = Log::create(&log_path).map_err(|error| format!("cannot make {}: {error}", log_path.display()))?;
-        let cgroup = match knobs.memory_limit {
-            Limit::Off => None,
-            Limit::At(bytes) => Some(Arc::new(Cgroup::create(&format!("soak-{}-{index}", self.run), bytes.0)?)),
-        };
+        let cgroup = self.cgroup(index, knobs)?;
+        let kernel_log = KernelLog::open();
+        self.register.note(&Residue::Processes)?;
         let mut command = self.command(addrs, knobs);
         if let Some(cgroup) = &cgroup {
             enter(&mut command, cgroup.door()?);
@@ -127,63 +121,19 @@ impl ProcessDriver {
         let (stop, stopping) = watch::channel(false);
         let (ended, status) = watch::channel(None);
         tokio::spawn(own(child, stdin, follow, stopping, ended));
-        let deadlines = &self.plan.deadlines;
-        let workload = &self.plan.workload;
-        let spec = DataSpec {
-            dataset: DATASET.to_owned(),
-            distribution: workload.distribution,
-            dim: knobs.dim,
-            seed: variant.seed,
-            ids: workload.ids,
-        };
-        let profile = &self.plan.target.profile;
-        let planes = Planes { data: addrs.data, meta: addrs.meta };
-        let client = Arc::new(FlightClient::new(planes, spec, deadlines.call.0));
-        let control = HttpControl {
-            addr: addrs.http,
-            endpoints: profile.endpoints.clone(),
-            dataset: DATASET.to_owned(),
-            client: Arc::clone(&client),
-            call: deadlines.call.0,
-            compaction: deadlines.index.0,
-        };
-        let probe = ProcessProbe::new(pid, cgroup.clone(), addrs.http, profile, deadlines.call.0);
-        Ok(ProcessTarget { pid, client, control: Arc::new(control), probe: Arc::new(probe), cgroup, log, stop, status })
+        let group = cgroup.as_ref().map(|cgroup| cgroup.group().clone());
+        let watched = Watched { pid: Some(pid), group };
+        let access = Access::new(&self.plan, variant, addrs, watched);
+        Ok(ProcessTarget { pid, access, cgroup, kernel_log: Mutex::new(kernel_log), log, stop, status })
     }
-}
 
-/// Free ports of 127.0.0.1.
-#[derive(Debug, Clone, Copy)]
-struct Addrs {
-    data: SocketAddr,
-    meta: SocketAddr,
-    http: SocketAddr,
-}
-
-impl Addrs {
-    /// All three are held at once, so that they differ, and let go together.
-    fn free() -> std::io::Result<Self> {
-        let held = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let [data, meta, http] = held;
-        Ok(Self { data: data?.local_addr()?, meta: meta?.local_addr()?, http: http?.local_addr()? })
+    /// The cgroup of a variant with a memory limit.
+    fn cgroup(&self, index: usize, knobs: &Knobs) -> Result<Option<OwnGroup>, String> {
+        let Limit::At(bytes) = knobs.memory_limit else { return Ok(None) };
+        let place = OwnGroup::place(&format!("soak-{}-{index}", self.run))?;
+        self.register.note(&Residue::Cgroup(place.folder().to_owned()))?;
+        OwnGroup::create(place, bytes.0).map(Some)
     }
-}
-
-/// Fills the placeholders of a launch argument or a variable's value.
-fn fill(text: &str, addrs: Addrs, knobs: &Knobs) -> String {
-    let mut text = text
-        .replace("{data_addr}", &addrs.data.to_string())
-        .replace("{meta_addr}", &addrs.meta.to_string())
-        .replace("{http_addr}", &addrs.http.to_string());
-    for (name, value) in knobs.settings() {
-        let value = match (name, knobs.gomemlimit) {
-            // Go reads bytes.
-            ("gomemlimit", Limit::At(bytes)) => bytes.0.to_string(),
-            _ => value,
-        };
-        text = text.replace(&format!("{{{name}}}"), &value);
-    }
-    text
 }
 
 /// Owns the child: waits for its end, or ends it when asked to, kindly first.
@@ -234,13 +184,28 @@ fn describe(status: ExitStatus) -> String {
 /// A running child.
 struct ProcessTarget {
     pid: u32,
-    client: Arc<FlightClient>,
-    control: Arc<HttpControl>,
-    probe: Arc<ProcessProbe>,
-    cgroup: Option<Arc<Cgroup>>,
+    access: Access,
+    cgroup: Option<OwnGroup>,
+    kernel_log: Mutex<KernelLog>,
     log: Log,
     stop: watch::Sender<bool>,
     status: watch::Receiver<Option<String>>,
+}
+
+impl ProcessTarget {
+    /// What is known of its end. Without a limit of its own, only the machine can have run out.
+    fn evidence(&self, by_sigkill: bool) -> Evidence {
+        let kernel = self.kernel_log.lock().unwrap_or_else(PoisonError::into_inner).kills().map(<[_]>::to_vec);
+        Evidence {
+            pid: self.pid,
+            cgroup: self.cgroup.as_ref().map(|cgroup| cgroup.group().name()),
+            limit_bytes: self.cgroup.as_ref().map(OwnGroup::limit_bytes),
+            by_sigkill,
+            kernel,
+            counted: self.cgroup.as_ref().map_or(Some(0), |cgroup| cgroup.group().oom_kills()),
+            docker: None,
+        }
+    }
 }
 
 #[async_trait]
@@ -250,25 +215,23 @@ impl Target for ProcessTarget {
     }
 
     fn client(&self) -> Arc<dyn Client> {
-        Arc::<FlightClient>::clone(&self.client)
+        Arc::<FlightClient>::clone(&self.access.client)
     }
 
     fn control(&self) -> Arc<dyn Control> {
-        Arc::<HttpControl>::clone(&self.control)
+        Arc::<HttpControl>::clone(&self.access.control)
     }
 
     fn probe(&self) -> Arc<dyn Probe> {
-        Arc::<ProcessProbe>::clone(&self.probe)
+        Arc::<TargetProbe>::clone(&self.access.probe)
     }
 
     async fn ended(&self) -> Ending {
         let mut status = self.status.clone();
         let how = status.wait_for(Option::is_some).await.ok().and_then(|how| how.clone());
-        Ending {
-            how: how.unwrap_or_else(|| "an unknown end".to_owned()),
-            last_lines: self.log.last_lines(),
-            oom_limit_bytes: self.cgroup.as_ref().and_then(|cgroup| cgroup.killed_at()),
-        }
+        let how = how.unwrap_or_else(|| "an unknown end".to_owned());
+        let oom = self.evidence(how == format!("signal {SIGKILL}")).conclude();
+        Ending { how, last_lines: self.log.last_lines(), oom, others: Vec::new() }
     }
 
     async fn stop(&self) {

@@ -76,6 +76,13 @@ pub(crate) fn cpu_seconds(pid: &str) -> Option<f64> {
     cpu_ticks(&stat).map(|ticks| ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
+/// When a process started, in clock ticks since the machine did: with the id it names a process for ever.
+pub(crate) fn started_ticks(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Field 22; the name in field 2 may hold anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
 /// utime + stime, fields 14 and 15; the name in field 2 may hold anything, parentheses too.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;

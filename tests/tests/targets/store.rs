@@ -7,7 +7,7 @@ use soak_engine::load::{IngestJob, ingest};
 use soak_engine::target::{Batch, Client as _};
 use soak_engine::{DataSpec, FlightClient, Planes};
 use soak_scenario::{Distribution, IdType};
-use soak_tests::{Embedded, until};
+use soak_tests::{Target, until};
 
 /// Rows of a dataset that a test puts.
 pub(crate) struct Load {
@@ -17,7 +17,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(target: &Embedded, dim: u32, batch_rows: u32) -> Self {
+    pub(crate) fn new(target: &Target, dim: u32, batch_rows: u32) -> Self {
         let address = |url: &str| url.trim_start_matches("grpc://").parse().unwrap();
         let planes = Planes { data: address(&target.data), meta: address(&target.meta) };
         let spec = DataSpec {
@@ -33,7 +33,7 @@ impl Load {
     }
 
     /// Puts rows and waits until they are indexed.
-    pub(crate) fn put(&self, target: &Embedded, rows: u32) {
+    pub(crate) fn put(&self, target: &Target, rows: u32) {
         let batch_rows = self.batch_rows;
         let batch = move |n| Batch { first: u64::from(n * batch_rows), rows: batch_rows, version: 0 };
         let job = IngestJob {

@@ -1,14 +1,13 @@
 //! Memory that is really given back.
 
-use soak_tests::Embedded;
+use soak_tests::{Kind, Target};
 
 use crate::store::Load;
 
 const MIB: f64 = 1_048_576.0;
 
-#[test]
-fn a_store_that_has_dropped_everything_is_back_at_its_warm_baseline() {
-    let target = Embedded::start(&[]);
+fn a_store_that_has_dropped_everything_is_back_at_its_warm_baseline(kind: Kind) {
+    let Some(target) = Target::start(kind, &[]) else { return };
     let load = Load::new(&target, 768, 512);
     let cycle = |rows| {
         load.put(&target, rows);
@@ -27,16 +26,14 @@ fn a_store_that_has_dropped_everything_is_back_at_its_warm_baseline() {
     assert!(page.contains("longbow_total_datasets 0"), "{page}");
 }
 
-#[test]
-fn counters_are_there_from_zero() {
-    let target = Embedded::start(&[]);
+fn counters_are_there_from_zero(kind: Kind) {
+    let Some(target) = Target::start(kind, &[]) else { return };
     let page = target.call("GET", "/metrics");
     for name in [
         "compaction_operations_total 0",
         "compaction_events_total{event=\"error\"} 0",
         "compaction_events_total{event=\"ok\"} 0",
         "compaction_duration_seconds_count 0",
-        "go_gc_duration_seconds_count 0",
         "longbow_put_rows_total 0",
         "longbow_total_datasets 0",
         "hnsw_nodes 0",
@@ -47,3 +44,5 @@ fn counters_are_there_from_zero() {
     }
     assert!(target.metric("go_goroutines") >= 4.0);
 }
+
+for_both_stores!(a_store_that_has_dropped_everything_is_back_at_its_warm_baseline, counters_are_there_from_zero);

@@ -1,11 +1,10 @@
 //! Arrow's Python implementation on the other side: its client against `soak target`, `soak load` against its server.
 
 use serde_json::Value;
-use soak_tests::{Embedded, Running, python, soak};
+use soak_tests::{Kind, Running, Target, python, soak};
 
-#[test]
-fn pyarrow_can_put_search_and_delete() {
-    let target = Embedded::start(&[]);
+fn pyarrow_can_put_search_and_delete(kind: Kind) {
+    let Some(target) = Target::start(kind, &[]) else { return };
     let output = python("flight_client.py").args([&target.data, &target.meta]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
@@ -96,3 +95,5 @@ fn large_batches_do_not_make_the_harness_large() {
     assert!(slope < 1_048_576.0, "it grows by {slope} bytes a minute: {load}");
     assert!(load["acked_vectors"].as_u64().unwrap() >= 4096 * 4, "{load}");
 }
+
+for_both_stores!(pyarrow_can_put_search_and_delete);

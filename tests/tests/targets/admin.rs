@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use soak_tests::{Embedded, until};
+use soak_tests::{Kind, Target, until};
 
 use crate::store::Load;
 
-fn count(target: &Embedded, name: &str) -> u64 {
+fn count(target: &Target, name: &str) -> u64 {
     target.metric(name) as u64
 }
 
-#[test]
-fn compaction_takes_a_dataset_and_drops_what_is_dead() {
-    let target = Embedded::start(&[]);
+fn compaction_takes_a_dataset_and_drops_what_is_dead(kind: Kind) {
+    let Some(target) = Target::start(kind, &[]) else { return };
     let load = Load::new(&target, 64, 200);
     load.put(&target, 2000);
     load.delete(0..500);
@@ -27,9 +26,8 @@ fn compaction_takes_a_dataset_and_drops_what_is_dead() {
     assert_eq!(count(&target, "longbow_live_vectors"), 1000);
 }
 
-#[test]
-fn periodic_compaction_runs_until_it_is_stopped() {
-    let target = Embedded::start_with(&[("LONGBOW_COMPACTION_INTERVAL", "200ms")], &[]);
+fn periodic_compaction_runs_until_it_is_stopped(kind: Kind) {
+    let Some(target) = Target::start_with(kind, &[("LONGBOW_COMPACTION_INTERVAL", "200ms")], &[]) else { return };
     let load = Load::new(&target, 64, 200);
     load.put(&target, 1000);
     load.delete(0..400);
@@ -44,9 +42,8 @@ fn periodic_compaction_runs_until_it_is_stopped() {
     assert!((target.metric("compaction_operations_total") - ran).abs() < 0.5);
 }
 
-#[test]
-fn leaks_on_request_are_what_was_asked_for() {
-    let target = Embedded::start(&[]);
+fn leaks_on_request_are_what_was_asked_for(kind: Kind) {
+    let Some(target) = Target::start(kind, &[]) else { return };
     let tasks = target.metric("go_goroutines");
     target.call("POST", "/admin/test/leak?tasks=25");
     assert!((target.metric("go_goroutines") - tasks - 25.0).abs() <= 1.0);
@@ -56,3 +53,9 @@ fn leaks_on_request_are_what_was_asked_for() {
     assert!((leaked / (32.0 * 1_048_576.0) - 1.0).abs() < 0.1, "{leaked}");
     target.call("POST", "/admin/vacuum");
 }
+
+for_both_stores!(
+    compaction_takes_a_dataset_and_drops_what_is_dead,
+    periodic_compaction_runs_until_it_is_stopped,
+    leaks_on_request_are_what_was_asked_for
+);

@@ -1,14 +1,24 @@
-//! The embedded target, started by a test: its addresses, its pages, its memory as the kernel sees it.
+//! A store with Longbow's contract, started by a test as a process: its addresses, its pages, its memory as the kernel sees it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::{Running, binary, until};
+use crate::{Running, binary, go_target, until};
 
-/// A running `soak target`.
-pub struct Embedded {
+/// Which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `soak target`.
+    Embedded,
+    /// The Go store of `tests/targets/go`.
+    Go,
+}
+
+/// A running store.
+pub struct Target {
+    kind: Kind,
     /// The data plane, as `grpc://HOST:PORT`.
     pub data: String,
     /// The meta plane.
@@ -17,15 +27,19 @@ pub struct Embedded {
     program: Running,
 }
 
-impl Embedded {
-    /// Starts it on free ports with these misbehaviours and a quick index.
-    pub fn start(misbehave: &[&str]) -> Self {
-        Self::start_with(&[], misbehave)
+impl Target {
+    /// Starts it on free ports with these misbehaviours and a quick index; `None` where the Go store was not built, which is said.
+    pub fn start(kind: Kind, misbehave: &[&str]) -> Option<Self> {
+        Self::start_with(kind, &[], misbehave)
     }
 
     /// The same with these variables set.
-    pub fn start_with(variables: &[(&str, &str)], misbehave: &[&str]) -> Self {
-        let mut command = Command::new(binary());
+    pub fn start_with(kind: Kind, variables: &[(&str, &str)], misbehave: &[&str]) -> Option<Self> {
+        let program = match kind {
+            Kind::Embedded => binary(),
+            Kind::Go => go_target()?,
+        };
+        let mut command = Command::new(program);
         command.arg("target").env("LONGBOW_HNSW_EF_CONSTRUCTION", "40").env("LONGBOW_HNSW_M", "8");
         command.envs(variables.iter().copied());
         for plane in ["--data-addr", "--meta-addr", "--http-addr"] {
@@ -38,7 +52,12 @@ impl Embedded {
         let mut address = || program.line().rsplit(' ').next().unwrap().to_owned();
         let (data, meta) = (address(), address());
         let http = address().trim_start_matches("http://").to_owned();
-        Self { data, meta, http, program }
+        Some(Self { kind, data, meta, http, program })
+    }
+
+    /// Which store it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Its process id.
@@ -51,8 +70,10 @@ impl Embedded {
         let mut stream = TcpStream::connect(&self.http).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        // A profile is no text.
+        let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {head}\n{body}");
         body.to_owned()
@@ -87,10 +108,13 @@ impl Embedded {
         })
     }
 
-    /// Collects twice: the first only marks what the second gives back.
+    /// Collects, and gives back what was freed.
     pub fn collect(&self) {
-        for _ in 0..2 {
-            self.call("GET", "/debug/pprof/heap?gc=1");
+        match self.kind {
+            // The first collection only marks what the second gives back.
+            Kind::Embedded => (0..2).for_each(|_| drop(self.call("GET", "/debug/pprof/heap?gc=1"))),
+            // After a collection alone, Go's runtime returns memory over minutes.
+            Kind::Go => drop(self.call("POST", "/admin/vacuum")),
         }
     }
 }

@@ -1,0 +1,118 @@
+//! How a target is reached once it runs, whatever started it: the client of the load, the control, the probe.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use soak_scenario::units::Limit;
+use soak_scenario::{Attach, Knobs, Plan, Ports, Variant};
+
+use super::control::HttpControl;
+use super::probe::{TargetProbe, Watched};
+use crate::DATASET;
+use crate::client::{DataSpec, FlightClient, Planes};
+
+/// Addresses of the three planes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Addrs {
+    pub(super) data: SocketAddr,
+    pub(super) meta: SocketAddr,
+    pub(super) http: SocketAddr,
+}
+
+impl Addrs {
+    /// Free ports of 127.0.0.1. All three are held at once, so that they differ, and let go together.
+    pub(super) fn free() -> std::io::Result<Self> {
+        let held = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let [data, meta, http] = held;
+        Ok(Self { data: data?.local_addr()?, meta: meta?.local_addr()?, http: http?.local_addr()? })
+    }
+
+    /// What a process inside a container listens on; only what is published on 127.0.0.1 leads there.
+    pub(super) fn inside(ports: Ports) -> Self {
+        let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        Self { data: any(ports.data), meta: any(ports.meta), http: any(ports.http) }
+    }
+
+    /// These ports of 127.0.0.1.
+    pub(super) fn published(ports: Ports) -> Self {
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self { data: local(ports.data), meta: local(ports.meta), http: local(ports.http) }
+    }
+}
+
+impl From<&Attach> for Addrs {
+    fn from(attach: &Attach) -> Self {
+        Self { data: attach.data, meta: attach.meta, http: attach.http }
+    }
+}
+
+/// Client, control and probe of a target.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) client: Arc<FlightClient>,
+    pub(super) control: Arc<HttpControl>,
+    pub(super) probe: Arc<TargetProbe>,
+}
+
+impl Access {
+    pub(super) fn new(plan: &Plan, variant: &Variant, addrs: Addrs, watched: Watched) -> Self {
+        let (deadlines, workload, profile) = (&plan.deadlines, &plan.workload, &plan.target.profile);
+        let spec = DataSpec {
+            dataset: DATASET.to_owned(),
+            distribution: workload.distribution,
+            dim: variant.knobs.dim,
+            seed: variant.seed,
+            ids: workload.ids,
+        };
+        let planes = Planes { data: addrs.data, meta: addrs.meta };
+        let client = Arc::new(FlightClient::new(planes, spec, deadlines.call.0));
+        let control = HttpControl {
+            addr: addrs.http,
+            endpoints: profile.endpoints.clone(),
+            dataset: DATASET.to_owned(),
+            client: Arc::clone(&client),
+            call: deadlines.call.0,
+            compaction: deadlines.index.0,
+        };
+        let probe = TargetProbe::new(watched, addrs.http, profile, deadlines.call.0);
+        Self { client, control: Arc::new(control), probe: Arc::new(probe) }
+    }
+}
+
+/// The arguments of a launch.
+pub(super) fn arguments(plan: &Plan, addrs: Addrs, knobs: &Knobs) -> Vec<String> {
+    let mut arguments = Vec::new();
+    for arg in &plan.target.profile.launch.args {
+        if arg == "{misbehave}" {
+            for (key, value) in plan.target.misbehave.settings() {
+                arguments.extend(["--misbehave".to_owned(), format!("{key}={value}")]);
+            }
+        } else {
+            arguments.push(fill(arg, addrs, knobs));
+        }
+    }
+    arguments
+}
+
+/// The environment of a launch.
+pub(super) fn environment(plan: &Plan, addrs: Addrs, knobs: &Knobs) -> Vec<(String, String)> {
+    let env = &plan.target.profile.launch.env;
+    env.iter().map(|(name, value)| (name.clone(), fill(value, addrs, knobs))).collect()
+}
+
+/// Fills the placeholders of a launch argument or a variable's value.
+fn fill(text: &str, addrs: Addrs, knobs: &Knobs) -> String {
+    let mut text = text
+        .replace("{data_addr}", &addrs.data.to_string())
+        .replace("{meta_addr}", &addrs.meta.to_string())
+        .replace("{http_addr}", &addrs.http.to_string());
+    for (name, value) in knobs.settings() {
+        let value = match (name, knobs.gomemlimit) {
+            // Go reads bytes.
+            ("gomemlimit", Limit::At(bytes)) => bytes.0.to_string(),
+            _ => value,
+        };
+        text = text.replace(&format!("{{{name}}}"), &value);
+    }
+    text
+}

@@ -1,0 +1,104 @@
+//! The attach driver: what runs already is loaded and watched, and never started, stopped or limited.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use soak_scenario::{Attach, AttachTo, Plan, Variant};
+
+use super::access::Access;
+use super::cgroup::Group;
+use super::docker;
+use super::probe::Watched;
+use crate::sampler::proc;
+use crate::target::{Client, Control, Driver, Ending, Probe, StartError, Target};
+
+/// How often a process that is not a child is looked at.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Finds a running target.
+#[derive(Debug)]
+pub struct AttachDriver {
+    plan: Plan,
+    attach: Attach,
+}
+
+impl AttachDriver {
+    /// A driver for what runs already.
+    pub fn new(attach: Attach, plan: Plan) -> Self {
+        Self { plan, attach }
+    }
+
+    async fn find(&self) -> Result<Option<u32>, String> {
+        match &self.attach.to {
+            AttachTo::Endpoints => Ok(None),
+            AttachTo::Pid(pid) if proc::started_ticks(*pid).is_some() => Ok(Some(*pid)),
+            AttachTo::Pid(pid) => Err(format!("there is no process {pid} to attach to")),
+            AttachTo::Container(name) => {
+                let docker = docker::connect().await?;
+                let found = docker.inspect_container(name, None).await;
+                let found = found
+                    .map_err(|error| format!("cannot attach to the container {name}: {}", docker::in_words(&error)))?;
+                let pid = found.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
+                pid.filter(|pid| *pid > 0).map(Some).ok_or_else(|| format!("the container {name} does not run"))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for AttachDriver {
+    async fn start(&self, _index: usize, variant: &Variant) -> Result<Arc<dyn Target>, StartError> {
+        let pid = self.find().await.map_err(StartError)?;
+        let watched = Watched { pid, group: pid.and_then(Group::of_process) };
+        let access = Access::new(&self.plan, variant, (&self.attach).into(), watched);
+        let started = pid.and_then(proc::started_ticks);
+        Ok(Arc::new(Attached { pid, started, access }))
+    }
+}
+
+/// Something that runs already.
+#[derive(Debug)]
+struct Attached {
+    pid: Option<u32>,
+    started: Option<u64>,
+    access: Access,
+}
+
+#[async_trait]
+impl Target for Attached {
+    fn pid(&self) -> u32 {
+        self.pid.unwrap_or(0)
+    }
+
+    fn client(&self) -> Arc<dyn Client> {
+        Arc::<crate::client::FlightClient>::clone(&self.access.client)
+    }
+
+    fn control(&self) -> Arc<dyn Control> {
+        Arc::<super::control::HttpControl>::clone(&self.access.control)
+    }
+
+    fn probe(&self) -> Arc<dyn Probe> {
+        Arc::<super::probe::TargetProbe>::clone(&self.access.probe)
+    }
+
+    async fn ended(&self) -> Ending {
+        match self.pid {
+            Some(pid) => {
+                while proc::started_ticks(pid) == self.started {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            }
+            // Of endpoints alone, only calls that fail tell an end.
+            None => std::future::pending().await,
+        }
+        Ending {
+            how: "an end that only its parent knows".to_owned(),
+            last_lines: Vec::new(),
+            oom: None,
+            others: Vec::new(),
+        }
+    }
+
+    async fn stop(&self) {}
+}

@@ -1,0 +1,166 @@
+//! Creating and starting a container, and reading back what Docker made of it.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use soak_scenario::units::Limit;
+use soak_scenario::{ContainerLaunch, Ports, Variant};
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::models::{HostConfig, Mount, MountType, PortBinding};
+use testcontainers::core::client::docker_client_instance;
+use testcontainers::core::error::TestcontainersError;
+use testcontainers::core::{ContainerPort, ImageExt as _, IntoContainerPort};
+use testcontainers::runners::AsyncRunner as _;
+use testcontainers::{ContainerAsync, ContainerRequest, GenericImage};
+use tokio::runtime::Handle;
+
+use super::super::access::{Addrs, arguments, environment};
+use super::super::docker::in_words;
+use super::ContainerDriver;
+use crate::residue::{RUN_LABEL, RUN_VARIABLE};
+
+/// A container as Docker describes it.
+pub(super) struct State {
+    /// Its main process on this machine; `None` when it has ended.
+    pub(super) pid: Option<u32>,
+    /// Where its ports are published; `None` when it has ended.
+    pub(super) published: Option<Ports>,
+}
+
+/// Creates and starts a container for a variant.
+pub(super) async fn start(
+    driver: &ContainerDriver,
+    index: usize,
+    variant: &Variant,
+) -> Result<ContainerAsync<GenericImage>, String> {
+    let image = &driver.launch.image;
+    let request = request(driver, index, variant);
+    request.start().await.map_err(|error| format!("cannot start a container of {image}: {}", chain(&error)))
+}
+
+fn chain(error: &TestcontainersError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if !text.contains(&inner.to_string()) {
+            text = format!("{text}: {inner}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+fn request(driver: &ContainerDriver, index: usize, variant: &Variant) -> ContainerRequest<GenericImage> {
+    let (plan, launch, knobs) = (&driver.plan, &driver.launch, &variant.knobs);
+    let (name, tag) = name_and_tag(&launch.image);
+    let inside = Addrs::inside(launch.ports);
+    let mut request = GenericImage::new(name, tag)
+        .with_cmd(arguments(plan, inside, knobs))
+        .with_label(RUN_LABEL, &driver.run)
+        .with_label("soak.variant", index.to_string())
+        .with_env_var(RUN_VARIABLE, &driver.run)
+        .with_startup_timeout(plan.deadlines.boot.0);
+    for (name, value) in environment(plan, inside, knobs) {
+        request = request.with_env_var(name, value);
+    }
+    let (launch, memory) = (launch.clone(), knobs.memory_limit);
+    let runtime = Handle::current();
+    request.with_host_config_modifier(move |config| {
+        agree_on_a_version(&runtime);
+        shape(config, &launch, memory);
+    })
+}
+
+/// Testcontainers asks for the newest version of Docker's interface, which an older engine refuses. Its client is shared while a request is under
+/// way, and so is the version that is agreed on here, just before the container is created.
+fn agree_on_a_version(runtime: &Handle) {
+    tokio::task::block_in_place(|| {
+        runtime.block_on(async {
+            // An engine that does not answer fails the call that follows, with the reason.
+            if let Ok(docker) = docker_client_instance().await {
+                let _ = docker.negotiate_version().await;
+            }
+        });
+    });
+}
+
+/// Limits, ports on 127.0.0.1 alone, fresh volumes.
+fn shape(config: &mut HostConfig, launch: &ContainerLaunch, memory: Limit) {
+    let anywhere = || PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: Some("0".to_owned()) };
+    let bind = |port: ContainerPort| (port.to_string(), Some(vec![anywhere()]));
+    config.publish_all_ports = Some(false);
+    config.port_bindings = Some(ports(launch.ports).map(bind).into_iter().collect::<HashMap<_, _>>());
+    if let Limit::At(bytes) = memory {
+        config.memory = Some(bytes.0.cast_signed());
+        // With swap at the same figure there is no swap.
+        config.memory_swap = config.memory;
+    }
+    config.nano_cpus = launch.cpus.map(|cpus| (cpus * 1e9) as i64);
+    config.cpuset_cpus.clone_from(&launch.cpuset);
+    let volume = |path: &String| Mount { target: Some(path.clone()), typ: Some(MountType::VOLUME), ..Mount::default() };
+    config.mounts = Some(launch.volumes.iter().map(volume).collect());
+}
+
+fn ports(ports: Ports) -> [ContainerPort; 3] {
+    [ports.data, ports.meta, ports.http].map(IntoContainerPort::tcp)
+}
+
+/// Reads back the main process and the published ports.
+pub(super) async fn inspect(docker: &Docker, id: &str, inside: Ports) -> Result<State, String> {
+    let found = docker.inspect_container(id, None).await;
+    let found = found.map_err(|error| format!("cannot inspect the container: {}", in_words(&error)))?;
+    let pid = found.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+    let bindings = found.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
+    let published = |port: ContainerPort| {
+        let bound = bindings.get(&port.to_string())?.as_ref()?;
+        bound.iter().find_map(|binding| binding.host_port.as_ref()?.parse::<u16>().ok())
+    };
+    let [data, meta, http] = ports(inside).map(published);
+    let published = match (data, meta, http) {
+        (Some(data), Some(meta), Some(http)) => Some(Ports { data, meta, http }),
+        _ => None,
+    };
+    Ok(State { pid, published })
+}
+
+/// `name` and `tag` such that `name:tag` is the image.
+fn name_and_tag(image: &str) -> (&str, &str) {
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, "latest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soak_scenario::units::Bytes;
+
+    #[test]
+    fn images_split_as_docker_reads_them() {
+        assert_eq!(name_and_tag("store:1"), ("store", "1"));
+        assert_eq!(name_and_tag("host:5000/store"), ("host:5000/store", "latest"));
+        assert_eq!(name_and_tag("store@sha256:ab"), ("store@sha256", "ab"));
+    }
+
+    #[test]
+    fn every_port_is_bound_to_loopback() {
+        let launch = ContainerLaunch {
+            image: "x".to_owned(),
+            build: None,
+            ports: Ports::default(),
+            volumes: vec!["/data".to_owned()],
+            cpus: Some(1.5),
+            cpuset: None,
+            replicas: 1,
+        };
+        let mut config = HostConfig { publish_all_ports: Some(true), ..HostConfig::default() };
+        shape(&mut config, &launch, Limit::At(Bytes::mib(64)));
+        let bindings = config.port_bindings.unwrap();
+        assert_eq!(bindings.len(), 3);
+        assert!(bindings.values().flatten().flatten().all(|binding| binding.host_ip.as_deref() == Some("127.0.0.1")));
+        assert_eq!(config.publish_all_ports, Some(false));
+        assert_eq!((config.memory, config.memory_swap), (Some(64 << 20), Some(64 << 20)));
+        assert_eq!(config.nano_cpus, Some(1_500_000_000));
+    }
+}

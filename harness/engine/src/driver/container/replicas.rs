@@ -1,0 +1,183 @@
+//! A target of several containers: one load, one record. When one dies the load goes on over the others, because that is how a cascade shows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::{join_all, select_all};
+use soak_record::TaskGroup;
+use soak_scenario::{Plan, Variant};
+use tokio::time::Instant;
+
+use super::ContainerTarget;
+use crate::client::{Member, SpreadClient};
+use crate::sampler::proc;
+use crate::target::{CallError, Client, Control, Ending, Knob, Probe, Target, Values};
+
+/// After the first death the others are watched, under load, for this long.
+const CASCADE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Series that are settings of each replica, not amounts to be added up.
+const SETTINGS: [&str; 2] = ["gogc_percent", "gomemlimit_bytes"];
+
+/// The replicas of a variant.
+pub(super) struct Replicas {
+    members: Vec<Arc<ContainerTarget>>,
+    dead: Vec<Arc<AtomicBool>>,
+    client: Arc<SpreadClient>,
+    ending: tokio::sync::OnceCell<Ending>,
+}
+
+impl Replicas {
+    pub(super) fn new(plan: &Plan, variant: &Variant, members: Vec<Arc<ContainerTarget>>) -> Self {
+        let dead: Vec<Arc<AtomicBool>> = members.iter().map(|_| Arc::default()).collect();
+        let of_load = members.iter().zip(&dead);
+        let of_load =
+            of_load.map(|(member, dead)| Member { client: Arc::clone(&member.access.client), dead: Arc::clone(dead) });
+        let rows = plan.workload.rows_per_cycle(variant.knobs.dim);
+        let client = Arc::new(SpreadClient::new(of_load.collect(), rows, variant.knobs.batch_rows));
+        Self { members, dead, client, ending: tokio::sync::OnceCell::new() }
+    }
+
+    /// Waits for the first death, then for others until the time is over.
+    async fn watch(&self) -> Ending {
+        let mut waiting: Vec<_> = self
+            .members
+            .iter()
+            .zip(&self.dead)
+            .enumerate()
+            .map(|(index, (member, dead))| {
+                Box::pin(async move {
+                    let mut ending = member.ended().await;
+                    dead.store(true, Ordering::Relaxed);
+                    ending.how = format!("replica {index}: {}", ending.how);
+                    ending
+                })
+            })
+            .collect();
+        let (mut first, _, rest) = select_all(waiting).await;
+        waiting = rest;
+        let until = Instant::now() + CASCADE_WITHIN;
+        while !waiting.is_empty() {
+            match tokio::time::timeout_at(until, select_all(waiting)).await {
+                Ok((next, _, rest)) => {
+                    first.others.push(next);
+                    waiting = rest;
+                }
+                Err(_) => break,
+            }
+        }
+        first
+    }
+}
+
+#[async_trait]
+impl Target for Replicas {
+    fn pid(&self) -> u32 {
+        self.members.first().map_or(0, |member| member.pid())
+    }
+
+    fn client(&self) -> Arc<dyn Client> {
+        Arc::<SpreadClient>::clone(&self.client)
+    }
+
+    fn control(&self) -> Arc<dyn Control> {
+        let each = self.members.iter().zip(&self.dead);
+        Arc::new(All(each.map(|(member, dead)| (member.control(), Arc::clone(dead))).collect::<Vec<_>>()))
+    }
+
+    fn probe(&self) -> Arc<dyn Probe> {
+        let each = self.members.iter().zip(&self.dead);
+        Arc::new(All(each.map(|(member, dead)| (member.probe(), Arc::clone(dead))).collect::<Vec<_>>()))
+    }
+
+    async fn ended(&self) -> Ending {
+        self.ending.get_or_init(|| self.watch()).await.clone()
+    }
+
+    async fn stop(&self) {
+        join_all(self.members.iter().map(|member| member.stop())).await;
+    }
+}
+
+/// The same side of every replica, and whether that replica has ended.
+struct All<T: ?Sized>(Vec<(Arc<T>, Arc<AtomicBool>)>);
+
+impl<T: ?Sized> All<T> {
+    fn living(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.0.iter().filter(|(_, dead)| !dead.load(Ordering::Relaxed)).map(|(side, _)| side)
+    }
+}
+
+#[async_trait]
+impl Control for All<dyn Control> {
+    async fn ready(&self) -> Result<(), CallError> {
+        join_all(self.living().map(|control| control.ready())).await.into_iter().collect()
+    }
+
+    async fn collect(&self) -> Result<(), CallError> {
+        join_all(self.living().map(|control| control.collect())).await.into_iter().collect()
+    }
+
+    async fn compact(&self) -> Result<(), CallError> {
+        join_all(self.living().map(|control| control.compact())).await.into_iter().collect()
+    }
+
+    async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
+        let mut groups: BTreeMap<String, TaskGroup> = BTreeMap::new();
+        for dump in join_all(self.living().map(|control| control.tasks())).await {
+            let Some(dump) = dump? else { return Ok(None) };
+            for group in dump {
+                let known = groups.entry(group.signature.clone()).or_insert(TaskGroup { count: 0, ..group.clone() });
+                known.count += group.count;
+                known.oldest_minutes = known.oldest_minutes.max(group.oldest_minutes);
+            }
+        }
+        let mut groups: Vec<TaskGroup> = groups.into_values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        Ok(Some(groups))
+    }
+}
+
+#[async_trait]
+impl Probe for All<dyn Probe> {
+    async fn process(&self) -> Values {
+        proc::sum(join_all(self.living().map(|probe| probe.process())).await.into_iter())
+    }
+
+    async fn smaps(&self) -> Values {
+        proc::sum(join_all(self.living().map(|probe| probe.smaps())).await.into_iter())
+    }
+
+    async fn metrics(&self) -> Result<Values, CallError> {
+        let pages: Vec<Values> =
+            join_all(self.living().map(|probe| probe.metrics())).await.into_iter().collect::<Result<_, _>>()?;
+        let settings: Values =
+            pages.first().into_iter().flatten().copied().filter(|(name, _)| SETTINGS.contains(name)).collect();
+        let mut values = proc::sum(pages.into_iter());
+        for (name, value) in settings {
+            values.iter_mut().filter(|(other, _)| *other == name).for_each(|(_, sum)| *sum = value);
+        }
+        Ok(values)
+    }
+
+    /// A knob holds only where every replica says the same.
+    async fn knobs(&self) -> Result<BTreeMap<String, Knob>, CallError> {
+        let mut pages = join_all(self.living().map(|probe| probe.knobs())).await.into_iter();
+        let mut knobs = pages.next().unwrap_or_else(|| Ok(BTreeMap::new()))?;
+        for page in pages {
+            for (name, knob) in page? {
+                let known = knobs.entry(name).or_insert_with(|| knob.clone());
+                if known.value != knob.value {
+                    *known = Knob {
+                        value: None,
+                        source: format!("replicas differ: {:?} and {:?}", known.value, knob.value),
+                    };
+                }
+            }
+        }
+        Ok(knobs)
+    }
+}

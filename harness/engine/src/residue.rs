@@ -1,0 +1,32 @@
+//! What a run makes on the machine and must not leave there. Written down before it is made; removed by the run itself, by its watchdog when the
+//! harness is killed, or by `soak heal` after a power cut.
+
+mod register;
+mod sweep;
+mod watchdog;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use register::{Owner, Register, Registered, registered};
+pub use sweep::{Left, left_by, remove};
+pub use watchdog::watch;
+
+/// Environment variable that every process of a run carries: the run's id.
+pub const RUN_VARIABLE: &str = "SOAK_RUN";
+
+/// Label that every container of a run carries: the run's id.
+pub const RUN_LABEL: &str = "soak.run";
+
+/// Something that would stay behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Residue {
+    /// Processes that carry the run's id in their environment.
+    Processes,
+    /// Containers that carry the run's id as a label, with their volumes.
+    Containers,
+    /// A control group.
+    Cgroup(PathBuf),
+}

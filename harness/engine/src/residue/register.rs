@@ -1,0 +1,146 @@
+//! The register of a run: one file in the user's state folder, a line for each thing, written and synced before the thing is made.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::Residue;
+use crate::sampler::proc;
+
+/// Where registers are kept, unless this variable names another folder.
+const FOLDER_VARIABLE: &str = "SOAK_STATE_DIR";
+
+/// The run that a register belongs to, and the harness that runs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The run's id.
+    pub run: String,
+    /// The harness's process.
+    pub pid: u32,
+    /// When that process started, in clock ticks since the machine did: a later process of the same id is another.
+    pub started_ticks: u64,
+}
+
+impl Owner {
+    /// Whether the harness still runs.
+    pub fn is_alive(&self) -> bool {
+        proc::started_ticks(self.pid) == Some(self.started_ticks)
+    }
+}
+
+/// The register of this run. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Register {
+    path: Arc<PathBuf>,
+    file: Arc<Mutex<File>>,
+}
+
+impl Register {
+    /// Opens the register of a run of this process.
+    pub fn open(run: &str) -> std::io::Result<Self> {
+        let folder = folder();
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{run}.jsonl"));
+        let file = File::options().write(true).create_new(true).open(&path)?;
+        let register = Self { path: Arc::new(path), file: Arc::new(Mutex::new(file)) };
+        let pid = std::process::id();
+        let started_ticks = proc::started_ticks(pid).unwrap_or(0);
+        register.line(&Owner { run: run.to_owned(), pid, started_ticks })?;
+        Ok(register)
+    }
+
+    /// Writes down what is about to be made.
+    pub(crate) fn note(&self, residue: &Residue) -> Result<(), String> {
+        self.line(residue).map_err(|error| {
+            format!("cannot write down what is about to be made in {}: {error}; free the disk, or name a folder in {FOLDER_VARIABLE}", self.path.display())
+        })
+    }
+
+    fn line(&self, value: &impl Serialize) -> std::io::Result<()> {
+        let mut text = serde_json::to_vec(value)?;
+        text.push(b'\n');
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(&text)?;
+        file.sync_data()
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that nothing is left: the register goes.
+    pub fn close(self) {
+        // What stays is found again by `soak doctor`, with nothing behind it.
+        let _ = fs::remove_file(self.path.as_path());
+    }
+}
+
+/// A register as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whose it is.
+    pub owner: Owner,
+    /// What was written down, each once.
+    pub residues: Vec<Residue>,
+}
+
+impl Registered {
+    /// Reads a register. The last line may be half written; what it stood for was then not made.
+    pub fn read(path: &Path) -> Option<Self> {
+        let text = fs::read_to_string(path).ok()?;
+        let mut lines = text.lines();
+        let owner = serde_json::from_str(lines.next()?).ok()?;
+        let mut residues: Vec<Residue> = Vec::new();
+        for residue in lines.filter_map(|line| serde_json::from_str(line).ok()) {
+            if !residues.contains(&residue) {
+                residues.push(residue);
+            }
+        }
+        Some(Self { path: path.to_owned(), owner, residues })
+    }
+}
+
+/// Every register on this machine, those of running harnesses too.
+pub fn registered() -> Vec<Registered> {
+    let entries = fs::read_dir(folder()).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"));
+    let mut found: Vec<Registered> = paths.filter_map(|path| Registered::read(&path)).collect();
+    found.sort_by(|a, b| a.owner.run.cmp(&b.owner.run));
+    found
+}
+
+/// The state folder: `$SOAK_STATE_DIR`, `$XDG_STATE_HOME/soak`, `~/.local/state/soak`, or one below the temporary folder.
+fn folder() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    named(FOLDER_VARIABLE)
+        .or_else(|| named("XDG_STATE_HOME").map(|state| state.join("soak")))
+        .or_else(|| named("HOME").map(|home| home.join(".local/state/soak")))
+        .unwrap_or_else(|| std::env::temp_dir().join("soak-state"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_register_reads_back_without_its_torn_end() {
+        let path = std::env::temp_dir().join(format!("soak-register-{}.jsonl", std::process::id()));
+        let owner = Owner { run: "r".to_owned(), pid: std::process::id(), started_ticks: 1 };
+        let text = format!(
+            "{}\n\"processes\"\n{{\"cgroup\":\"/x\"}}\n\"processes\"\n{{\"cgro",
+            serde_json::to_string(&owner).unwrap()
+        );
+        fs::write(&path, text).unwrap();
+        let read = Registered::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(read.residues, [Residue::Processes, Residue::Cgroup("/x".into())]);
+        assert!(!read.owner.is_alive(), "another process of the same id is not the owner");
+        assert!(Registered::read(&path).is_none());
+    }
+}

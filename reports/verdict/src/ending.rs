@@ -1,0 +1,97 @@
+//! How a variant's record ends, and what was told of the end of its target.
+
+use soak_record::{EventKind, OomScope, Outcome, Phase};
+
+use crate::human;
+use crate::observed::Observed;
+
+/// The forecast looks back this far.
+const LOOK_BACK_S: f64 = 10.0;
+
+/// How a variant's record ends.
+pub(crate) enum Ending {
+    Completed,
+    /// The reason.
+    TargetFailed(String),
+    /// The reason.
+    PlatformFailed(String),
+    /// It was interrupted, or the record just stops.
+    Early,
+}
+
+impl Ending {
+    /// The end of this record.
+    pub(crate) fn of(observed: &Observed<'_>) -> Self {
+        let outcome = observed.events().rev().find_map(|event| match event {
+            EventKind::VariantEnded { outcome } => Some(outcome),
+            _ => None,
+        });
+        match (outcome, death(observed)) {
+            (Some(Outcome::PlatformFailed { reason }), _) => Self::PlatformFailed(reason.clone()),
+            (Some(Outcome::TargetFailed { reason }), None) => Self::TargetFailed(reason.clone()),
+            (_, Some(died)) => Self::TargetFailed(died),
+            (Some(Outcome::Completed), None) => Self::Completed,
+            (Some(Outcome::Interrupted) | None, None) => Self::Early,
+        }
+    }
+}
+
+/// What was told of the target's death, the kernel's words first.
+fn death(observed: &Observed<'_>) -> Option<String> {
+    let oom = observed.events().find(|event| matches!(event, EventKind::Oom { .. }));
+    if let Some(EventKind::Oom { scope: OomScope::Target, limit_bytes, usage_bytes, victim, cgroup, phase, .. }) = oom {
+        let bytes = |bytes: &Option<u64>| bytes.map(|bytes| human::bytes(bytes as f64));
+        let limit = bytes(limit_bytes).map_or_else(String::new, |limit| format!(" of {limit}"));
+        let charged = bytes(usage_bytes).map_or_else(String::new, |usage| format!(" with {usage} charged"));
+        let during = phase.map_or_else(String::new, |phase| format!(" during {}", phase_name(phase)));
+        let victim = victim.as_deref().unwrap_or("the target");
+        let group = cgroup.as_ref().map_or_else(String::new, |group| format!(" (cgroup {group})"));
+        let forecast = forecast(observed).unwrap_or_default();
+        return Some(format!(
+            "The kernel killed {victim} for memory at the target's limit{limit}{charged}{during}{group}.{forecast}"
+        ));
+    }
+    let (how, last_lines) = observed.events().find_map(|event| match event {
+        EventKind::TargetDied { how, last_lines } => Some((how, last_lines)),
+        _ => None,
+    })?;
+    let said = last_lines.last().map_or_else(String::new, |line| format!(" The last line it printed: {line}"));
+    let memory = match oom {
+        Some(EventKind::Oom { scope: OomScope::Child, victim, .. }) => {
+            let victim = victim.as_deref().unwrap_or("one of them");
+            format!(" Of its processes the kernel had killed {victim} for memory, not the main one.")
+        }
+        Some(EventKind::Oom { scope: OomScope::Unknown, evidence, .. }) => {
+            format!(" Whether the kernel killed it for memory is unknown: {}.", evidence.join("; "))
+        }
+        _ => String::new(),
+    };
+    Some(format!("The target died: {how}.{memory}{said}"))
+}
+
+/// How the charge went towards the limit in the last seconds before the end.
+fn forecast(observed: &Observed<'_>) -> Option<String> {
+    let usage = observed.series("cgroup_usage_bytes")?;
+    let limit = *observed.series("cgroup_limit_bytes")?.values.last()?;
+    let end_s = *usage.times_s.last()?;
+    let (times, values) = usage.within(end_s - LOOK_BACK_S, end_s);
+    let (first, last) = (*values.first()?, *values.last()?);
+    let seconds = times.last()? - times.first()?;
+    let rate = (last - first) / seconds;
+    if seconds <= 0.0 || rate <= 0.0 {
+        return None;
+    }
+    Some(format!(
+        " In the last {} that were sampled the charge rose from {} to {}, by {}/s: at that rate the limit of {} was {} away.",
+        human::seconds(seconds),
+        human::bytes(first),
+        human::bytes(last),
+        human::bytes(rate),
+        human::bytes(limit),
+        human::seconds(((limit - last) / rate).max(0.0)),
+    ))
+}
+
+fn phase_name(phase: Phase) -> String {
+    format!("{phase:?}").to_lowercase()
+}

@@ -1,0 +1,34 @@
+//! What some tests need beside the toolchain: the Go store, Docker, an image. `ci/test` provides all of it and names it in variables; where one is
+//! missing the tests that need it are left out, and say so loudly. In continuous integration that is a failure.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The program of the Go store.
+pub fn go_target() -> Option<PathBuf> {
+    named("SOAK_TEST_GO_TARGET", "the Go store").map(PathBuf::from)
+}
+
+/// The image of the Go store, on a Docker that answers.
+pub fn image() -> Option<String> {
+    named("SOAK_TEST_IMAGE", "Docker and the image of the Go store")
+}
+
+/// The `docker` command.
+pub fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output().unwrap();
+    assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn named(variable: &str, what: &str) -> Option<String> {
+    let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let demanded = std::env::var_os("CI").is_some() || std::env::var_os("SOAK_TEST_ALL").is_some();
+    assert!(value.is_some() || !demanded, "{what} is needed here: {variable} is not set; `ci/test` sets it");
+    if value.is_none() {
+        // Past the capture of a test's output: what was left out must be seen.
+        let _ = writeln!(std::io::stderr(), "SKIPPED for want of {what}: {variable} is not set; `ci/test` provides it");
+    }
+    value
+}

@@ -1,0 +1,74 @@
+//! What can be wrong with a container: one clear message, the right exit code, nothing left.
+
+use soak_tests::{Ended, docker, image};
+
+use crate::run::{command, run, turn};
+
+fn refused(target: &str, docker_host: Option<&str>, edits: &[&str]) -> Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(&folder.path().join("run"), target, edits);
+    docker_host.map(|host| command.env("DOCKER_HOST", host));
+    Ended::from(command.output().unwrap())
+}
+
+#[test]
+fn a_docker_that_is_not_there_is_the_machines_failure() {
+    let ended = refused("container:x:1", Some("unix:///nowhere/docker.sock"), &[]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("cannot reach Docker at unix:///nowhere/docker.sock"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("soak doctor"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_image_that_is_not_there_is_the_commands_mistake() {
+    if image().is_none() {
+        return;
+    }
+    let ended = refused("container:soak-no-such-image:1", None, &[]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("there is no image soak-no-such-image:1 here"), "{}", ended.stderr);
+    let ended = refused("container:soak-built:1", None, &["target.container.build=/nowhere"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("no Dockerfile"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_image_that_is_no_vector_store_fails_with_its_last_words() {
+    let Some(image) = image() else { return };
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let dockerfile = format!("FROM {image}\nENV LONGBOW_COMPACTION_INTERVAL=never LONGBOW_HNSW_M=none\n");
+    std::fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+    let build = format!("target.container.build={}", folder.path().display());
+    // The profile's environment would put it right; one that says nothing of it does not.
+    let profile = folder.path().join("mute.toml");
+    let text =
+        "name = \"mute\"\ntitle = \"An image that is told nothing\"\n[container]\nimage = \"soak-test-mute:local\"\n";
+    std::fs::write(&profile, text).unwrap();
+    let judged = run(
+        "container:soak-test-mute:local",
+        &[&format!("target.profile={}", profile.display()), &build, "deadlines.boot=5s"],
+    );
+    docker(&["rmi", "--force", "soak-test-mute:local"]);
+    assert_eq!(judged.ended.code, 1, "{}\n{}", judged.ended.stdout, judged.ended.stderr);
+    let died = judged.events("target_died")[0];
+    assert_eq!(died["how"], "exit 2", "{died:#}");
+    assert!(died["last_lines"].to_string().contains("LONGBOW_"), "{died:#}");
+}
+
+#[test]
+fn a_port_that_nobody_listens_on_is_told_at_the_boot_deadline() {
+    let Some(image) = image() else { return };
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("wrong.toml");
+    let text = format!(
+        "name = \"wrong\"\ntitle = \"Wrong ports\"\n[container]\nimage = \"{image}\"\ndata_port = 4000\nmeta_port = 4001\nhttp_port = 9999\n\
+         [endpoints]\nmetrics = \"GET /metrics\"\n"
+    );
+    std::fs::write(&profile, text).unwrap();
+    let target = format!("container:{image}");
+    let judged = run(&target, &[&format!("target.profile={}", profile.display()), "deadlines.boot=4s"]);
+    assert_eq!(judged.ended.code, 1, "{}\n{}", judged.ended.stdout, judged.ended.stderr);
+    assert!(judged.verdict.to_string().contains("did not answer within 4 s of its start"), "{:#}", judged.verdict);
+}
