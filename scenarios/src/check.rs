@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, did_you_mean, one_of};
+use crate::launch;
 use crate::profile_shape::{PLACEHOLDERS, mappable_series};
 use crate::scenario_shape::AXES;
 use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule};
@@ -258,6 +259,7 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
             let labels_fit = inner.is_some_and(|inner| inner.is_empty() || inner.split(',').all(label));
             (!name(metric) || !labels_fit).then(|| format!("`{text}` does not name a metric"))
         }
+        TextRule::Processors => launch::processors(text).is_none().then(|| format!("`{text}` names no processors")),
         TextRule::Template => {
             let known: Vec<&str> = PLACEHOLDERS.into_iter().chain(AXES).collect();
             return unknown_placeholder(text, &known);

@@ -1,5 +1,10 @@
 //! The criteria that a scenario may set a threshold for: their names, units and directions. How each is judged is the verdict crate's business.
 
+use std::time::Duration;
+
+/// Replicas killed for memory within this time of one another are one cascade. After a first death the others are watched for as long.
+pub const CASCADE_WITHIN: Duration = Duration::from_secs(30);
+
 /// A criterion that a scenario may set a threshold for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CriterionSpec {
@@ -107,6 +112,12 @@ pub const CRITERIA: &[CriterionSpec] = &[
         unit: Unit::Share,
         bounds: Bounds::AtMost,
         doc: "Which share of what the cgroup charges does no part of the memory ledger explain? Asked of targets in a cgroup.",
+    },
+    CriterionSpec {
+        id: "oom_cascade",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many replicas did the kernel kill for memory within 30 s of one another? Asked of targets with replicas.",
     },
     CriterionSpec {
         id: "attested",

@@ -1,5 +1,6 @@
 //! What a run starts, or finds running: the value of `--target`, with what the scenario and the profile say of it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -34,7 +35,7 @@ pub struct ContainerLaunch {
     pub volumes: Vec<String>,
     /// Processors it may use.
     pub cpus: Option<f64>,
-    /// The processors it is pinned to, such as `0` or `0-1`; the harness then keeps to the others, where there are any.
+    /// The processors it is pinned to, such as `0` or `0-1,3`; the harness then keeps to the others.
     pub cpuset: Option<String>,
     /// How many containers make up the target.
     pub replicas: u32,
@@ -63,6 +64,28 @@ pub enum AttachTo {
     Container(String),
     /// Nothing: its endpoints are all there is.
     Endpoints,
+}
+
+impl ContainerLaunch {
+    /// Numbers of the processors it is pinned to; `None` when it is not.
+    pub fn pinned_to(&self) -> Option<BTreeSet<usize>> {
+        processors(self.cpuset.as_deref()?)
+    }
+}
+
+/// Reads a list of processors as Linux writes it, such as `0-1,3`; `None` when it is none. Numbers are below 1024, as many as the kernel's own sets hold.
+pub(crate) fn processors(text: &str) -> Option<BTreeSet<usize>> {
+    let number = |text: &str| text.trim().parse::<usize>().ok().filter(|number| *number < 1024);
+    let mut all = BTreeSet::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last {
+            return None;
+        }
+        all.extend(first..=last);
+    }
+    Some(all)
 }
 
 /// What `--target` takes, for people.
@@ -181,5 +204,14 @@ mod tests {
         assert_eq!(repository("soak-target-go:local"), "soak-target-go");
         assert_eq!(repository("host:5000/a/b"), "host:5000/a/b");
         assert_eq!(repository("host:5000/a/b:1@sha256:0"), "host:5000/a/b");
+    }
+
+    #[test]
+    fn processors_read_as_linux_writes_them() {
+        assert_eq!(processors("0"), Some(BTreeSet::from([0])));
+        assert_eq!(processors("0-2,5"), Some(BTreeSet::from([0, 1, 2, 5])));
+        for wrong in ["", "a", "3-1", "0,", "1024", "-1", "0x1"] {
+            assert_eq!(processors(wrong), None, "{wrong}");
+        }
     }
 }

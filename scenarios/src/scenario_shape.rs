@@ -97,7 +97,11 @@ fn container() -> Vec<Field> {
         optional("image", text(), "the image's name and tag; then the target is a container"),
         optional("build", text(), "a folder with a `Dockerfile`, from which the image is built first"),
         optional("cpus", Kind::Number, "processors it may use, such as 1.5"),
-        optional("cpuset", text(), "processors it is pinned to, such as \"0\"; the harness keeps to the others"),
+        optional(
+            "cpuset",
+            Kind::Text(TextRule::Processors),
+            "processors it is pinned to, such as \"0\"; the harness keeps to the others",
+        ),
         with_default("replicas", Kind::Integer { min: 1, max: 16 }, "1", "containers that share the load"),
     ]
 }

@@ -68,6 +68,8 @@ pub(crate) enum TextRule {
     Endpoint,
     /// `name` or `name{label="value"}`.
     Metric,
+    /// Numbers of processors, such as `0` or `0-1,3`.
+    Processors,
     /// Anything; `{placeholders}` must be ones that a launch fills in.
     Template,
 }
@@ -192,6 +194,7 @@ impl Kind {
             Self::Text(TextRule::Template) => "a text, with no other {placeholders} than a launch fills in".to_owned(),
             Self::Text(TextRule::Name) => "a name of letters, digits, `-` and `_`".to_owned(),
             Self::Text(TextRule::Endpoint) => "a method and a path, such as \"GET /metrics\" (GET or POST)".to_owned(),
+            Self::Text(TextRule::Processors) => "numbers of processors, such as \"0\" or \"0-1,3\"".to_owned(),
             Self::Text(TextRule::Metric) => "a metric such as `name` or `name{label=\"value\"}`".to_owned(),
             Self::Integer { min, max: i64::MAX } => format!("a whole number, at least {min}"),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),

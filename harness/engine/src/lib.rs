@@ -3,6 +3,7 @@
 //! [`run`] goes through a plan's variants; `machine` decides the order of a variant's steps and `variant` performs them; what stands behind them
 //! (driver, client, control, probe) are the traits of [`target`], so that the whole also runs against a simulated target under a simulated clock.
 
+mod affinity;
 mod attest;
 mod client;
 pub mod doctor;
@@ -11,6 +12,7 @@ mod host;
 mod http;
 mod journal;
 pub mod load;
+mod losses;
 pub mod machine;
 mod oom;
 pub mod residue;
@@ -21,6 +23,7 @@ pub mod target;
 mod tasks;
 mod variant;
 
+pub use affinity::keep_off;
 pub use client::{DataSpec, FlightClient, Planes};
 pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};
 pub use journal::{Journal, Listener};

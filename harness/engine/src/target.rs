@@ -29,7 +29,7 @@ pub trait Target: Send + Sync {
     fn control(&self) -> Arc<dyn Control>;
     /// How its series are read.
     fn probe(&self) -> Arc<dyn Probe>;
-    /// Waits until it has ended without being asked to.
+    /// Waits until it has ended without being asked to. Of a target with several members, each call tells of one more that has ended.
     async fn ended(&self) -> Ending;
     /// Ends it, and waits until nothing of it is left.
     async fn stop(&self);
@@ -142,8 +142,8 @@ pub struct Ending {
     pub last_lines: Vec<String>,
     /// What the kernel killed for memory, when it did.
     pub oom: Option<OutOfMemory>,
-    /// How other replicas of the same target ended within a moment of it.
-    pub others: Vec<Ending>,
+    /// How many members of the target live on.
+    pub living: u32,
 }
 
 /// Why a target could not be started: the machine's doing, or the command's.

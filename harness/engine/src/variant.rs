@@ -1,9 +1,10 @@
 //! One variant: the shell around the machine. It does what the machine says, and tells the machine what happened.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use soak_record::{EventKind, LatencySummary, OomScope, Outcome, Phase};
+use soak_record::{EventKind, LatencySummary, Outcome, Phase};
 use soak_scenario::{Plan, Schedule, Variant};
 use soak_workload::{Ledger, Operations, QUERY_ROWS, RowState, SECOND_VERSION, Starts, Vectors, oracle};
 use tokio::sync::watch;
@@ -12,11 +13,11 @@ use tokio::time::{Instant, sleep};
 use crate::attest::{When, attest};
 use crate::journal::Journal;
 use crate::load::{self, Books, Fate, IngestJob, QueryJob};
+use crate::losses::Losses;
 use crate::machine::{Command, Input, Machine, Step};
-use crate::oom::OutOfMemory;
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
-use crate::target::{Batch, CallError, Driver, Ending, Target, within};
+use crate::target::{Batch, CallError, Driver, Target, within};
 
 /// How often a boot and an index are asked whether they are done.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -62,6 +63,7 @@ pub(crate) async fn run_variant(
     journal.event(EventKind::VariantStarted { index: index as u32, of: plan.variants.len() as u32 });
     let mut machine = Machine::new(&plan.cycle);
     let mut performer: Option<Performer<'_>> = None;
+    let mut losses = Losses::default();
     let mut input = Input::Done;
     let outcome = loop {
         let step = match machine.next(input) {
@@ -77,8 +79,10 @@ pub(crate) async fn run_variant(
                 }
                 Input::Done
             }
-            (Phase::Boot, performer) => boot(plan, index, driver, journal, performer, &mut interrupted).await,
-            (_, Some(performer)) => watched(performer, step, &mut interrupted).await,
+            (Phase::Boot, performer) => {
+                boot(plan, index, driver, journal, (performer, &mut losses), &mut interrupted).await
+            }
+            (_, Some(performer)) => watched(performer, &mut losses, step, &mut interrupted).await,
             (_, None) => unreachable_step(),
         };
         journal.event(EventKind::PhaseEnded {
@@ -106,7 +110,7 @@ async fn boot<'a>(
     index: usize,
     driver: &dyn Driver,
     journal: &'a Journal,
-    performer: &mut Option<Performer<'a>>,
+    (performer, losses): (&mut Option<Performer<'a>>, &mut Losses),
     interrupted: &mut watch::Receiver<bool>,
 ) -> Input {
     let variant = &plan.variants[index];
@@ -127,71 +131,55 @@ async fn boot<'a>(
         operations: None,
         idle_goroutines: None,
     });
-    watched(performer, Step { phase: Phase::Boot, cycle: None }, interrupted).await
+    watched(performer, losses, Step { phase: Phase::Boot, cycle: None }, interrupted).await
 }
 
-/// Performs a step unless the target dies or a person interrupts.
-async fn watched(performer: &mut Performer<'_>, step: Step, interrupted: &mut watch::Receiver<bool>) -> Input {
+/// Performs a step unless the target dies or a person interrupts. Where a part of the target has ended, the step goes on over the rest for a while.
+async fn watched(
+    performer: &mut Performer<'_>,
+    losses: &mut Losses,
+    step: Step,
+    interrupted: &mut watch::Receiver<bool>,
+) -> Input {
     let target = Arc::clone(&performer.target);
     let journal = performer.journal;
-    let done = tokio::select! {
-        // What the step found comes first: a target that dies of it is found below.
-        biased;
-        done = performer.perform(step) => done,
-        ending = target.ended() => return died(journal, step, ending),
-        // An error means that nobody can interrupt any more.
-        true = asked(interrupted) => return Input::Interrupted,
+    let done = {
+        let mut work = pin!(performer.perform(step));
+        loop {
+            tokio::select! {
+                // What the step found comes first: a target that dies of it is found below.
+                biased;
+                done = &mut work => break done,
+                ending = target.ended() => {
+                    if let Some(fate) = losses.add(journal, step.phase, &ending) {
+                        return Input::Failed(fate);
+                    }
+                }
+                fate = losses.watched_enough() => return Input::Failed(fate),
+                // An error means that nobody can interrupt any more.
+                true = asked(interrupted) => return Input::Interrupted,
+            }
+        }
     };
     match done {
+        // Nothing comes after the drain that could bring the rest down.
+        Ok(()) if step.phase == Phase::Drain => losses.so_far().map_or(Input::Done, Input::Failed),
         Ok(()) => Input::Done,
         // A step that fails because the target just died is told as the death.
-        Err(error) => match tokio::time::timeout(DEATH_WITHIN, target.ended()).await {
-            Ok(ending) => died(journal, step, ending),
-            Err(_) => Input::Failed(Outcome::TargetFailed { reason: error.0 }),
-        },
+        Err(error) => {
+            while let Ok(ending) = tokio::time::timeout(DEATH_WITHIN, target.ended()).await {
+                if let Some(fate) = losses.add(journal, step.phase, &ending) {
+                    return Input::Failed(fate);
+                }
+            }
+            Input::Failed(losses.so_far().unwrap_or(Outcome::TargetFailed { reason: error.0 }))
+        }
     }
 }
 
 /// Waits until a person interrupts; false when nobody can any more.
 async fn asked(interrupted: &mut watch::Receiver<bool>) -> bool {
     interrupted.wait_for(|interrupted| *interrupted).await.is_ok()
-}
-
-fn died(journal: &Journal, step: Step, ending: Ending) -> Input {
-    let outcome = fate(&ending.how, ending.oom.as_ref());
-    let Ending { others, .. } = &ending;
-    for Ending { how, last_lines, oom, .. } in std::iter::once(&ending).chain(others) {
-        if let Some(oom) = oom.clone() {
-            let OutOfMemory { scope, limit_bytes, usage_bytes, victim, cgroup, evidence } = oom;
-            let phase = Some(step.phase);
-            journal.event(EventKind::Oom { scope, limit_bytes, usage_bytes, victim, cgroup, phase, evidence });
-        }
-        journal.event(EventKind::TargetDied { how: how.clone(), last_lines: last_lines.clone() });
-    }
-    Input::Failed(outcome)
-}
-
-/// What the end of a target means for its variant.
-fn fate(how: &str, oom: Option<&OutOfMemory>) -> Outcome {
-    let Some(oom) = oom else { return Outcome::TargetFailed { reason: format!("it ended by itself: {how}") } };
-    let victim = oom.victim.as_deref().unwrap_or("a process of it");
-    let limit = oom
-        .limit_bytes
-        .map_or_else(|| "its memory limit".to_owned(), |bytes| format!("its memory limit of {bytes} bytes"));
-    let reason = match oom.scope {
-        OomScope::Target => format!("killed by the kernel at {limit} ({how})"),
-        OomScope::Child => format!("it ended: {how}, after the kernel had killed {victim} at {limit}"),
-        OomScope::Unknown => {
-            format!("it ended: {how}; whether the kernel killed it for memory is unknown: {}", oom.evidence.join("; "))
-        }
-        OomScope::Host => {
-            let reason = format!(
-                "the machine ran out of memory and the kernel killed {victim}: give it more, or the target a memory_limit"
-            );
-            return Outcome::PlatformFailed { reason };
-        }
-    };
-    Outcome::TargetFailed { reason }
 }
 
 async fn stop(performer: Performer<'_>) {
@@ -396,10 +384,9 @@ impl Performer<'_> {
         let began = Instant::now();
         let done = within(self.plan.deadlines.index.0, self.target.control().compact()).await;
         let seconds = began.elapsed().as_secs_f64();
-        if let Err(error @ CallError::Broken(_)) = &done
-            && tokio::time::timeout(DEATH_WITHIN, self.target.ended()).await.is_ok()
-        {
-            return Err(StepError(format!("it died while it compacted: {error}")));
+        if let Err(CallError::Broken(_)) = &done {
+            // If it died of it, that is found out meanwhile.
+            sleep(DEATH_WITHIN).await;
         }
         // A compaction that fails is a finding, not the end of the run.
         self.journal.event(EventKind::Compacted { cycle, seconds, error: done.err().map(|error| error.to_string()) });

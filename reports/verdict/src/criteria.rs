@@ -2,6 +2,7 @@
 
 mod acknowledging;
 mod attested;
+mod cascade;
 mod compaction;
 mod floor;
 mod heap_goal;
@@ -36,6 +37,7 @@ pub(crate) const TABLE: &[Criterion] = &[
         measure: ledger::measure,
         applies: has_cgroup,
     },
+    Criterion { id: "oom_cascade", series: &[], measure: cascade::measure, applies: has_replicas },
     Criterion { id: attested::ID, series: &[], measure: attested::measure, applies: always },
 ];
 
@@ -59,6 +61,10 @@ fn has_go_collector(plan: &Plan) -> bool {
 fn has_cgroup(plan: &Plan) -> bool {
     let limited = || plan.variants.iter().all(|variant| variant.knobs.memory_limit != Limit::Off);
     matches!(plan.target.launch, Launch::Container(_)) || limited()
+}
+
+fn has_replicas(plan: &Plan) -> bool {
+    matches!(&plan.target.launch, Launch::Container(launch) if launch.replicas > 1)
 }
 
 #[cfg(test)]

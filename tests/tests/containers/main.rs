@@ -7,5 +7,6 @@ mod collector;
 mod left_behind;
 mod misbehaving;
 mod out_of_memory;
+mod replicas;
 mod run;
 mod trouble;

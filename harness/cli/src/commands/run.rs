@@ -47,6 +47,11 @@ enum RunFormat {
 impl Run {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
         let plan = self.scenario.load()?;
+        if let Launch::Container(launch) = &plan.target.launch
+            && let Some(pinned) = launch.pinned_to()
+        {
+            soak_engine::keep_off(&pinned).map_err(Failure::usage)?;
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
         let prepared = runtime.block_on(prepare(&plan))?;
         let id = run_id::fresh(&plan.scenario);

@@ -1,6 +1,5 @@
 //! One load over several replicas: each batch goes to one of them, searches go to all, and what is dead is passed over.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -77,7 +76,7 @@ impl Client for SpreadClient {
         let (tell, told) = mpsc::unbounded_channel();
         let (rows_per_cycle, batch_rows) = (self.rows_per_cycle, self.batch_rows);
         let sender = SpreadSender { senders, order: Some(tell), rows_per_cycle, batch_rows };
-        Ok((Box::new(sender), Box::new(SpreadAcks { acks, order: told, waiting: VecDeque::new() })))
+        Ok((Box::new(sender), Box::new(SpreadAcks { acks, order: told })))
     }
 
     async fn search(&self, row: u64, k: u32) -> Result<Vec<u64>, CallError> {
@@ -167,17 +166,12 @@ impl PutSender for SpreadSender {
 struct SpreadAcks {
     acks: Vec<Option<Box<dyn PutAcks>>>,
     order: mpsc::UnboundedReceiver<usize>,
-    waiting: VecDeque<usize>,
 }
 
 #[async_trait]
 impl PutAcks for SpreadAcks {
     async fn next(&mut self) -> Result<Option<Ack>, CallError> {
-        let next = match self.waiting.pop_front() {
-            Some(member) => Some(member),
-            None => self.order.recv().await,
-        };
-        if let Some(member) = next {
+        if let Some(member) = self.order.recv().await {
             let Some(acks) = &mut self.acks[member] else {
                 return Err(CallError::Broken("the replica of this batch has ended".to_owned()));
             };

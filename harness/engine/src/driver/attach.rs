@@ -92,12 +92,7 @@ impl Target for Attached {
             // Of endpoints alone, only calls that fail tell an end.
             None => std::future::pending().await,
         }
-        Ending {
-            how: "an end that only its parent knows".to_owned(),
-            last_lines: Vec::new(),
-            oom: None,
-            others: Vec::new(),
-        }
+        Ending { how: "an end that only its parent knows".to_owned(), last_lines: Vec::new(), oom: None, living: 0 }
     }
 
     async fn stop(&self) {}

@@ -204,7 +204,7 @@ impl Target for ContainerTarget {
             tokio::time::sleep(WORDS_EVERY).await;
             oom = self.oom(&exit);
         }
-        Ending { how: exit.how(), last_lines: self.log.last_lines(), oom, others: Vec::new() }
+        Ending { how: exit.how(), last_lines: self.log.last_lines(), oom, living: 0 }
     }
 
     async fn stop(&self) {

@@ -231,7 +231,7 @@ impl Target for ProcessTarget {
         let how = status.wait_for(Option::is_some).await.ok().and_then(|how| how.clone());
         let how = how.unwrap_or_else(|| "an unknown end".to_owned());
         let oom = self.evidence(how == format!("signal {SIGKILL}")).conclude();
-        Ending { how, last_lines: self.log.last_lines(), oom, others: Vec::new() }
+        Ending { how, last_lines: self.log.last_lines(), oom, living: 0 }
     }
 
     async fn stop(&self) {

@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::{join_all, select_all};
+use futures::future::join_all;
 use soak_record::TaskGroup;
 use soak_scenario::{Plan, Variant};
-use tokio::time::Instant;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
 
 use super::ContainerTarget;
 use crate::client::{Member, SpreadClient};
 use crate::sampler::proc;
 use crate::target::{CallError, Client, Control, Ending, Knob, Probe, Target, Values};
-
-/// After the first death the others are watched, under load, for this long.
-const CASCADE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Series that are settings of each replica, not amounts to be added up.
 const SETTINGS: [&str; 2] = ["gogc_percent", "gomemlimit_bytes"];
@@ -27,7 +24,10 @@ pub(super) struct Replicas {
     members: Vec<Arc<ContainerTarget>>,
     dead: Vec<Arc<AtomicBool>>,
     client: Arc<SpreadClient>,
-    ending: tokio::sync::OnceCell<Ending>,
+    /// What each member's watch tells of its end.
+    endings: Mutex<mpsc::Receiver<(usize, Ending)>>,
+    /// Dropped with the target.
+    _watches: JoinSet<()>,
 }
 
 impl Replicas {
@@ -38,38 +38,19 @@ impl Replicas {
             of_load.map(|(member, dead)| Member { client: Arc::clone(&member.access.client), dead: Arc::clone(dead) });
         let rows = plan.workload.rows_per_cycle(variant.knobs.dim);
         let client = Arc::new(SpreadClient::new(of_load.collect(), rows, variant.knobs.batch_rows));
-        Self { members, dead, client, ending: tokio::sync::OnceCell::new() }
-    }
-
-    /// Waits for the first death, then for others until the time is over.
-    async fn watch(&self) -> Ending {
-        let mut waiting: Vec<_> = self
-            .members
-            .iter()
-            .zip(&self.dead)
-            .enumerate()
-            .map(|(index, (member, dead))| {
-                Box::pin(async move {
-                    let mut ending = member.ended().await;
-                    dead.store(true, Ordering::Relaxed);
-                    ending.how = format!("replica {index}: {}", ending.how);
-                    ending
-                })
-            })
-            .collect();
-        let (mut first, _, rest) = select_all(waiting).await;
-        waiting = rest;
-        let until = Instant::now() + CASCADE_WITHIN;
-        while !waiting.is_empty() {
-            match tokio::time::timeout_at(until, select_all(waiting)).await {
-                Ok((next, _, rest)) => {
-                    first.others.push(next);
-                    waiting = rest;
-                }
-                Err(_) => break,
-            }
+        let (tell, told) = mpsc::channel(members.len());
+        let mut watches = JoinSet::new();
+        for (index, (member, dead)) in members.iter().zip(&dead).enumerate() {
+            let (member, dead, tell) = (Arc::clone(member), Arc::clone(dead), tell.clone());
+            watches.spawn(async move {
+                let ending = member.ended().await;
+                // The load passes it over from now on.
+                dead.store(true, Ordering::Relaxed);
+                // Nobody listens any more when the target has been stopped.
+                let _ = tell.send((index, ending)).await;
+            });
         }
-        first
+        Self { members, dead, client, endings: Mutex::new(told), _watches: watches }
     }
 }
 
@@ -94,7 +75,15 @@ impl Target for Replicas {
     }
 
     async fn ended(&self) -> Ending {
-        self.ending.get_or_init(|| self.watch()).await.clone()
+        match self.endings.lock().await.recv().await {
+            Some((index, mut ending)) => {
+                ending.how = format!("replica {index}: {}", ending.how);
+                ending.living = self.dead.iter().filter(|dead| !dead.load(Ordering::Relaxed)).count() as u32;
+                ending
+            }
+            // Every member's end has been told.
+            None => std::future::pending().await,
+        }
     }
 
     async fn stop(&self) {
