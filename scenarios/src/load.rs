@@ -307,7 +307,9 @@ impl Loading {
         let json = to_json(&self.root, scenario_shape::scenario());
         let of_scenario = |key| json.pointer(&format!("/target/container/{key}"));
         let of_profile = profile.and_then(|profile| profile.container.as_ref());
-        // A folder in a file is relative to the file.
+        // A folder in a file is relative to the file; one that is typed, to where it is typed.
+        let typed = self.root.at(&["target", "container", "build"]).is_some_and(|node| node.origin.is_command_line());
+        let folder = folder.filter(|_| !typed);
         let build = text("build").map(|build| folder.map_or_else(|| PathBuf::from(build), |folder| folder.join(build)));
         let build = build.map(|path| path.display().to_string());
         let of_this_image =

@@ -26,7 +26,10 @@ pub(crate) fn find(
     let is_path = name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml");
     if is_path && path.exists() {
         return match std::fs::read_to_string(&path) {
-            Ok(text) => check(&Source::new(path.display().to_string(), SourceKind::File, text), mistakes),
+            Ok(text) => {
+                let found = check(&Source::new(path.display().to_string(), SourceKind::File, text), mistakes);
+                found.map(|profile| beside(&path, profile))
+            }
             Err(error) => {
                 let message = format!("cannot read the profile {}: {error}", path.display());
                 mistakes.push(Diagnostic::new(origin, message, "expected a file of text"));
@@ -46,6 +49,14 @@ pub(crate) fn find(
     let expected = format!("{}, or a path to a profile's file", one_of(names()));
     mistakes.push(Diagnostic::new(origin, message, expected).with_help(did_you_mean(name, names())));
     None
+}
+
+/// A profile whose folder to build from, which is relative to the file, is found from anywhere.
+fn beside(file: &Path, mut profile: Profile) -> Profile {
+    if let (Some(folder), Some(container)) = (file.parent(), &mut profile.container) {
+        container.build = container.build.take().map(|build| folder.join(build).display().to_string());
+    }
+    profile
 }
 
 /// The built-in profile that is made for this image, whatever its tag.

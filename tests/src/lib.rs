@@ -7,6 +7,7 @@ mod program;
 mod python;
 mod recorded;
 mod repository;
+mod run;
 mod target;
 mod tools;
 
@@ -15,5 +16,6 @@ pub use program::{Ended, binary, soak, soak_in};
 pub use python::python;
 pub use recorded::{Made, Story, record};
 pub use repository::{Text, root, texts};
+pub use run::{Judged, events, scenario2, turn};
 pub use target::{Kind, Target};
-pub use tools::{docker, go_target, image};
+pub use tools::{docker, go_target, image, is_root};

@@ -2,6 +2,7 @@
 //! missing the tests that need it are left out, and say so loudly. In continuous integration that is a failure.
 
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -22,13 +23,26 @@ pub fn docker(args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+/// Whether the tests run as root, as a few need in order to become somebody else.
+pub fn is_root() -> bool {
+    let root = std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
+    if !root {
+        left_out("root", "run the tests as root");
+    }
+    root
+}
+
+/// Past the capture of a test's output: what was left out must be seen.
+fn left_out(what: &str, remedy: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED for want of {what}: {remedy}");
+}
+
 fn named(variable: &str, what: &str) -> Option<String> {
     let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
     let demanded = std::env::var_os("CI").is_some() || std::env::var_os("SOAK_TEST_ALL").is_some();
     assert!(value.is_some() || !demanded, "{what} is needed here: {variable} is not set; `ci/test` sets it");
     if value.is_none() {
-        // Past the capture of a test's output: what was left out must be seen.
-        let _ = writeln!(std::io::stderr(), "SKIPPED for want of {what}: {variable} is not set; `ci/test` provides it");
+        left_out(what, &format!("{variable} is not set; `ci/test` provides it"));
     }
     value
 }

@@ -28,12 +28,14 @@ fn plain(verdict: &RunVerdict) -> String {
         for criterion in &criteria {
             let of_criterion = |variant| Some((variant, VariantVerdict::finding(variant, criterion)?));
             let open = verdict.variants.iter().filter_map(of_criterion);
+            let open = open.filter(|(variant, finding)| wanted == Verdict::Fail || !left_open(variant, finding));
             let open: Vec<_> = open.filter(|(_, finding)| finding.verdict == Some(wanted)).collect();
             if !open.is_empty() {
                 out.push_str(&explained(criterion, wanted, &open));
             }
         }
     }
+    out.push_str(&not_judged(verdict));
     let noted = verdict.variants.iter().flat_map(|one| one.notes.iter().map(move |note| format!("{}: {note}", one.id)));
     let notes: Vec<String> = verdict.notes.iter().cloned().chain(noted).collect();
     if !notes.is_empty() {
@@ -43,6 +45,26 @@ fn plain(verdict: &RunVerdict) -> String {
         }
     }
     out
+}
+
+/// Whether it was the target's end that left a finding open: one fact, and not one for each criterion. Settings that did not take effect are another.
+fn left_open(variant: &VariantVerdict, finding: &Finding) -> bool {
+    let died = variant.finding("target").is_some_and(|target| target.verdict == Some(Verdict::Fail));
+    died && finding.verdict == Some(Verdict::Inconclusive) && finding.criterion != "attested"
+}
+
+/// What the variants that were cut short could not be judged by.
+fn not_judged(verdict: &RunVerdict) -> String {
+    let mut out = String::new();
+    for variant in &verdict.variants {
+        let open = variant.findings.iter().filter(|finding| left_open(variant, finding));
+        let open: Vec<&str> = open.map(|finding| finding.criterion.as_str()).collect();
+        if !open.is_empty() {
+            let line = format!("{}: its target ended before {} could be judged", variant.id, open.join(", "));
+            out.push_str(&wrapped(&line, 2, WIDTH));
+        }
+    }
+    if out.is_empty() { out } else { format!("\nINCONCLUSIVE beside that\n{out}") }
 }
 
 fn headline(verdict: &RunVerdict) -> String {
@@ -276,6 +298,17 @@ mod tests {
         verdict.variants[1].findings.insert(0, finding("target", Some(Verdict::Fail), Some(1.0), "count"));
         assert_eq!(criteria(&verdict)[..2], ["target", "rss_floor"]);
         assert!(plain(&verdict).contains("✗ 1"));
+    }
+
+    #[test]
+    fn what_a_dead_target_left_open_is_told_once() {
+        let mut verdict = verdict();
+        for variant in &mut verdict.variants {
+            variant.findings.insert(0, finding("target", Some(Verdict::Fail), Some(1.0), "count"));
+        }
+        let text = plain(&verdict);
+        assert!(!text.contains("INCONCLUSIVE compaction_reclaim"), "{text}");
+        assert!(text.contains("dim128-rows500: its target ended before compaction_reclaim could be judged"), "{text}");
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub fn keep_off(pinned: &BTreeSet<usize>) -> Result<(), String> {
         ));
     }
     let mut rest = allowed;
-    pinned.iter().for_each(|number| rest.unset(*number));
+    for number in pinned {
+        rest.unset(*number);
+    }
     if rest.count() == 0 {
         return Err("target.container.cpuset: it takes every processor, and leaves none to the harness; pin the target to fewer".to_owned());
     }

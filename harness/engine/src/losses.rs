@@ -17,14 +17,16 @@ pub(crate) struct Losses {
 impl Losses {
     /// Tells of an end. Gives the variant's outcome once nothing of the target is left.
     pub(crate) fn add(&mut self, journal: &Journal, phase: Phase, ending: &Ending) -> Option<Outcome> {
-        let Ending { how, last_lines, oom, living } = ending;
+        let Ending { how, last_lines, oom, living, lost } = ending;
         if let Some(oom) = oom.clone() {
             let OutOfMemory { scope, limit_bytes, usage_bytes, victim, cgroup, evidence } = oom;
             let phase = Some(phase);
             journal.event(EventKind::Oom { scope, limit_bytes, usage_bytes, victim, cgroup, phase, evidence });
         }
         journal.event(EventKind::TargetDied { how: how.clone(), last_lines: last_lines.clone() });
-        let (_, outcome) = self.first.get_or_insert_with(|| (Instant::now(), fate(how, oom.as_ref())));
+        let (_, outcome) = self
+            .first
+            .get_or_insert_with(|| (Instant::now(), if *lost { out_of_sight(how) } else { fate(how, oom.as_ref()) }));
         (*living == 0).then(|| outcome.clone())
     }
 
@@ -45,6 +47,10 @@ impl Losses {
     }
 }
 
+fn out_of_sight(how: &str) -> Outcome {
+    Outcome::PlatformFailed { reason: format!("the target was lost sight of: {how}; look whether Docker still runs") }
+}
+
 /// What the end of a target means for its variant.
 fn fate(how: &str, oom: Option<&OutOfMemory>) -> Outcome {
     let Some(oom) = oom else { return Outcome::TargetFailed { reason: format!("it ended by itself: {how}") } };
@@ -59,9 +65,11 @@ fn fate(how: &str, oom: Option<&OutOfMemory>) -> Outcome {
             format!("it ended: {how}; whether the kernel killed it for memory is unknown: {}", oom.evidence.join("; "))
         }
         OomScope::Host => {
-            let reason = format!(
-                "the machine ran out of memory and the kernel killed {victim}: give it more, or the target a memory_limit"
+            let whose = oom.cgroup.as_ref().map_or_else(
+                || "the machine ran out of memory".to_owned(),
+                |group| format!("the limit of {group}, which is not the target's own, was reached"),
             );
+            let reason = format!("{whose} and the kernel killed {victim}: give it more, or the target a memory_limit");
             return Outcome::PlatformFailed { reason };
         }
     };

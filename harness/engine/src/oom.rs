@@ -13,6 +13,8 @@ pub(crate) struct Evidence {
     pub(crate) pid: u32,
     /// The target's group, as the kernel names it.
     pub(crate) cgroup: Option<String>,
+    /// The container's id, which its group is named after; a container may end before its group can be read.
+    pub(crate) container: Option<String>,
     /// The limit that was set.
     pub(crate) limit_bytes: Option<u64>,
     /// Whether the main process ended by SIGKILL: any SIGKILL.
@@ -64,14 +66,30 @@ impl Evidence {
             evidence: said.clone(),
         };
         let Some(kills) = &self.kernel else { return self.conclude_without_kernel(said) };
-        if let Some(kill) = kills.iter().rev().find(|kill| kill.pid == self.pid) {
-            let own = kill.limit_of.is_some() && kill.limit_of == self.cgroup;
-            return Some(by_kernel(if own { OomScope::Target } else { OomScope::Host }, kill));
-        }
-        if let Some(kill) = kills.iter().rev().find(|kill| kill.task_of.is_some() && kill.task_of == self.cgroup) {
-            return Some(by_kernel(OomScope::Child, kill));
+        if let Some(kill) = kills.iter().rev().find(|kill| self.concerns(kill)) {
+            // A container that was gone at once has no known main process: a SIGKILL is then the kernel's.
+            let main = kill.pid == self.pid || (self.pid == 0 && self.by_sigkill);
+            let scope = match (self.owns(kill.limit_of.as_deref()), main) {
+                (true, true) => OomScope::Target,
+                (true, false) => OomScope::Child,
+                (false, _) => OomScope::Host,
+            };
+            return Some(by_kernel(scope, kill));
         }
         self.claimed_elsewhere().then(|| self.unclear(OomScope::Unknown, said))
+    }
+
+    /// Whether a kill was of the main process, or of another one of the target.
+    fn concerns(&self, kill: &Kill) -> bool {
+        kill.pid == self.pid || self.owns(kill.task_of.as_deref())
+    }
+
+    /// Whether a group is the target's.
+    fn owns(&self, group: Option<&str>) -> bool {
+        let own = |group: &str| {
+            self.cgroup.as_deref() == Some(group) || self.container.as_deref().is_some_and(|id| group.contains(id))
+        };
+        group.is_some_and(own)
     }
 
     /// Counter or Docker claim a kill.
@@ -99,7 +117,7 @@ impl Evidence {
     fn said(&self) -> Vec<String> {
         let mut said = vec![match &self.kernel {
             None => "kernel log: cannot be read".to_owned(),
-            Some(kills) => match kills.iter().rev().find(|kill| kill.pid == self.pid || kill.task_of == self.cgroup) {
+            Some(kills) => match kills.iter().rev().find(|kill| self.concerns(kill)) {
                 Some(kill) => format!("kernel log: {kill}"),
                 None => "kernel log: no process of the target was killed for memory".to_owned(),
             },
@@ -136,6 +154,7 @@ mod tests {
         Evidence {
             pid: 7,
             cgroup: Some("/docker/a".to_owned()),
+            container: None,
             limit_bytes: Some(101),
             by_sigkill: true,
             kernel,
@@ -161,6 +180,18 @@ mod tests {
         assert_eq!(scope(&evidence(Some(vec![kill(8, Some("/docker/a"), "/docker/a")]))), Some(OomScope::Child));
         assert_eq!(scope(&evidence(Some(vec![kill(7, None, "/docker/a")]))), Some(OomScope::Host));
         assert_eq!(scope(&evidence(Some(vec![kill(7, Some("/docker"), "/docker/a")]))), Some(OomScope::Host));
+        assert_eq!(
+            scope(&evidence(Some(vec![kill(8, None, "/docker/a")]))),
+            Some(OomScope::Host),
+            "no fault of the target"
+        );
+        let gone_at_once = Evidence {
+            pid: 0,
+            cgroup: None,
+            container: Some("abc".to_owned()),
+            ..evidence(Some(vec![kill(9, Some("/docker/abc"), "/docker/abc")]))
+        };
+        assert_eq!(scope(&gone_at_once), Some(OomScope::Target));
         let stranger = Evidence {
             counted: Some(0),
             docker: Some(DockerSays::default()),

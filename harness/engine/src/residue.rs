@@ -25,8 +25,8 @@ pub const RUN_LABEL: &str = "soak.run";
 pub enum Residue {
     /// Processes that carry the run's id in their environment.
     Processes,
-    /// Containers that carry the run's id as a label, with their volumes.
-    Containers,
+    /// Containers that carry the run's id as a label, with their volumes, on the Docker at this address.
+    Containers(String),
     /// A control group.
     Cgroup(PathBuf),
 }

@@ -142,8 +142,10 @@ pub struct Ending {
     pub last_lines: Vec<String>,
     /// What the kernel killed for memory, when it did.
     pub oom: Option<OutOfMemory>,
-    /// How many members of the target live on.
+    /// How many members of the target are not known to have ended.
     pub living: u32,
+    /// Whether it was lost sight of rather than seen to end: the machine's failure.
+    pub lost: bool,
 }
 
 /// Why a target could not be started: the machine's doing, or the command's.

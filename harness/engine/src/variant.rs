@@ -29,7 +29,7 @@ const RECALL_SEARCHES: u64 = 16;
 const RECALL_ROWS: u64 = QUERY_ROWS + (1 << 39);
 
 /// When a call breaks, the target may have died of it: its end is waited for this long.
-const DEATH_WITHIN: Duration = Duration::from_secs(3);
+const DEATH_WITHIN: Duration = Duration::from_secs(5);
 
 /// The share of what it can use from which the harness may have been the bottleneck.
 const SATURATED: f64 = 0.85;
@@ -114,7 +114,12 @@ async fn boot<'a>(
     interrupted: &mut watch::Receiver<bool>,
 ) -> Input {
     let variant = &plan.variants[index];
-    let target = match driver.start(index, variant).await {
+    let started = tokio::select! {
+        started = driver.start(index, variant) => started,
+        // What was half made is in the register.
+        true = asked(interrupted) => return Input::Interrupted,
+    };
+    let target = match started {
         Ok(target) => target,
         Err(error) => return Input::Failed(Outcome::PlatformFailed { reason: error.to_string() }),
     };
@@ -166,14 +171,20 @@ async fn watched(
         Ok(()) if step.phase == Phase::Drain => losses.so_far().map_or(Input::Done, Input::Failed),
         Ok(()) => Input::Done,
         // A step that fails because the target just died is told as the death.
-        Err(error) => {
-            while let Ok(ending) = tokio::time::timeout(DEATH_WITHIN, target.ended()).await {
-                if let Some(fate) = losses.add(journal, step.phase, &ending) {
-                    return Input::Failed(fate);
+        Err(error) => loop {
+            tokio::select! {
+                ending = target.ended() => {
+                    if let Some(fate) = losses.add(journal, step.phase, &ending) {
+                        return Input::Failed(fate);
+                    }
                 }
+                fate = losses.watched_enough() => return Input::Failed(fate),
+                () = sleep(DEATH_WITHIN), if losses.so_far().is_none() => {
+                    return Input::Failed(Outcome::TargetFailed { reason: error.0 });
+                }
+                true = asked(interrupted) => return Input::Interrupted,
             }
-            Input::Failed(losses.so_far().unwrap_or(Outcome::TargetFailed { reason: error.0 }))
-        }
+        },
     }
 }
 

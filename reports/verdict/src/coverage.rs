@@ -16,7 +16,10 @@ const FAILED_SHARE: f64 = 0.01;
 
 /// Why passes of this variant cannot be trusted, each as the clause of a sentence that begins with “but”.
 pub(crate) fn doubts(observed: &Observed<'_>) -> Vec<String> {
-    [floors(observed), rows(observed), deletes(observed), operations(observed)].into_iter().flatten().collect()
+    [floors(observed), rows(observed), deletes(observed), operations(observed), kills(observed)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Cycles without a floor, or with one that hardly holds a sample.
@@ -75,6 +78,15 @@ fn operations(observed: &Observed<'_>) -> Option<String> {
         _ => (done, failed),
     });
     too_many(done, failed, "operations of the query phases")
+}
+
+/// Kills for memory that did not end the target: a worker that was started anew, say.
+fn kills(observed: &Observed<'_>) -> Option<String> {
+    let killed = observed.series("cgroup_oom_kills_total")?.values.iter().copied().fold(0.0, f64::max);
+    let told = observed.events().any(|event| matches!(event, EventKind::Oom { .. }));
+    (killed > 0.0 && !told).then(|| {
+        format!("but the kernel killed {} of its processes for memory, which went on without", human::number(killed))
+    })
 }
 
 fn too_many(done: u64, failed: u64, what: &str) -> Option<String> {

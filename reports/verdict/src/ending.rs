@@ -26,8 +26,11 @@ impl Ending {
             EventKind::VariantEnded { outcome } => Some(outcome),
             _ => None,
         });
+        let by_the_machine =
+            observed.events().any(|event| matches!(event, EventKind::Oom { scope: OomScope::Host, .. }));
         match (outcome, death(observed)) {
             (Some(Outcome::PlatformFailed { reason }), _) => Self::PlatformFailed(reason.clone()),
+            (_, Some(died)) if by_the_machine => Self::PlatformFailed(format!("The machine ran out of memory. {died}")),
             (Some(Outcome::TargetFailed { reason }), None) => Self::TargetFailed(reason.clone()),
             (_, Some(died)) => Self::TargetFailed(died),
             (Some(Outcome::Completed), None) => Self::Completed,
@@ -71,6 +74,10 @@ fn death(observed: &Observed<'_>) -> Option<String> {
 
 /// How the charge went towards the limit in the last seconds before the end.
 fn forecast(observed: &Observed<'_>) -> Option<String> {
+    // Of several replicas there is only the sum.
+    if observed.plan.target.launch.replicas() > 1 {
+        return None;
+    }
     let usage = observed.series("cgroup_usage_bytes")?;
     let limit = *observed.series("cgroup_limit_bytes")?.values.last()?;
     let end_s = *usage.times_s.last()?;

@@ -1,5 +1,6 @@
 //! What a criterion hands to the judge: measurements now, a ruling once it is known what the variants share.
 
+use soak_scenario::units::Gogc;
 use soak_scenario::{Plan, Threshold};
 
 use crate::observed::Observed;
@@ -26,6 +27,8 @@ pub(crate) struct Evidence {
     pub(crate) summary: String,
     /// What a reader should know besides.
     pub(crate) notes: Vec<String>,
+    /// Where the value lies from cycle to cycle, for criteria that compare a setting's values; the others are shown it.
+    pub(crate) band: Option<[f64; 2]>,
     /// p-values of the routes to a fail; the i-th is corrected together with the i-th of the other variants.
     pub(crate) p: Vec<f64>,
     /// Rules, given what is shared.
@@ -42,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) rejected: Vec<bool>,
     /// Holm's first step: α over the number of variants with a p-value.
     pub(crate) alpha: f64,
+    /// GOGC and bands of the variants that differ from this one in GOGC alone.
+    pub(crate) bands: Vec<(Gogc, [f64; 2])>,
 }
 
 impl Shared {
@@ -87,6 +92,7 @@ impl Evidence {
             threshold: None,
             summary: why.into(),
             notes: Vec::new(),
+            band: None,
             p: Vec::new(),
             rule: Box::new(|_| Ruling::new(Verdict::Inconclusive, "")),
         }

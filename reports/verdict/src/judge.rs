@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use soak_record::{EventKind, Phase, VariantRecord};
-use soak_scenario::{Launch, Plan, Threshold, criterion};
+use soak_scenario::{Knobs, Launch, Plan, Threshold, criterion};
 
 use crate::coverage;
 use crate::criteria;
@@ -168,7 +168,8 @@ fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
     let mut notes_of: Vec<Vec<String>> = rest.iter().map(|_| Vec::new()).collect();
     for criterion in criteria::of(plan) {
         let column: Vec<Evidence> = evidence.iter_mut().filter_map(Iterator::next).collect();
-        let shared = share(&column);
+        let knobs: Vec<Option<&Knobs>> = rest.iter().map(|(id, ..)| knobs(plan, id)).collect();
+        let shared = share(&column, &knobs);
         for (i, (evidence, shared)) in column.into_iter().zip(shared).enumerate() {
             let (finding, notes) = decide(plan, criterion, evidence, &shared);
             findings[i].push(finding);
@@ -191,11 +192,23 @@ fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
     verdicts
 }
 
-/// What the variants of one criterion share: Holm's procedure over each route.
-fn share(column: &[Evidence]) -> Vec<Shared> {
+fn knobs<'a>(plan: &'a Plan, id: &str) -> Option<&'a Knobs> {
+    plan.variants.iter().find(|variant| variant.id == id).map(|variant| &variant.knobs)
+}
+
+/// What the variants of one criterion share: Holm's procedure over each route, and the bands of those that differ in GOGC alone.
+fn share(column: &[Evidence], knobs: &[Option<&Knobs>]) -> Vec<Shared> {
     let routes = column.iter().map(|evidence| evidence.p.len()).max().unwrap_or(0);
     let tested = column.iter().filter(|evidence| !evidence.p.is_empty()).count().max(1);
-    let mut shared = vec![Shared { rejected: Vec::new(), alpha: ALPHA / tested as f64 }; column.len()];
+    let mut shared =
+        vec![Shared { rejected: Vec::new(), alpha: ALPHA / tested as f64, bands: Vec::new() }; column.len()];
+    for (shared, this) in shared.iter_mut().zip(knobs) {
+        let others = column.iter().zip(knobs).filter_map(|(evidence, other)| Some((evidence.band?, (*other)?)));
+        let differs = |other: &Knobs| {
+            this.is_some_and(|this| this.gogc != other.gogc && Knobs { gogc: this.gogc, ..other.clone() } == *this)
+        };
+        shared.bands = others.filter(|(_, other)| differs(other)).map(|(band, other)| (other.gogc, band)).collect();
+    }
     for route in 0..routes {
         let with: Vec<(usize, f64)> =
             column.iter().enumerate().filter_map(|(i, evidence)| Some((i, *evidence.p.get(route)?))).collect();

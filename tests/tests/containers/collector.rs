@@ -1,9 +1,9 @@
 //! GOGC on a real Go runtime: the heap peaks where the formula says, and a setting that did not take effect never passes.
 
 use serde_json::Value;
-use soak_tests::image;
+use soak_tests::{Judged, image, turn};
 
-use crate::run::{Judged, run, turn};
+use crate::run::run;
 
 /// Bytes of heap for each live byte at the peaks, lowest and highest, as the finding's sentence has them.
 fn band(judged: &Judged, variant: usize) -> [f64; 2] {
@@ -21,10 +21,12 @@ fn heap_peaks_follow_gogc_as_the_formula_says() {
     let target = format!("container:{image}");
     let judged = run(&target, &["matrix.gogc=[10,100]", "workload.query.duration=4s"]);
     assert_eq!(judged.ended.code, 0, "{}\n{}", judged.ended.stdout, judged.ended.stderr);
-    for variant in [0, 1] {
+    for (variant, other) in [(0, "GOGC 100"), (1, "GOGC 10")] {
         let goal = judged.finding(variant, "heap_goal");
         assert_eq!(goal["verdict"], "pass", "{goal:#}");
         assert!(goal["value"].as_f64().unwrap() <= 0.25, "{goal:#}");
+        let told = format!("The band is apart from that of {other} (");
+        assert!(goal["reason"].as_str().unwrap().contains(&told), "{goal:#}");
         let unexplained = judged.finding(variant, "unexplained_memory");
         assert!(unexplained["value"].as_f64().unwrap() <= 0.05, "{unexplained:#}");
     }

@@ -4,16 +4,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use soak_tests::{Ended, Running, binary, docker, image, is_alive, until};
+use soak_tests::{Ended, Running, binary, docker, events, image, is_alive, turn, until};
 
-use crate::run::{command, container_in, containers_of, events, turn};
+use crate::run::{command, container_in, containers_of, run_of};
 
 fn start(out: &Path, target: &str) -> Running {
     Running::start(command(out, target, &[]).stderr(Stdio::null()))
 }
 
-fn run_of(out: &Path) -> String {
-    events(out).iter().find_map(|event| event["run"].as_str().map(str::to_owned)).unwrap()
+fn volumes() -> Vec<String> {
+    docker(&["volume", "ls", "--quiet"]).lines().map(str::to_owned).collect()
 }
 
 fn registers(out: &Path) -> usize {
@@ -26,8 +26,13 @@ fn ports_are_published_on_loopback_alone_and_a_run_leaves_nothing() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let volumes = docker(&["volume", "ls", "--quiet"]);
-    let mut run = start(&out, &format!("container:{image}"));
+    // The Go store keeps nothing on disk; a profile that gives it a volume shows that volumes go too.
+    let profile = folder.path().join("with-volume.toml");
+    let text = soak_tests::soak(&["export", "profile", "go"]).stdout;
+    std::fs::write(&profile, text.replace("data_port = 3000", "data_port = 3000\nvolumes = [\"/data\"]")).unwrap();
+    let edits = [format!("target.profile={}", profile.display())];
+    let edits: Vec<&str> = edits.iter().map(String::as_str).collect();
+    let mut run = Running::start(command(&out, &format!("container:{image}"), &edits).stderr(Stdio::null()));
     let container = container_in(&out, "query");
     let bindings = docker(&["inspect", "--format", "{{json .NetworkSettings.Ports}}", &container]);
     let ports: serde_json::Value = serde_json::from_str(&bindings).unwrap();
@@ -35,10 +40,12 @@ fn ports_are_published_on_loopback_alone_and_a_run_leaves_nothing() {
         ports.as_object().unwrap().values().filter_map(|bound| bound.as_array()).flatten().collect();
     assert_eq!(published.len(), 3, "{bindings}");
     assert!(published.iter().all(|binding| binding["HostIp"] == "127.0.0.1"), "{bindings}");
+    let volume = docker(&["inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", &container]);
+    assert!(volumes().contains(&volume), "{volume}");
     run.signal("INT");
     assert_eq!(run.wait(), 130);
     assert!(containers_of(&run_of(&out)).is_empty());
-    assert_eq!(docker(&["volume", "ls", "--quiet"]), volumes);
+    assert!(!volumes().contains(&volume), "{volume}");
     assert_eq!(registers(&out), 0);
 }
 

@@ -7,6 +7,7 @@ mod collector;
 mod left_behind;
 mod misbehaving;
 mod out_of_memory;
+mod pinning;
 mod replicas;
 mod run;
 mod trouble;

@@ -1,8 +1,8 @@
 //! The quickest two misbehaviours of the Go store, and two look-alikes that are none. `ci/gate` has them all.
 
-use soak_tests::image;
+use soak_tests::{image, turn};
 
-use crate::run::{run, turn};
+use crate::run::run;
 
 fn failed(setting: &str) -> Vec<String> {
     let target = format!("container:{}", image().unwrap());

@@ -1,8 +1,8 @@
 //! Replicas: one load over several containers, one record of them all, and a cascade where one death follows another.
 
-use soak_tests::image;
+use soak_tests::{image, turn};
 
-use crate::run::{run, turn};
+use crate::run::run;
 
 const TWO: &str = "target.container.replicas=2";
 

@@ -1,8 +1,11 @@
 //! What can be wrong with a container: one clear message, the right exit code, nothing left.
 
-use soak_tests::{Ended, docker, image};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 
-use crate::run::{command, run, turn};
+use soak_tests::{Ended, docker, image, is_root, turn};
+
+use crate::run::{command, run};
 
 fn refused(target: &str, docker_host: Option<&str>, edits: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap();
@@ -17,6 +20,33 @@ fn a_docker_that_is_not_there_is_the_machines_failure() {
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     assert!(ended.stderr.contains("cannot reach Docker at unix:///nowhere/docker.sock"), "{}", ended.stderr);
     assert!(ended.stderr.contains("soak doctor"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_docker_that_may_not_be_used_is_the_machines_failure() {
+    if image().is_none() || !is_root() {
+        return;
+    }
+    // As somebody who is in no group; the program lies where everybody can run it.
+    let folder = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o777)).tempdir().unwrap();
+    let program = folder.path().join("soak");
+    std::fs::copy(soak_tests::binary(), &program).unwrap();
+    let mut command = std::process::Command::new(program);
+    command.args(["run", "scenario2", "--target", "container:x:1", "--out"]).arg(folder.path().join("run"));
+    let ended = Ended::from(command.uid(65534).gid(65534).current_dir(folder.path()).output().unwrap());
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("ermission denied") && ended.stderr.contains("soak doctor"), "{}", ended.stderr);
+    assert!(!folder.path().join("run").exists(), "nothing is left of a run that could not begin");
+}
+
+#[test]
+fn a_limit_that_is_refused_is_the_machines_failure() {
+    let Some(image) = image() else { return };
+    let _turn = turn();
+    // More than the kernel can count.
+    let judged = run(&format!("container:{image}"), &["matrix.memory_limit=[\"8000000TiB\"]"]);
+    assert_eq!(judged.ended.code, 4, "{}\n{}", judged.ended.stdout, judged.ended.stderr);
+    assert!(judged.ended.stdout.contains("memory_limit"), "{}\n{}", judged.ended.stdout, judged.ended.stderr);
 }
 
 #[test]

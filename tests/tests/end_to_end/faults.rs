@@ -1,8 +1,9 @@
 //! Each misbehaviour, at a rate that the pace can see, fails by the right criterion and by no other. One after the other: two at once would disturb each other.
 
 use serde_json::Value;
+use soak_tests::{Judged, turn};
 
-use crate::small::{Judged, run, turn};
+use crate::small::run;
 
 fn judged(edits: &[&str]) -> Judged {
     let folder = tempfile::tempdir().unwrap();
@@ -15,7 +16,7 @@ fn fails(edits: &[&str], expected: &[&str]) -> Judged {
     assert_eq!(judged.with("fail"), expected, "{edits:?}: {:#}", judged.verdict);
     assert_eq!(judged.ended.code, 1, "{}", judged.ended.stderr);
     for criterion in expected {
-        let finding = judged.finding(criterion);
+        let finding = judged.finding(0, criterion);
         let command = finding["reproduce"].as_str().unwrap();
         assert!(
             command.starts_with("soak run scenario2 ") && command.contains(edits[0]),
@@ -30,11 +31,11 @@ fn each_misbehaviour_fails_by_its_criterion_and_by_no_other() {
     let _turn = turn();
     healthy_passes();
     let leak = fails(&["target.misbehave.heap_leak=90MiB/min"], &["rss_floor", "heap_floor"]);
-    let slope = leak.finding("rss_floor")["value"].as_f64().unwrap();
+    let slope = leak.finding(0, "rss_floor")["value"].as_f64().unwrap();
     assert!(slope > 1_048_576.0, "{slope} bytes a cycle");
     fails(&["target.misbehave.retain_batches=25%"], &["rss_floor", "heap_floor"]);
     let tasks = fails(&["target.misbehave.task_leak=90/min"], &["goroutine_baseline"]);
-    let reason = tasks.finding("goroutine_baseline")["reason"].as_str().unwrap();
+    let reason = tasks.finding(0, "goroutine_baseline")["reason"].as_str().unwrap();
     assert!(reason.contains("repair.waitForPeer"), "the stack that leaks is named: {reason}");
     let failing = fails(&["target.misbehave.compaction=fails"], &["compaction_reclaim"]);
     assert!(failing.events("compacted").iter().all(|event| event["error"].is_string()));
@@ -70,7 +71,7 @@ fn mapped_file_is_named() {
 fn a_leak_too_small_to_see_is_measured_against_what_could_be_seen() {
     let judged = judged(&["target.misbehave.heap_leak=1MiB/min"]);
     assert_eq!(judged.ended.code, 0, "{:#}", judged.verdict);
-    let finding = judged.finding("rss_floor");
+    let finding = judged.finding(0, "rss_floor");
     let detectable = finding["detectable"].as_f64().unwrap();
     assert!(detectable > 1_048_576.0 && finding["reason"].as_str().unwrap().contains("could have seen"), "{finding:#}");
 }

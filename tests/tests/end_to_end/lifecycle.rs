@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use soak_tests::{Running, is_alive, signal, soak, until};
+use soak_tests::{Running, events, is_alive, signal, soak, until};
 
-use crate::small::{command, events};
+use crate::small::command;
 
 /// The target's process, once the run has come to this phase.
 fn target_in(out: &Path, phase: &str) -> u32 {

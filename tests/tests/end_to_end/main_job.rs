@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use serde_json::Value;
-use soak_tests::{Ended, soak_in, until};
-
-use crate::small::turn;
+use soak_tests::{Ended, soak_in, turn, until};
 
 #[test]
 fn scenario_2_passes_and_leaves_its_reports() {

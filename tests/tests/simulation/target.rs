@@ -146,7 +146,13 @@ impl Target for SimTarget {
             Some(after) => sleep_until(started + after).await,
             None => std::future::pending().await,
         }
-        Ending { how: "signal 9".to_owned(), last_lines: vec!["simulated".to_owned()], oom: None, living: 0 }
+        Ending {
+            how: "signal 9".to_owned(),
+            last_lines: vec!["simulated".to_owned()],
+            oom: None,
+            living: 0,
+            lost: false,
+        }
     }
 
     async fn stop(&self) {

@@ -40,7 +40,7 @@ impl Doctor {
 /// What runs left whose harness is gone.
 async fn orphans() -> Vec<String> {
     let mut orphans = Vec::new();
-    for run in registered().into_iter().filter(|run| !run.owner.is_alive()) {
+    for run in registered().into_iter().filter(|run| run.owner.is_alive() == Some(false)) {
         let id = &run.owner.run;
         match left_by(&run).await {
             Ok(left) => orphans.extend(left.iter().map(|one| format!("{id}: {one}"))),

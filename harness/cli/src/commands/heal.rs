@@ -22,11 +22,25 @@ async fn heal() -> Result<Exit, Failure> {
     let (mut removed, mut failed) = (0, 0);
     for run in registered() {
         let id = &run.owner.run;
-        if run.owner.is_alive() {
-            output::print(&format!("{id}: still runs (pid {}), left alone\n", run.owner.pid))?;
-            continue;
+        match run.owner.is_alive() {
+            Some(false) => {}
+            Some(true) => {
+                output::print(&format!("{id}: still runs (pid {}), left alone\n", run.owner.pid))?;
+                continue;
+            }
+            None => {
+                output::print(&format!("{id}: of another machine or container, left alone\n"))?;
+                continue;
+            }
         }
-        let left = left_by(&run).await.map_err(|why| Failure::platform(format!("{id}: {why}")))?;
+        let left = match left_by(&run).await {
+            Ok(left) => left,
+            Err(why) => {
+                failed += 1;
+                output::say(&format!("{id}: cannot look what is left: {why}\n"));
+                continue;
+            }
+        };
         let mut clean = true;
         for one in &left {
             match remove(one).await {

@@ -17,6 +17,8 @@ pub(crate) struct Member {
     pub(crate) client: Arc<FlightClient>,
     /// Whether it is known to have ended.
     pub(crate) dead: Arc<AtomicBool>,
+    /// Whether it was put anything since the dataset was dropped: without, it does not know the dataset.
+    pub(crate) has_data: Arc<AtomicBool>,
 }
 
 impl Member {
@@ -46,10 +48,13 @@ impl SpreadClient {
         (batch % self.members.len() as u64) as usize
     }
 
-    fn living(&self) -> Result<Vec<&FlightClient>, CallError> {
-        let living: Vec<&FlightClient> =
-            self.members.iter().filter(|member| member.lives()).map(|member| member.client.as_ref()).collect();
-        if living.is_empty() { Err(CallError::Broken("every replica has ended".to_owned())) } else { Ok(living) }
+    /// The living that hold a part of the dataset. With few batches not every replica does.
+    fn holding(&self) -> Result<Vec<&Member>, CallError> {
+        if !self.members.iter().any(Member::lives) {
+            return Err(CallError::Broken("every replica has ended".to_owned()));
+        }
+        let holds = |member: &&Member| member.lives() && member.has_data.load(Ordering::Relaxed);
+        Ok(self.members.iter().filter(holds).collect())
     }
 }
 
@@ -61,12 +66,13 @@ impl Client for SpreadClient {
         for member in &self.members {
             if !member.lives() {
                 senders.push(None);
-                acks.push(None);
+                acks.push(Answers::None);
                 continue;
             }
             // One that just died is found out about when it is sent to.
             let opened = member.client.open_put(progress.clone()).await.ok();
-            let (sender, answers) = opened.map_or((None, None), |(sender, answers)| (Some(sender), Some(answers)));
+            let (sender, answers) =
+                opened.map_or((None, Answers::None), |(sender, answers)| (Some(sender), Answers::Open(answers)));
             senders.push(sender);
             acks.push(answers);
         }
@@ -75,13 +81,14 @@ impl Client for SpreadClient {
         }
         let (tell, told) = mpsc::unbounded_channel();
         let (rows_per_cycle, batch_rows) = (self.rows_per_cycle, self.batch_rows);
-        let sender = SpreadSender { senders, order: Some(tell), rows_per_cycle, batch_rows };
+        let has_data = self.members.iter().map(|member| Arc::clone(&member.has_data)).collect();
+        let sender = SpreadSender { senders, has_data, order: Some(tell), rows_per_cycle, batch_rows };
         Ok((Box::new(sender), Box::new(SpreadAcks { acks, order: told })))
     }
 
     async fn search(&self, row: u64, k: u32) -> Result<Vec<u64>, CallError> {
-        let living = self.living()?;
-        let answers = join_all(living.iter().map(|client| client.search_scored(row, k))).await;
+        let holding = self.holding()?;
+        let answers = join_all(holding.iter().map(|member| member.client.search_scored(row, k))).await;
         let lists: Vec<Vec<(u64, f32)>> = answers.into_iter().collect::<Result<_, _>>()?;
         Ok(merge(lists, k as usize))
     }
@@ -95,8 +102,8 @@ impl Client for SpreadClient {
     }
 
     async fn is_indexed(&self) -> Result<bool, CallError> {
-        for client in self.living()? {
-            match client.is_indexed().await {
+        for member in self.holding()? {
+            match member.client.is_indexed().await {
                 Ok(true) => {}
                 other => return other,
             }
@@ -105,8 +112,9 @@ impl Client for SpreadClient {
     }
 
     async fn drop_dataset(&self) -> Result<(), CallError> {
-        for client in self.living()? {
-            client.drop_dataset().await?;
+        for member in self.holding()? {
+            member.client.drop_dataset().await?;
+            member.has_data.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -128,6 +136,8 @@ fn merge(lists: Vec<Vec<(u64, f32)>>, k: usize) -> Vec<u64> {
 /// The sending halves of all replicas.
 struct SpreadSender {
     senders: Vec<Option<Box<dyn PutSender>>>,
+    /// As in [`Member`].
+    has_data: Vec<Arc<AtomicBool>>,
     /// Tells the receiving half whose answer comes next. As many as there are batches under way, which the load bounds.
     order: Option<mpsc::UnboundedSender<usize>>,
     rows_per_cycle: u64,
@@ -142,6 +152,8 @@ impl PutSender for SpreadSender {
         // What a dead replica cannot take, the others do: that is how one death brings on the next.
         for member in (0..count).map(|step| (home + step) % count) {
             let Some(sender) = &mut self.senders[member] else { continue };
+            // Also what is sent in part may bring the dataset into being.
+            self.has_data[member].store(true, Ordering::Relaxed);
             match sender.send(batch).await {
                 Ok(()) => {
                     if let Some(order) = &self.order {
@@ -164,22 +176,38 @@ impl PutSender for SpreadSender {
 
 /// The receiving halves of all replicas.
 struct SpreadAcks {
-    acks: Vec<Option<Box<dyn PutAcks>>>,
+    acks: Vec<Answers>,
     order: mpsc::UnboundedReceiver<usize>,
+}
+
+/// What comes back from one replica.
+enum Answers {
+    /// It answers batch by batch, or will end its stream.
+    Open(Box<dyn PutAcks>),
+    /// It has ended its stream well: all that it was sent is acknowledged.
+    EndedWell,
+    /// It took no stream.
+    None,
 }
 
 #[async_trait]
 impl PutAcks for SpreadAcks {
     async fn next(&mut self) -> Result<Option<Ack>, CallError> {
-        if let Some(member) = self.order.recv().await {
-            let Some(acks) = &mut self.acks[member] else {
-                return Err(CallError::Broken("the replica of this batch has ended".to_owned()));
-            };
-            // A stream that ends well without an answer has answered all it was sent.
-            return acks.next().await;
+        while let Some(member) = self.order.recv().await {
+            match &mut self.acks[member] {
+                Answers::Open(acks) => match acks.next().await? {
+                    Some(ack) => return Ok(Some(ack)),
+                    None => self.acks[member] = Answers::EndedWell,
+                },
+                Answers::EndedWell => {}
+                Answers::None => return Err(CallError::Broken("the replica of this batch has ended".to_owned())),
+            }
         }
-        for acks in self.acks.iter_mut().flatten() {
-            while acks.next().await?.is_some() {}
+        // Nothing more is sent: the end of all streams acknowledges what was not answered batch by batch.
+        for answers in &mut self.acks {
+            if let Answers::Open(acks) = answers {
+                while acks.next().await?.is_some() {}
+            }
         }
         Ok(None)
     }

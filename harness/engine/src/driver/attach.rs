@@ -7,6 +7,7 @@ use soak_scenario::{Attach, AttachTo, Plan, Variant};
 
 use super::access::Access;
 use super::cgroup::Group;
+use super::container::is_of;
 use super::docker;
 use super::probe::Watched;
 use crate::sampler::proc;
@@ -38,8 +39,13 @@ impl AttachDriver {
                 let found = docker.inspect_container(name, None).await;
                 let found = found
                     .map_err(|error| format!("cannot attach to the container {name}: {}", docker::in_words(&error)))?;
-                let pid = found.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
-                pid.filter(|pid| *pid > 0).map(Some).ok_or_else(|| format!("the container {name} does not run"))
+                let (state, id) = (found.state, found.id.unwrap_or_default());
+                let pid = state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
+                match pid.filter(|pid| *pid > 0) {
+                    None => Err(format!("the container {name} does not run")),
+                    // On another machine only its endpoints can be reached.
+                    Some(pid) => Ok(Some(pid).filter(|pid| is_of(*pid, &id))),
+                }
             }
         }
     }
@@ -92,7 +98,13 @@ impl Target for Attached {
             // Of endpoints alone, only calls that fail tell an end.
             None => std::future::pending().await,
         }
-        Ending { how: "an end that only its parent knows".to_owned(), last_lines: Vec::new(), oom: None, living: 0 }
+        Ending {
+            how: "an end that only its parent knows".to_owned(),
+            last_lines: Vec::new(),
+            oom: None,
+            living: 0,
+            lost: false,
+        }
     }
 
     async fn stop(&self) {}

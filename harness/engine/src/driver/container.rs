@@ -10,8 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use soak_record::{RunFolder, file};
 use soak_scenario::units::Limit;
-use soak_scenario::{ContainerLaunch, Plan, Variant};
+use soak_scenario::{ContainerLaunch, Plan, Ports, Variant};
 use testcontainers::bollard::Docker;
+use testcontainers::bollard::query_parameters::StopContainerOptionsBuilder;
 use testcontainers::{ContainerAsync, GenericImage};
 use tokio::sync::watch::Receiver;
 
@@ -26,6 +27,7 @@ use crate::oom::kernel_log::KernelLog;
 use crate::oom::{Evidence, OutOfMemory};
 use crate::residue::{Register, Residue};
 use crate::target::{Client, Control, Driver, Ending, Probe, StartError, Target};
+pub(super) use create::{is_of, name_and_tag};
 use replicas::Replicas;
 use watch::Exit;
 
@@ -96,20 +98,19 @@ impl ContainerDriver {
         let log_path = self.folder.path(file::ARTIFACTS).join(name);
         let log = Log::create(&log_path).map_err(|error| format!("cannot make {}: {error}", log_path.display()))?;
         let kernel_log = KernelLog::open();
-        self.register.note(&Residue::Containers)?;
-        let container = create::start(self, index, variant).await?;
-        let state = create::inspect(&self.docker, container.id(), self.launch.ports).await?;
-        // A container that has ended already has no ports; its end is told in a moment.
-        let addrs = state.published.map_or_else(|| Addrs::published(self.launch.ports), Addrs::published);
+        self.register.note(&Residue::Containers(docker::address()))?;
+        let container = Held::of(create::start(self, index, variant).await?, self.docker.clone());
+        let state = create::inspect(&self.docker, &container.id, self.launch.ports).await?;
+        // A container that has ended already has no ports; its end is told in a moment. Nobody listens on port 0.
+        let addrs = Addrs::published(state.published.unwrap_or(Ports { data: 0, meta: 0, http: 0 }));
         let group = state.pid.and_then(Group::of_process);
         let access = Access::new(&self.plan, variant, addrs, Watched { pid: state.pid, group: group.clone() });
-        let exit = watch::follow(self.docker.clone(), container.id().to_owned(), log.clone());
+        let exit = watch::follow(self.docker.clone(), container.id.clone(), log.clone());
         let limit_bytes = match variant.knobs.memory_limit {
             Limit::At(bytes) => Some(bytes.0),
             Limit::Off => None,
         };
         let about = About { pid: state.pid.unwrap_or(0), group, limit_bytes };
-        let container = tokio::sync::Mutex::new(Some(container));
         Ok(ContainerTarget { about, access, container, kernel_log: Mutex::new(kernel_log), log, exit })
     }
 }
@@ -150,8 +151,7 @@ struct About {
 struct ContainerTarget {
     about: About,
     access: Access,
-    /// `None` once it is removed.
-    container: tokio::sync::Mutex<Option<ContainerAsync<GenericImage>>>,
+    container: Held,
     kernel_log: Mutex<KernelLog>,
     log: Log,
     exit: Receiver<Option<Exit>>,
@@ -163,6 +163,7 @@ impl ContainerTarget {
         let evidence = Evidence {
             pid: self.about.pid,
             cgroup: self.about.group.as_ref().map(Group::name),
+            container: Some(self.container.id.clone()),
             limit_bytes: self.about.limit_bytes,
             by_sigkill: exit.by_sigkill(),
             kernel,
@@ -204,23 +205,39 @@ impl Target for ContainerTarget {
             tokio::time::sleep(WORDS_EVERY).await;
             oom = self.oom(&exit);
         }
-        Ending { how: exit.how(), last_lines: self.log.last_lines(), oom, living: 0 }
+        Ending { how: exit.how(), last_lines: self.log.last_lines(), oom, living: 0, lost: exit.is_lost() }
     }
 
     async fn stop(&self) {
-        let Some(container) = self.container.lock().await.take() else { return };
         let removed = async {
-            // One that has ended, or cannot be asked, is removed all the same.
-            let _ = container.stop_with_timeout(Some(GRACE_S)).await;
+            self.container.stop().await;
             let mut exit = self.exit.clone();
             // Its last words are worth a moment.
             let _ = tokio::time::timeout(WORDS_WITHIN, exit.wait_for(Option::is_some)).await;
-            let id = container.id().to_owned();
-            if container.rm().await.is_err() {
-                let _ = docker::remove(&id).await;
-            }
+            let _ = docker::remove(&docker::address(), &self.container.id).await;
         };
         // What Docker does not remove in time is removed by the watchdog, or by `soak heal`.
         let _ = tokio::time::timeout(REMOVED_WITHIN, removed).await;
+    }
+}
+
+/// A container that this driver removes, or the watchdog: dropped, it stays. Testcontainers would remove it when it is dropped, and hold up the thread
+/// until Docker has done so, however long that takes.
+struct Held {
+    id: String,
+    docker: Docker,
+}
+
+impl Held {
+    fn of(container: ContainerAsync<GenericImage>, docker: Docker) -> Self {
+        let id = container.id().to_owned();
+        std::mem::forget(container);
+        Self { id, docker }
+    }
+
+    /// Asks it to end, and has it killed if it does not. One that has ended, or cannot be asked, is removed all the same.
+    async fn stop(&self) {
+        let options = StopContainerOptionsBuilder::new().t(GRACE_S).build();
+        let _ = self.docker.stop_container(&self.id, Some(options)).await;
     }
 }

@@ -12,6 +12,7 @@ use testcontainers::bollard::query_parameters::{
 };
 use testcontainers::bollard::{Docker, body_full};
 
+use super::container::name_and_tag;
 use crate::residue::RUN_LABEL;
 
 /// Docker that runs answers at once.
@@ -26,16 +27,24 @@ const CONTEXT_BYTES_MAX: u64 = 1 << 30;
 /// Lines of a failed build that are shown.
 const BUILD_LINES: usize = 12;
 
+/// Where Docker is asked for: `$DOCKER_HOST`, or the usual socket.
+pub(crate) fn address() -> String {
+    let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+    host.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned())
+}
+
 /// Connects, and agrees on a version of the interface.
 pub(crate) async fn connect() -> Result<Docker, String> {
-    let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
-    let place = host.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    connect_to(&address()).await
+}
+
+async fn connect_to(place: &str) -> Result<Docker, String> {
     let cannot = |why: &dyn std::fmt::Display| {
         format!(
             "cannot reach Docker at {place}: {why}; start Docker Engine (`soak doctor` says how), or set DOCKER_HOST"
         )
     };
-    let docker = Docker::connect_with_defaults().map_err(|error| cannot(&error))?;
+    let docker = Docker::connect_with_host(place).map_err(|error| cannot(&error))?;
     match tokio::time::timeout(ANSWER_WITHIN, docker.negotiate_version()).await {
         Ok(docker) => docker.map_err(|error| cannot(&in_words(&error))),
         Err(_) => Err(cannot(&format!("no answer within {} s", ANSWER_WITHIN.as_secs()))),
@@ -60,9 +69,9 @@ pub(crate) fn in_words(error: &Error) -> String {
     }
 }
 
-/// Ids of the containers that carry this run's id, running or not.
-pub(crate) async fn of_run(run: &str) -> Result<Vec<String>, String> {
-    let docker = connect().await?;
+/// Ids of the containers that carry this run's id, running or not, on the Docker at an address.
+pub(crate) async fn of_run(address: &str, run: &str) -> Result<Vec<String>, String> {
+    let docker = connect_to(address).await?;
     let filters = HashMap::from([("label", vec![format!("{RUN_LABEL}={run}")])]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
     let found = docker.list_containers(Some(options)).await.map_err(|error| in_words(&error))?;
@@ -70,8 +79,8 @@ pub(crate) async fn of_run(run: &str) -> Result<Vec<String>, String> {
 }
 
 /// Removes a container and its volumes, running or not. One that is gone already is well.
-pub(crate) async fn remove(id: &str) -> Result<(), String> {
-    let docker = connect().await?;
+pub(crate) async fn remove(address: &str, id: &str) -> Result<(), String> {
+    let docker = connect_to(address).await?;
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     match docker.remove_container(id, Some(options)).await {
         Ok(()) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
@@ -97,14 +106,18 @@ async fn find_or_pull(docker: &Docker, image: &str) -> Result<(), String> {
         Err(Error::DockerResponseServerError { status_code: 404, .. }) => {}
         Err(error) => return Err(format!("cannot look for the image {image}: {}", in_words(&error))),
     }
-    let options = CreateImageOptionsBuilder::default().from_image(image).build();
+    // Without a tag all of them would be pulled.
+    let (name, tag) = name_and_tag(image);
+    let options = CreateImageOptionsBuilder::default().from_image(&format!("{name}:{tag}")).build();
     finished(docker.create_image(Some(options), None, None), |_| None).await.map_err(|why| {
         format!("there is no image {image} here, and it cannot be pulled: {why}; build it, or check its name")
     })
 }
 
 async fn build_image(docker: &Docker, image: &str, folder: &Path) -> Result<(), String> {
-    let context = context(folder)?;
+    let (path, name) = (folder.to_owned(), image.to_owned());
+    let packed = tokio::task::spawn_blocking(move || context(&path)).await;
+    let context = packed.map_err(|error| format!("cannot pack what {name} is built from: {error}"))??;
     let options = BuildImageOptionsBuilder::new().t(image).rm(true).forcerm(true).build();
     let building = docker.build_image(options, None, Some(body_full(context)));
     finished(building, |info| info.stream)
@@ -144,6 +157,7 @@ fn context(folder: &Path) -> Result<Bytes, String> {
         return Err(cannot(&format!("it holds {bytes} bytes, and at most {CONTEXT_BYTES_MAX} are sent to Docker")));
     }
     let mut archive = tar::Builder::new(Vec::with_capacity(bytes as usize));
+    archive.follow_symlinks(false);
     archive.append_dir_all(".", folder).map_err(|error| cannot(&error))?;
     archive.into_inner().map(Bytes::from).map_err(|error| cannot(&error))
 }

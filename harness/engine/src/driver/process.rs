@@ -199,6 +199,7 @@ impl ProcessTarget {
         Evidence {
             pid: self.pid,
             cgroup: self.cgroup.as_ref().map(|cgroup| cgroup.group().name()),
+            container: None,
             limit_bytes: self.cgroup.as_ref().map(OwnGroup::limit_bytes),
             by_sigkill,
             kernel,
@@ -231,7 +232,7 @@ impl Target for ProcessTarget {
         let how = status.wait_for(Option::is_some).await.ok().and_then(|how| how.clone());
         let how = how.unwrap_or_else(|| "an unknown end".to_owned());
         let oom = self.evidence(how == format!("signal {SIGKILL}")).conclude();
-        Ending { how, last_lines: self.log.last_lines(), oom, living: 0 }
+        Ending { how, last_lines: self.log.last_lines(), oom, living: 0, lost: false }
     }
 
     async fn stop(&self) {

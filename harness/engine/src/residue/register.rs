@@ -22,12 +22,36 @@ pub struct Owner {
     pub pid: u32,
     /// When that process started, in clock ticks since the machine did: a later process of the same id is another.
     pub started_ticks: u64,
+    /// Where that process is known by its id.
+    pub place: Place,
+}
+
+/// A machine since it was started, and a space of process ids on it: what a process id means something in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    machine: String,
+    boot: String,
+    pids: String,
+}
+
+impl Place {
+    fn here() -> Self {
+        let line = |path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+        let pids = fs::read_link("/proc/self/ns/pid").unwrap_or_default().display().to_string();
+        Self { machine: line("/etc/machine-id"), boot: line("/proc/sys/kernel/random/boot_id"), pids }
+    }
 }
 
 impl Owner {
-    /// Whether the harness still runs.
-    pub fn is_alive(&self) -> bool {
-        proc::started_ticks(self.pid) == Some(self.started_ticks)
+    /// Whether the harness still runs; `None` where that cannot be told from here: a state folder may be shared among machines and containers.
+    pub fn is_alive(&self) -> Option<bool> {
+        let here = Place::here();
+        if self.place == here {
+            Some(proc::started_ticks(self.pid) == Some(self.started_ticks))
+        } else {
+            // The same machine, started anew since.
+            (self.place.machine == here.machine && self.place.boot != here.boot).then_some(false)
+        }
     }
 }
 
@@ -48,7 +72,7 @@ impl Register {
         let register = Self { path: Arc::new(path), file: Arc::new(Mutex::new(file)) };
         let pid = std::process::id();
         let started_ticks = proc::started_ticks(pid).unwrap_or(0);
-        register.line(&Owner { run: run.to_owned(), pid, started_ticks })?;
+        register.line(&Owner { run: run.to_owned(), pid, started_ticks, place: Place::here() })?;
         Ok(register)
     }
 
@@ -131,7 +155,7 @@ mod tests {
     #[test]
     fn a_register_reads_back_without_its_torn_end() {
         let path = std::env::temp_dir().join(format!("soak-register-{}.jsonl", std::process::id()));
-        let owner = Owner { run: "r".to_owned(), pid: std::process::id(), started_ticks: 1 };
+        let owner = Owner { run: "r".to_owned(), pid: std::process::id(), started_ticks: 1, place: Place::here() };
         let text = format!(
             "{}\n\"processes\"\n{{\"cgroup\":\"/x\"}}\n\"processes\"\n{{\"cgro",
             serde_json::to_string(&owner).unwrap()
@@ -140,7 +164,11 @@ mod tests {
         let read = Registered::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
         assert_eq!(read.residues, [Residue::Processes, Residue::Cgroup("/x".into())]);
-        assert!(!read.owner.is_alive(), "another process of the same id is not the owner");
+        assert_eq!(read.owner.is_alive(), Some(false), "another process of the same id is not the owner");
+        let elsewhere = Place { pids: "another".to_owned(), ..Place::here() };
+        assert_eq!(Owner { place: elsewhere, ..read.owner.clone() }.is_alive(), None);
+        let before = Place { boot: "an earlier one".to_owned(), ..Place::here() };
+        assert_eq!(Owner { place: before, ..read.owner.clone() }.is_alive(), Some(false));
         assert!(Registered::read(&path).is_none());
     }
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::{Registered, left_by, remove};
 
 /// A harness that is killed may have asked Docker for a container that only then comes to be.
-const LOOK_FOR: Duration = Duration::from_secs(2);
+const LOOK_FOR: Duration = Duration::from_millis(3500);
 
-/// Whatever happens, it ends by then.
+/// No round begins after this; each is bounded by the deadlines of its calls. What is left then is `soak heal`'s.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);

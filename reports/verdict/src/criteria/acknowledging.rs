@@ -40,6 +40,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         threshold: limit,
         summary: format!("{silence}; {rows} rows were acknowledged, with {slowed} requests to slow down."),
         notes: Vec::new(),
+        band: None,
         p: Vec::new(),
         rule: Box::new(move |_| {
             let limit = limit.unwrap_or(f64::INFINITY);

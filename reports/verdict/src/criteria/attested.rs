@@ -45,6 +45,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         threshold: limit,
         summary,
         notes: Vec::new(),
+        band: None,
         p: Vec::new(),
         rule: Box::new(move |_| {
             if count as f64 <= limit.unwrap_or(0.0) {

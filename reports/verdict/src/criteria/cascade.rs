@@ -18,9 +18,12 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         .record
         .events
         .iter()
-        .filter(|event| matches!(event.kind, EventKind::Oom { scope: OomScope::Target, .. }))
+        // Told only with the end of a replica: where a script starts the store, the store is a child.
+        .filter(|event| matches!(event.kind, EventKind::Oom { scope: OomScope::Target | OomScope::Child, .. }))
         .map(|event| event.at_s)
         .collect();
+    let unknown =
+        observed.events().filter(|event| matches!(event, EventKind::Oom { scope: OomScope::Unknown, .. })).count();
     let within_s = CASCADE_WITHIN.as_secs_f64();
     let most = most_within(&kills, within_s);
     let limit = threshold.at_most;
@@ -39,11 +42,15 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             ),
         },
         notes: Vec::new(),
+        band: None,
         p: Vec::new(),
         rule: Box::new(move |_| {
             let allowed = limit.unwrap_or(f64::INFINITY);
             if most as f64 > allowed {
                 Ruling::new(Verdict::Fail, format!("More than {} is a cascade.", human::number(allowed))).next(NEXT)
+            } else if (most + unknown) as f64 > allowed {
+                let because = format!("Whether {} more were is unknown.", human::number(unknown as f64));
+                Ruling::new(Verdict::Inconclusive, because).next(NEXT)
             } else {
                 Ruling::new(Verdict::Pass, format!("Up to {} is no cascade.", human::number(allowed)))
             }

@@ -80,6 +80,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         threshold: threshold.at_least,
         summary,
         notes,
+        band: None,
         p: vec![p],
         rule: Box::new(move |shared| {
             let least = threshold.at_least.unwrap_or(0.0);

@@ -61,6 +61,7 @@ fn measure(observed: &Observed<'_>, threshold: Threshold, name: &str, what: &str
         threshold: Some(tolerance),
         summary,
         notes: Vec::new(),
+        band: None,
         p: growth.p.to_vec(),
         rule: Box::new(move |shared| rule(&growth, shared, tolerance, floors.len(), moving, cycle_s, next)),
     }

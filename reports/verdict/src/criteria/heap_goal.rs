@@ -56,12 +56,10 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             human::plural(peaks.len(), "counted cycle")
         ));
     };
-    let range = |values: &[f64]| {
-        let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let highest = values.iter().copied().fold(0.0, f64::max);
-        format!("{lowest:.2} to {highest:.2}")
-    };
+    let range = |values: &[f64]| in_words(extent(values));
     let limit = threshold.at_most;
+    let band = extent(&per_live);
+    let gogc = knobs.gogc;
     Evidence {
         value: Some((middle - 1.0).abs()),
         interval: median_bounds(&of_goal, 0.95).map(away_from_one),
@@ -73,9 +71,56 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             range(&per_live)
         ),
         notes: Vec::new(),
+        band: Some(band),
         p: Vec::new(),
-        rule: Box::new(move |_| rule(middle, limit.unwrap_or(f64::INFINITY))),
+        rule: Box::new(move |shared| {
+            let limit = limit.unwrap_or(f64::INFINITY);
+            let ruling = rule(middle, limit);
+            match told_apart((gogc, band), &shared.bands, limit) {
+                Some(Err(overlap)) if ruling.verdict == Verdict::Pass => {
+                    Ruling::new(Verdict::Inconclusive, overlap).next(NEXT)
+                }
+                Some(Ok(apart)) => Ruling { because: format!("{} {apart}", ruling.because), ..ruling },
+                _ => ruling,
+            }
+        }),
     }
+}
+
+fn extent(values: &[f64]) -> [f64; 2] {
+    values.iter().fold([f64::INFINITY, 0.0], |[low, high], value| [low.min(*value), high.max(*value)])
+}
+
+fn in_words([low, high]: [f64; 2]) -> String {
+    format!("{low:.2} to {high:.2}")
+}
+
+/// Whether the bands of two settings are apart, where the formula says that they must be: a heap may stray from its goal by the tolerance, and goals
+/// that are further apart than that leave no overlap. `None` where there is no such other setting.
+fn told_apart(
+    (gogc, band): (Gogc, [f64; 2]),
+    others: &[(Gogc, [f64; 2])],
+    tolerance: f64,
+) -> Option<Result<String, String>> {
+    let growth = |gogc: Gogc| match gogc {
+        Gogc::Percent(percent) => Some(1.0 + f64::from(percent) / 100.0),
+        Gogc::Off => None,
+    };
+    let own = growth(gogc)?;
+    let must_differ = |other: Gogc| {
+        growth(other).is_some_and(|other| own.max(other) * (1.0 - tolerance) > own.min(other) * (1.0 + tolerance))
+    };
+    let mut apart = Vec::new();
+    for (other, [low, high]) in others.iter().filter(|(other, _)| must_differ(*other)) {
+        let other_band = in_words([*low, *high]);
+        if band[0] <= *high && *low <= band[1] {
+            return Some(Err(format!(
+                "The band overlaps that of GOGC {other}, {other_band}: the setting made no difference that shows."
+            )));
+        }
+        apart.push(format!("GOGC {other} ({other_band})"));
+    }
+    (!apart.is_empty()).then(|| Ok(format!("The band is apart from that of {}.", apart.join(", "))))
 }
 
 /// A band around 1 as distances from it: the least, the greatest.
@@ -152,6 +197,17 @@ mod tests {
         assert_eq!(rule(1.24, 0.25).verdict, Verdict::Pass);
         assert_eq!(rule(1.3, 0.25).verdict, Verdict::Fail);
         assert_eq!(rule(0.5, 0.25).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn bands_are_held_apart_where_the_goals_are() {
+        let ten = (Gogc::Percent(10), [1.05, 1.12]);
+        let hundred = (Gogc::Percent(100), [1.5, 1.93]);
+        assert!(told_apart(ten, &[hundred], 0.25).unwrap().unwrap().contains("GOGC 100 (1.50 to 1.93)"));
+        assert!(told_apart(ten, &[(Gogc::Percent(100), [1.1, 1.9])], 0.25).unwrap().unwrap_err().contains("overlaps"));
+        // 1.75 and 2 times the live heap: the tolerance lets these two meet.
+        assert_eq!(told_apart((Gogc::Percent(75), [1.5, 1.8]), &[hundred], 0.25), None);
+        assert_eq!(told_apart((Gogc::Off, [3.0, 4.0]), &[hundred], 0.25), None);
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             largest.map_or_else(String::new, |moment| moment.in_words(observed))
         ),
         notes: Vec::new(),
+        band: None,
         p: Vec::new(),
         rule: Box::new(move |_| {
             let limit = limit.unwrap_or(f64::INFINITY);

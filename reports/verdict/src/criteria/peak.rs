@@ -48,6 +48,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         threshold: limit,
         summary,
         notes: Vec::new(),
+        band: None,
         p: vec![p],
         rule: Box::new(move |shared| {
             let limit = limit.unwrap_or(f64::INFINITY);

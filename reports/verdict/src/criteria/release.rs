@@ -68,6 +68,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             human::seconds(longest)
         ),
         notes: Vec::new(),
+        band: None,
         p: vec![sign_test(late, times.len())],
         rule: Box::new(move |shared| rule(&releases, limit.unwrap_or(f64::INFINITY), shared)),
     }

@@ -53,6 +53,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         threshold: limit,
         summary,
         notes: Vec::new(),
+        band: None,
         p: growth.as_ref().map_or_else(Vec::new, |growth| growth.p.to_vec()),
         rule: Box::new(move |shared| {
             rule(over, limit.unwrap_or(f64::INFINITY), growth.as_ref(), shared, culprit.as_deref(), minutes)

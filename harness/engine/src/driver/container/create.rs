@@ -21,7 +21,7 @@ use crate::residue::{RUN_LABEL, RUN_VARIABLE};
 
 /// A container as Docker describes it.
 pub(super) struct State {
-    /// Its main process on this machine; `None` when it has ended.
+    /// Its main process on this machine; `None` when it has ended, or runs on another.
     pub(super) pid: Option<u32>,
     /// Where its ports are published; `None` when it has ended.
     pub(super) published: Option<Ports>,
@@ -109,7 +109,8 @@ fn ports(ports: Ports) -> [ContainerPort; 3] {
 pub(super) async fn inspect(docker: &Docker, id: &str, inside: Ports) -> Result<State, String> {
     let found = docker.inspect_container(id, None).await;
     let found = found.map_err(|error| format!("cannot inspect the container: {}", in_words(&error)))?;
-    let pid = found.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+    let pid = found.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
+    let pid = pid.filter(|pid| *pid > 0 && is_of(*pid, id));
     let bindings = found.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
     let published = |port: ContainerPort| {
         let bound = bindings.get(&port.to_string())?.as_ref()?;
@@ -123,8 +124,14 @@ pub(super) async fn inspect(docker: &Docker, id: &str, inside: Ports) -> Result<
     Ok(State { pid, published })
 }
 
+/// Whether a process of this machine is one of this container. Docker may run on another machine, or in one of its own: there its numbers mean
+/// other processes, which must not be measured in their place.
+pub(in super::super) fn is_of(pid: u32, container: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(container))
+}
+
 /// `name` and `tag` such that `name:tag` is the image.
-fn name_and_tag(image: &str) -> (&str, &str) {
+pub(in super::super) fn name_and_tag(image: &str) -> (&str, &str) {
     match image.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, tag),
         _ => (image, "latest"),

@@ -16,16 +16,16 @@ use crate::client::{Member, SpreadClient};
 use crate::sampler::proc;
 use crate::target::{CallError, Client, Control, Ending, Knob, Probe, Target, Values};
 
-/// Series that are settings of each replica, not amounts to be added up.
-const SETTINGS: [&str; 2] = ["gogc_percent", "gomemlimit_bytes"];
+/// Series that are settings of each replica, not amounts to be added up. (A memory limit is an amount: the limits of all bound the heaps of all.)
+const SETTINGS: [&str; 1] = ["gogc_percent"];
 
 /// The replicas of a variant.
 pub(super) struct Replicas {
     members: Vec<Arc<ContainerTarget>>,
     dead: Vec<Arc<AtomicBool>>,
     client: Arc<SpreadClient>,
-    /// What each member's watch tells of its end.
-    endings: Mutex<mpsc::Receiver<(usize, Ending)>>,
+    /// What each member's watch tells of its end, and how many ends have been told on.
+    endings: Mutex<(mpsc::Receiver<(usize, Ending)>, usize)>,
     /// Dropped with the target.
     _watches: JoinSet<()>,
 }
@@ -34,8 +34,11 @@ impl Replicas {
     pub(super) fn new(plan: &Plan, variant: &Variant, members: Vec<Arc<ContainerTarget>>) -> Self {
         let dead: Vec<Arc<AtomicBool>> = members.iter().map(|_| Arc::default()).collect();
         let of_load = members.iter().zip(&dead);
-        let of_load =
-            of_load.map(|(member, dead)| Member { client: Arc::clone(&member.access.client), dead: Arc::clone(dead) });
+        let of_load = of_load.map(|(member, dead)| Member {
+            client: Arc::clone(&member.access.client),
+            dead: Arc::clone(dead),
+            has_data: Arc::default(),
+        });
         let rows = plan.workload.rows_per_cycle(variant.knobs.dim);
         let client = Arc::new(SpreadClient::new(of_load.collect(), rows, variant.knobs.batch_rows));
         let (tell, told) = mpsc::channel(members.len());
@@ -50,7 +53,7 @@ impl Replicas {
                 let _ = tell.send((index, ending)).await;
             });
         }
-        Self { members, dead, client, endings: Mutex::new(told), _watches: watches }
+        Self { members, dead, client, endings: Mutex::new((told, 0)), _watches: watches }
     }
 }
 
@@ -75,10 +78,13 @@ impl Target for Replicas {
     }
 
     async fn ended(&self) -> Ending {
-        match self.endings.lock().await.recv().await {
+        let (endings, told) = &mut *self.endings.lock().await;
+        match endings.recv().await {
             Some((index, mut ending)) => {
+                *told += 1;
                 ending.how = format!("replica {index}: {}", ending.how);
-                ending.living = self.dead.iter().filter(|dead| !dead.load(Ordering::Relaxed)).count() as u32;
+                // Not those that are alive: the ends of some may not have been told yet.
+                ending.living = (self.members.len() - *told) as u32;
                 ending
             }
             // Every member's end has been told.

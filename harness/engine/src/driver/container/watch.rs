@@ -13,6 +13,7 @@ use testcontainers::bollard::query_parameters::{EventsOptionsBuilder, LogsOption
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::super::docker::in_words;
 use super::super::logs::Log;
@@ -20,6 +21,10 @@ use crate::oom::DockerSays;
 
 /// Docker says 137 of any SIGKILL.
 const SIGKILL_CODE: i64 = 137;
+
+/// An engine that is started anew answers again within this time, or is lost.
+const BACK_WITHIN: Duration = Duration::from_secs(20);
+const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// What was printed last, and what Docker says of the end, may come a moment after it.
 const LAST_WORDS_WITHIN: Duration = Duration::from_millis(500);
@@ -40,6 +45,11 @@ impl Exit {
             Some(Err(why)) => format!("an unknown end: {why}"),
             None => "an unknown end".to_owned(),
         }
+    }
+
+    /// Whether it was lost sight of rather than seen to end.
+    pub(super) fn is_lost(&self) -> bool {
+        !matches!(self.code, Some(Ok(_)))
     }
 
     /// Whether a SIGKILL may have ended it.
@@ -77,7 +87,33 @@ pub(super) fn follow(docker: Docker, id: String, log: Log) -> watch::Receiver<Op
     exit
 }
 
+/// Waits for the end, also past an engine that is started anew while its containers run on.
 async fn wait(docker: &Docker, id: &str) -> Result<i64, String> {
+    loop {
+        let lost = match wait_once(docker, id).await {
+            Ok(code) => return Ok(code),
+            Err(why) => why,
+        };
+        let lost_at = Instant::now();
+        let found = loop {
+            match docker.inspect_container(id, None).await {
+                Ok(found) => break found,
+                Err(Error::DockerResponseServerError { status_code: 404, .. }) => {
+                    return Err("somebody has removed it".to_owned());
+                }
+                Err(_) if lost_at.elapsed() < BACK_WITHIN => tokio::time::sleep(ASK_EVERY).await,
+                Err(_) => return Err(lost),
+            }
+        };
+        let state = found.state.unwrap_or_default();
+        if state.running != Some(true) {
+            return state.exit_code.ok_or(lost);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+async fn wait_once(docker: &Docker, id: &str) -> Result<i64, String> {
     let mut waiting = std::pin::pin!(docker.wait_container(id, None));
     match waiting.next().await {
         Some(Ok(ended)) => Ok(ended.status_code),

@@ -1,0 +1,76 @@
+//! Runs of scenario 2 that a test starts: the command, what came of it, what is written so far.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use crate::program::{Ended, binary};
+
+/// Held by whoever needs the machine for itself: two long runs at once would only disturb each other.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The command of a run of scenario 2 with these edits, into `out`. It has a state folder of its own: what one run leaves is not another's.
+pub fn scenario2(out: &Path, edits: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(["run", "scenario2", "--out"]).arg(out);
+    command.env("SOAK_STATE_DIR", out.with_extension("state"));
+    for edit in edits {
+        command.args(["--set", edit]);
+    }
+    command
+}
+
+/// A run, and its verdict.
+#[derive(Debug)]
+pub struct Judged {
+    /// How the command ended.
+    pub ended: Ended,
+    /// `verdict.json`.
+    pub verdict: Value,
+    events: Vec<Value>,
+}
+
+impl Judged {
+    /// Runs a command that writes into `out` to its end.
+    pub fn of(mut command: Command, out: &Path) -> Self {
+        let ended = Ended::from(command.output().unwrap());
+        assert!(out.join("verdict.json").exists(), "no verdict\n{}\n{}", ended.stdout, ended.stderr);
+        Self { ended, ..Self::recorded(out) }
+    }
+
+    /// What a run wrote that has ended.
+    pub fn recorded(out: &Path) -> Self {
+        let text = std::fs::read_to_string(out.join("verdict.json")).unwrap();
+        Self { ended: Ended::default(), verdict: serde_json::from_str(&text).unwrap(), events: events(out) }
+    }
+
+    /// Criteria of all findings with this verdict.
+    pub fn with(&self, verdict: &str) -> Vec<String> {
+        let variants = self.verdict["variants"].as_array().unwrap();
+        let findings = variants.iter().flat_map(|variant| variant["findings"].as_array().unwrap());
+        let found = findings.filter(|finding| finding["verdict"] == verdict);
+        found.map(|finding| finding["criterion"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The finding of this criterion in a variant.
+    pub fn finding(&self, variant: usize, criterion: &str) -> &Value {
+        let findings = self.verdict["variants"][variant]["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["criterion"] == criterion).unwrap()
+    }
+
+    /// The run's events of this kind.
+    pub fn events(&self, kind: &str) -> Vec<&Value> {
+        self.events.iter().filter(|event| event["event"] == kind).collect()
+    }
+}
+
+/// The events of a run folder, as far as they are written.
+pub fn events(out: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(out.join("events.jsonl")).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
