@@ -210,6 +210,10 @@ impl<'a> Checker<'a> {
                 let names = variants.iter().map(|variant| variant.name).chain([*word]);
                 (Some(format!("unknown value `{text}`")), did_you_mean(text, names))
             }
+            // Bare on a command line, a number may be meant as a text.
+            (Kind::Text(_), Value::Integer(number)) if origin.is_command_line() => {
+                return self.leaf(kind, Value::Text(number.to_string()), origin, path);
+            }
             (Kind::Text(rule), Value::Text(text)) => match text_mistake(*rule, text) {
                 None => return Some(value),
                 Some((message, help)) => (Some(message), help),

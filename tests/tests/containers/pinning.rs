@@ -45,6 +45,7 @@ fn processors_that_are_not_there_are_the_commands_mistake() {
 /// Numbers of a list such as `0-1,3`.
 fn processors(list: &str) -> Vec<u32> {
     let number = |text: &str| text.parse::<u32>().unwrap();
-    let range = |part: &str| part.split_once('-').map_or(number(part)..=number(part), |(a, b)| number(a)..=number(b));
+    let range =
+        |part: &str| part.split_once('-').map_or_else(|| number(part)..=number(part), |(a, b)| number(a)..=number(b));
     list.split(',').flat_map(range).collect()
 }

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
 
 use soak_tests::{Ended, docker, image, is_root, turn};
 
@@ -22,31 +24,45 @@ fn a_docker_that_is_not_there_is_the_machines_failure() {
     assert!(ended.stderr.contains("soak doctor"), "{}", ended.stderr);
 }
 
+/// A run as somebody who is in no group; the program lies where everybody can run it.
+fn as_nobody(folder: &Path, arguments: &[&str]) -> Ended {
+    let program = folder.join("soak");
+    std::fs::copy(soak_tests::binary(), &program).unwrap();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let mut command = Command::new(program);
+    command.args(["run", "scenario2", "--out", "run"]).args(arguments).env("SOAK_STATE_DIR", folder.join("state"));
+    Ended::from(command.uid(65534).gid(65534).current_dir(folder).output().unwrap())
+}
+
 #[test]
 fn a_docker_that_may_not_be_used_is_the_machines_failure() {
     if image().is_none() || !is_root() {
         return;
     }
-    // As somebody who is in no group; the program lies where everybody can run it.
-    let folder = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o777)).tempdir().unwrap();
-    let program = folder.path().join("soak");
-    std::fs::copy(soak_tests::binary(), &program).unwrap();
-    let mut command = std::process::Command::new(program);
-    command.args(["run", "scenario2", "--target", "container:x:1", "--out"]).arg(folder.path().join("run"));
-    let ended = Ended::from(command.uid(65534).gid(65534).current_dir(folder.path()).output().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let ended = as_nobody(folder.path(), &["--target", "container:x:1"]);
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     assert!(ended.stderr.contains("ermission denied") && ended.stderr.contains("soak doctor"), "{}", ended.stderr);
     assert!(!folder.path().join("run").exists(), "nothing is left of a run that could not begin");
 }
 
 #[test]
+fn a_limit_that_may_not_be_set_is_the_machines_failure() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let ended = as_nobody(folder.path(), &["--only", "dim128-rows500*", "--set", "matrix.memory_limit=[\"512MiB\"]"]);
+    assert_eq!(ended.code, 4, "{}\n{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("cannot set a memory limit"), "{}\n{}", ended.stdout, ended.stderr);
+}
+
+#[test]
 fn a_limit_that_is_refused_is_the_machines_failure() {
     let Some(image) = image() else { return };
-    let _turn = turn();
-    // More than the kernel can count.
-    let judged = run(&format!("container:{image}"), &["matrix.memory_limit=[\"8000000TiB\"]"]);
+    let judged = run(&format!("container:{image}"), &["target.container.cpus=100000"]);
     assert_eq!(judged.ended.code, 4, "{}\n{}", judged.ended.stdout, judged.ended.stderr);
-    assert!(judged.ended.stdout.contains("memory_limit"), "{}\n{}", judged.ended.stdout, judged.ended.stderr);
+    assert!(judged.ended.stdout.contains("CPUs"), "{}\n{}", judged.ended.stdout, judged.ended.stderr);
 }
 
 #[test]
