@@ -68,6 +68,12 @@ impl Failure {
         Self { exit: Exit::Platform, ..self }
     }
 
+    /// The words alone.
+    #[cfg(test)]
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
     /// Prints the words to standard error.
     pub(crate) fn report(self) -> ExitCode {
         output::say(&self.words);

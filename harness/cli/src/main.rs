@@ -6,6 +6,7 @@ mod guard;
 mod mistakes;
 mod output;
 mod progress;
+mod recording;
 mod reports;
 mod run_id;
 mod scenario_args;

@@ -61,6 +61,49 @@ def binomial(k, n, level):
     return [float(found.low), float(found.high)]
 
 
+def autocorrelated(n, memory, slope):
+    state, found = 0.0, []
+    for i in range(n):
+        state = memory * state + float(random.normal())
+        found.append(round(state + slope * i, 2))
+    return found
+
+
+def baselines_case(values):
+    times = [10.0 * i for i in range(len(values))]
+    line = stats.linregress(times, values)
+    return {
+        "values": values,
+        "mann_kendall_p": float(pymannkendall.original_test(values).p),
+        "hamed_rao_p": float(pymannkendall.hamed_rao_modification_test(values).p),
+        "slope": float(line.slope),
+        "r_squared": float(line.rvalue**2),
+        "in_an_hour": float(line.intercept + line.slope * (times[-1] + 3600.0)),
+    }
+
+
+def gls_case(n, tau, white):
+    """Generalised least squares on level and line, with the covariance (1 - white)·exp(-|dt|/tau) + white on the diagonal."""
+    times = numpy.cumsum(random.uniform(5.0, 15.0, n))
+    times = times - times[0]
+    values = numpy.array(autocorrelated(n, 0.6, 0.05))
+    covariance = (1 - white) * numpy.exp(-numpy.abs(times[:, None] - times[None, :]) / tau) + white * numpy.eye(n)
+    root = numpy.linalg.inv(numpy.linalg.cholesky(covariance))
+    columns = root @ numpy.column_stack([numpy.ones(n), times])
+    found, _, _, _ = numpy.linalg.lstsq(columns, root @ values, rcond=None)
+    left = root @ values - columns @ found
+    variance = float(left @ left) / (n - 1)
+    return {
+        "times": times.tolist(),
+        "values": values.tolist(),
+        "tau": tau,
+        "white": white,
+        "slope": float(found[1]),
+        "error": float(numpy.sqrt(variance * numpy.linalg.inv(columns.T @ columns)[1, 1])),
+        "log_determinant": float(numpy.linalg.slogdet(covariance)[1]),
+    }
+
+
 samples = [series(n) for n in (5, 6, 8, 20)]
 json.dump(
     {
@@ -83,6 +126,12 @@ json.dump(
         "quantile": [
             {"values": v, "q": q, "value": float(numpy.quantile(v, q))} for v in samples for q in (0.0, 0.1, 0.5, 0.95, 1.0)
         ],
+        "baselines": [
+            baselines_case(autocorrelated(n, memory, slope))
+            for n, memory, slope in ((12, 0.0, 0.0), (40, 0.5, 0.02), (60, 0.8, 0.0), (100, 0.3, 0.05))
+        ]
+        + [baselines_case([1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 2.0, 4.0, 5.0, 5.0, 6.0, 5.0])],
+        "gls": [gls_case(n, tau, white) for n, tau, white in ((20, 30.0, 0.0), (50, 80.0, 0.3), (120, 15.0, 0.5))],
         "mad": [{"values": v, "value": float(stats.median_abs_deviation(v))} for v in samples],
     },
     sys.stdout,

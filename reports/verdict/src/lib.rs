@@ -1,5 +1,7 @@
 //! From a record to a verdict: statistics, criteria, findings. Pure functions of what was recorded; nothing here reads, writes or prints.
 
+pub mod accuracy;
+pub mod baselines;
 mod coverage;
 mod criteria;
 mod ending;
@@ -9,7 +11,9 @@ pub mod human;
 mod judge;
 mod observed;
 mod outcome;
+pub mod simulated;
 pub mod stats;
+pub mod trend;
 
 #[cfg(test)]
 mod simulation;

@@ -10,4 +10,4 @@ pub mod student;
 pub mod theil_sen;
 
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;

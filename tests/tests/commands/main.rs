@@ -6,3 +6,4 @@ mod mistakes;
 mod pipes;
 mod records;
 mod results;
+mod tables;

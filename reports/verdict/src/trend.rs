@@ -1,0 +1,356 @@
+//! Does a series grow, by more than is tolerated, over a long phase? The judge for series without matched states: a soak phase, or a recording from production.
+//!
+//! The series is thinned to at most [`BLOCKS_MAX`] blocks (medians, at the mean time of what was really sampled: nothing is filled in), single spikes are
+//! cut back, a period is looked for, and then every shape of the mean is weighed with every shape of noise ([`posterior`]). The verdict is read off the mixture: *fail*
+//! where P(slope > tolerance) is at least [`SURE`], *pass* where P(slope < tolerance, and nothing is still filling up) is, *inconclusive* between.
+
+mod basis;
+mod forecast;
+mod noise;
+mod period;
+mod posterior;
+mod shape;
+
+use basis::{Basis, dot};
+pub use forecast::Forecast;
+use posterior::{Component, Design, Posterior, Scale};
+
+use crate::outcome::Verdict;
+use crate::stats::location::{median, quantile};
+use crate::stats::student::t_quantile;
+
+/// More samples than this say hardly more of a slope, and cost time.
+pub const BLOCKS_MAX: usize = 180;
+
+/// Fewer samples than this are too few to tell a trend from noise.
+pub const LEAST_SAMPLES: usize = 20;
+
+/// How sure a verdict is.
+pub const SURE: f64 = 0.95;
+
+/// A block needs part of the samples that it would have without gaps, or it is left out.
+const SPIKE_DEVIATIONS: f64 = 4.0;
+const NEIGHBOURS: usize = 3;
+
+/// A slope's scale beforehand, in tolerances: beside what the series' own range allows.
+const SLOPE_IN_TOLERANCES: f64 = 4.0;
+
+/// The share of the variance of time that nuisances may explain, or the slope cannot be told from them.
+const IDENTIFIABLE: f64 = 0.9;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Seconds, ascending.
+    pub times_s: &'a [f64],
+    /// The values at these times; none that is not finite.
+    pub values: &'a [f64],
+    /// Growth that is tolerated, in units of the values per second.
+    pub tolerance: f64,
+    /// Data that the target holds at the same times, which explains memory; empty where it is not known.
+    pub live: &'a [f64],
+    /// The limit that it must not reach.
+    pub limit: Option<f64>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, in one clause.
+    pub reason: String,
+    /// The shape that explains the series best.
+    pub model: &'static str,
+    /// Growth in units per second: the middle of what is likely.
+    pub slope: f64,
+    /// In which it lies with 90 %.
+    pub interval: [f64; 2],
+    /// The least growth that this series would have shown, per second.
+    pub detectable: f64,
+    /// Probability that the growth is above the tolerance.
+    pub above: f64,
+    /// The period that was found, in seconds.
+    pub period_s: Option<f64>,
+    /// Correlation time of the noise, in seconds.
+    pub correlation_s: f64,
+    /// When the limit is reached, if it is more likely reached than not.
+    pub forecast: Option<Forecast>,
+}
+
+/// Judges a series.
+///
+/// # Errors
+///
+/// When there is too little to judge; the text says what is missing.
+pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
+    let series = Prepared::of(question)?;
+    let length_s = series.length_s();
+    let range = quantile(&series.values, 0.975).unwrap_or(0.0) - quantile(&series.values, 0.025).unwrap_or(0.0);
+    if series.values.iter().all(|value| *value == 0.0) {
+        return Err("it is 0 throughout: nothing was measured".to_owned());
+    }
+    if range <= 0.0 {
+        return Ok(constant(question.tolerance));
+    }
+    let scale = Scale { slope: SLOPE_IN_TOLERANCES * question.tolerance + range / length_s, height: range };
+    let mut nuisances = series.live_columns();
+    if explained_of_time(&series.times_s, &nuisances) > IDENTIFIABLE {
+        return Err("the workload never returned to the same amount of live data: growth of memory and growth of data cannot be told apart".to_owned());
+    }
+    let period = period::find(&series.times_s, &series.values, &nuisances, scale);
+    let period_s = period.as_ref().map(|period| period.seconds);
+    nuisances.extend(period.into_iter().flat_map(|period| period.columns));
+    let design = Design { times_s: &series.times_s, values: &series.values, nuisances: &nuisances };
+    let posterior = Posterior::refined(&design, scale).ok_or("too few samples for all that moves them")?;
+    let forecast = question.limit.and_then(|limit| forecast::of(&design, &posterior.components, limit));
+    Ok(Answer { forecast, ..answer(&posterior, question.tolerance, length_s, period_s) })
+}
+
+/// A series that never moves has nothing to grow.
+fn constant(tolerance: f64) -> Answer {
+    Answer {
+        verdict: Verdict::Pass,
+        reason: "the series never changed".to_owned(),
+        model: "level",
+        slope: 0.0,
+        interval: [0.0, 0.0],
+        detectable: tolerance,
+        above: 0.0,
+        period_s: None,
+        correlation_s: 0.0,
+        forecast: None,
+    }
+}
+
+fn answer(posterior: &Posterior, tolerance: f64, length_s: f64, period_s: Option<f64>) -> Answer {
+    let above = 1.0 - posterior.at_most(tolerance, |one| one.slope);
+    let below = posterior.at_most(tolerance, |one| one.rate);
+    let filling = posterior.weight(|one| !one.shape.line && one.shape.is_filling(length_s));
+    let best = posterior.components[0];
+    let (verdict, reason) = if above >= SURE {
+        (Verdict::Fail, "it grows by more than is tolerated".to_owned())
+    } else if below >= SURE {
+        (Verdict::Pass, "it does not grow by more than is tolerated".to_owned())
+    } else if filling > 0.5 * (1.0 - below) {
+        (Verdict::Inconclusive, "it may still be filling up: measure for longer".to_owned())
+    } else {
+        (Verdict::Inconclusive, "noise leaves both growth and none possible: measure for longer".to_owned())
+    };
+    let interval = [posterior.quantile(0.05), posterior.quantile(0.95)];
+    let model = heaviest_model(posterior);
+    Answer {
+        verdict,
+        reason,
+        model,
+        slope: posterior.quantile(0.5),
+        interval,
+        detectable: detectable(posterior, tolerance),
+        above,
+        period_s,
+        correlation_s: best.noise.tau_s,
+        forecast: None,
+    }
+}
+
+/// The name that has most weight, over all moments, time constants and noises.
+fn heaviest_model(posterior: &Posterior) -> &'static str {
+    let mut weights: Vec<(&'static str, f64)> = Vec::new();
+    for one in &posterior.components {
+        match weights.iter_mut().find(|(name, _)| *name == one.shape.name()) {
+            Some((_, weight)) => *weight += one.weight,
+            None => weights.push((one.shape.name(), one.weight)),
+        }
+    }
+    weights.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or("level", |(name, _)| name)
+}
+
+/// What would have been found with 90 %: the tolerance, the distance that a fail needs from it, and that which noise may take away.
+fn detectable(posterior: &Posterior, tolerance: f64) -> f64 {
+    let lines: Vec<&Component> = posterior.components.iter().filter(|one| one.shape.line).collect();
+    let weight: f64 = lines.iter().map(|one| one.weight).sum();
+    if weight <= 0.0 {
+        return tolerance;
+    }
+    let needed = |one: &&Component| {
+        one.weight * one.slope.error * (t_quantile(SURE, one.slope.df) + t_quantile(0.9, one.slope.df))
+    };
+    tolerance + lines.iter().map(needed).sum::<f64>() / weight
+}
+
+/// A series, thinned and without its spikes; time begins at 0.
+struct Prepared {
+    times_s: Vec<f64>,
+    values: Vec<f64>,
+    live: Vec<f64>,
+}
+
+impl Prepared {
+    fn of(question: &Question<'_>) -> Result<Self, String> {
+        let Question { times_s, values, live, .. } = *question;
+        let (Some(first), Some(last)) = (times_s.first(), times_s.last()) else {
+            return Err("there are no samples".to_owned());
+        };
+        if values.len() < LEAST_SAMPLES || last <= first {
+            return Err(format!("only {} samples; {LEAST_SAMPLES} are needed", values.len()));
+        }
+        let blocks = BLOCKS_MAX.min(values.len());
+        let width_s = (last - first) / blocks as f64;
+        let block = |at_s: f64| (((at_s - first) / width_s) as usize).min(blocks - 1);
+        let mut prepared = Self { times_s: Vec::new(), values: Vec::new(), live: Vec::new() };
+        let mut from = 0;
+        while from < values.len() {
+            let this = block(times_s[from]);
+            let to = (from..values.len()).find(|i| block(times_s[*i]) != this).unwrap_or(values.len());
+            let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+            prepared.times_s.push(mean(&times_s[from..to]) - first);
+            // Where a block holds many samples their median leaves single spikes out; of one or two it is the mean.
+            prepared.values.push(median(&values[from..to]).unwrap_or(0.0));
+            if live.len() == values.len() {
+                prepared.live.push(mean(&live[from..to]));
+            }
+            from = to;
+        }
+        prepared.cut_spikes();
+        Ok(prepared)
+    }
+
+    fn length_s(&self) -> f64 {
+        self.times_s.last().copied().unwrap_or(0.0)
+    }
+
+    /// Cuts single values that stand out from their neighbours back to what the scatter of such differences allows (Hampel's identifier).
+    fn cut_spikes(&mut self) {
+        let n = self.values.len();
+        let around = |i: usize| {
+            let (from, to) = (i.saturating_sub(NEIGHBOURS), (i + NEIGHBOURS + 1).min(n));
+            median(&self.values[from..to]).unwrap_or(self.values[i])
+        };
+        let middles: Vec<f64> = (0..n).map(around).collect();
+        let differences: Vec<f64> =
+            self.values.iter().zip(&middles).map(|(value, middle)| (value - middle).abs()).collect();
+        let allowed = SPIKE_DEVIATIONS * 1.4826 * median(&differences).unwrap_or(0.0);
+        if allowed > 0.0 {
+            for (value, middle) in self.values.iter_mut().zip(&middles) {
+                *value = value.clamp(middle - allowed, middle + allowed);
+            }
+        }
+    }
+
+    /// What live data explains: its amount, and the greatest so far.
+    fn live_columns(&self) -> Vec<Vec<f64>> {
+        let (Some(least), Some(most)) =
+            (self.live.iter().copied().reduce(f64::min), self.live.iter().copied().reduce(f64::max))
+        else {
+            return Vec::new();
+        };
+        if most <= least {
+            return Vec::new();
+        }
+        // Of unit range, so that no column drowns in another's rounding.
+        let live: Vec<f64> = self.live.iter().map(|value| (value - least) / (most - least)).collect();
+        let mut so_far = 0.0_f64;
+        let greatest = live.iter().map(|value| {
+            so_far = so_far.max(*value);
+            so_far
+        });
+        let greatest: Vec<f64> = greatest.collect();
+        vec![live, greatest]
+    }
+}
+
+/// The share of the variance of time that these columns explain: the coefficient of determination of time on them.
+fn explained_of_time(times_s: &[f64], columns: &[Vec<f64>]) -> f64 {
+    let mut level = Basis::default();
+    level.add(vec![1.0; times_s.len()]);
+    let mut basis = level.clone();
+    for column in columns {
+        basis.add(column.clone());
+    }
+    let left = |basis: &Basis| {
+        let left = basis.cleared(times_s.to_vec());
+        dot(&left, &left)
+    };
+    let whole = left(&level);
+    if whole > 0.0 { 1.0 - left(&basis) / whole } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulated::Family;
+
+    const HALF_HOUR_S: f64 = 1800.0;
+
+    /// Judged with 1 MiB a minute tolerated.
+    fn judged(family: Family, seed: u64, leak: f64) -> Answer {
+        let (times_s, values) = family.series(seed, HALF_HOUR_S, 10.0, leak);
+        judge(&Question { times_s: &times_s, values: &values, tolerance: 1.0 / 60.0, live: &[], limit: None }).unwrap()
+    }
+
+    /// A few series of each family; `ci/bench verdict` has many.
+    #[test]
+    fn leaks_are_found_and_healthy_series_pass_in_every_family() {
+        for (family, name) in Family::ALL {
+            let of = |leak: f64, verdict: Verdict| {
+                (0..4).filter(|seed| judged(family, 900 + seed, leak).verdict == verdict).count()
+            };
+            assert_eq!(of(0.0, Verdict::Fail), 0, "{name}: false fails");
+            assert_eq!(of(2.0, Verdict::Pass), 0, "{name}: false passes");
+            assert!(of(0.0, Verdict::Pass) >= 3, "{name}: passes");
+            assert!(of(4.0, Verdict::Fail) >= 3, "{name}: leaks found");
+        }
+    }
+
+    #[test]
+    fn what_is_still_filling_is_neither_a_leak_nor_well() {
+        let times: Vec<f64> = (0..180).map(|i| f64::from(i) * 10.0).collect();
+        let values: Vec<f64> = times
+            .iter()
+            .enumerate()
+            .map(|(i, time)| 300.0 * (1.0 - (-time / 1000.0).exp()) + 3.0 * crate::growth::normal(i as u64))
+            .collect();
+        let question = Question { times_s: &times, values: &values, tolerance: 1.0 / 60.0, live: &[], limit: None };
+        let answer = judge(&question).unwrap();
+        assert_eq!(answer.verdict, Verdict::Inconclusive, "{answer:?}");
+        assert!(answer.reason.contains("filling"), "{answer:?}");
+    }
+
+    #[test]
+    fn growth_of_the_data_is_not_growth_of_the_memory() {
+        let times: Vec<f64> = (0..180).map(|i| f64::from(i) * 10.0).collect();
+        let live: Vec<f64> = times.iter().map(|time| 100.0 + 50.0 * (time / 200.0).sin() + 0.02 * time).collect();
+        let noise = |i: usize| 3.0 * crate::growth::normal(i as u64);
+        let values: Vec<f64> = live.iter().enumerate().map(|(i, live)| 50.0 + 1.4 * live + noise(i)).collect();
+        let question = Question { times_s: &times, values: &values, tolerance: 1.0 / 60.0, live: &live, limit: None };
+        assert_ne!(judge(&Question { live: &[], ..question }).unwrap().verdict, Verdict::Pass);
+        assert_eq!(judge(&question).unwrap().verdict, Verdict::Pass);
+        let only_up: Vec<f64> = times.iter().map(|time| 100.0 + time).collect();
+        assert!(judge(&Question { live: &only_up, ..question }).unwrap_err().contains("cannot be told apart"));
+    }
+
+    #[test]
+    fn too_little_and_nothing_are_said_so() {
+        let ask = |times_s: &[f64], values: &[f64]| {
+            judge(&Question { times_s, values, tolerance: 1.0, live: &[], limit: None })
+        };
+        assert!(ask(&[], &[]).unwrap_err().contains("no samples"));
+        assert!(ask(&[0.0, 1.0], &[1.0, 2.0]).unwrap_err().contains("only 2 samples"));
+        let times: Vec<f64> = (0..60).map(f64::from).collect();
+        assert!(ask(&times, &[0.0; 60]).unwrap_err().contains("nothing was measured"));
+        assert_eq!(ask(&times, &[5.0; 60]).unwrap().verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_limit_is_reached_when_the_line_gets_there() {
+        let (times_s, values) = Family::White.series(5, HALF_HOUR_S, 10.0, 4.0);
+        let question =
+            Question { times_s: &times_s, values: &values, tolerance: 1.0 / 60.0, live: &[], limit: Some(1000.0) };
+        // 500 + 4 · 30 at the end; peaks stand some 16 above; so 364 more at 4 a minute.
+        let forecast = judge(&question).unwrap().forecast.unwrap();
+        let [Some(early), Some(late)] = forecast.interval_s else { panic!("{forecast:?}") };
+        assert!(early < 5460.0 && 5460.0 < late && late < 1.2 * early, "{forecast:?}");
+        let (times_s, values) = Family::White.series(5, HALF_HOUR_S, 10.0, 0.0);
+        assert_eq!(judge(&Question { times_s: &times_s, values: &values, ..question }).unwrap().forecast, None);
+    }
+}

@@ -1,0 +1,109 @@
+//! What may happen to a memory series: it stays, rises along a line, steps once, fills up and stops, or several of these at once.
+
+/// A shape of the mean beside its level: which of the columns it has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Shape {
+    /// A line: the leak.
+    pub(crate) line: bool,
+    /// One step, at this moment.
+    pub(crate) step_at_s: Option<f64>,
+    /// A filling-up with this time constant, in seconds since the start.
+    pub(crate) filling_s: Option<f64>,
+}
+
+/// A filling-up has ended when four time constants have passed: what is left of it is less than a fiftieth.
+const ENDED_AFTER: f64 = 4.0;
+
+/// How finely shapes are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grid {
+    /// Enough to see what noise there is.
+    Coarse,
+    /// Every moment between two samples, and time constants so close that one of them fits.
+    Fine,
+}
+
+impl Shape {
+    /// The level alone.
+    pub(crate) const LEVEL: Self = Self { line: false, step_at_s: None, filling_s: None };
+
+    /// Every shape for samples at these times, with its prior weight; they add up to 1. A line and none are equally likely beforehand, and so is what lies
+    /// beside it: nothing (.4), a filling-up (.3), a step (.2), both (.1). Moments of a step are alike; a filling-up is the likelier the quicker it is, because pools
+    /// fill in the first minutes, and what fills for longer than it is watched is a leak to whoever watches.
+    pub(crate) fn all(times_s: &[f64], grid: Grid) -> Vec<(Self, f64)> {
+        let length_s = times_s.last().copied().unwrap_or(0.0);
+        let steps = steps(times_s, grid);
+        let fillings = fillings(length_s, grid);
+        let mut beside = vec![(Self::LEVEL, 0.4)];
+        beside.extend(fillings.iter().map(|(tau, share)| (Self { filling_s: Some(*tau), ..Self::LEVEL }, 0.3 * share)));
+        let each = 1.0 / steps.len().max(1) as f64;
+        beside.extend(steps.iter().map(|at| (Self { step_at_s: Some(*at), ..Self::LEVEL }, 0.2 * each)));
+        for (tau, share) in &fillings {
+            let pair =
+                |at: &f64| (Self { line: false, step_at_s: Some(*at), filling_s: Some(*tau) }, 0.1 * each * share);
+            beside.extend(steps.iter().map(pair));
+        }
+        let with = |line| beside.iter().map(move |(shape, weight)| (Self { line, ..*shape }, 0.5 * weight));
+        with(false).chain(with(true)).collect()
+    }
+
+    /// What its coefficients (in the order of its columns: line, step, filling-up) add to the rate of growth at this moment.
+    pub(crate) fn rate_at(&self, at_s: f64) -> [f64; 3] {
+        let still = self.filling_s.map(|tau_s| (-at_s / tau_s).exp() / tau_s);
+        let parts = [self.line.then_some(1.0), self.step_at_s.map(|_| 0.0), still];
+        let mut rate = [0.0; 3];
+        parts.into_iter().flatten().zip(&mut rate).for_each(|(part, slot)| *slot = part);
+        rate
+    }
+
+    /// Whether a filling-up is still under way at the end of a series of this length.
+    pub(crate) fn is_filling(&self, length_s: f64) -> bool {
+        self.filling_s.is_some_and(|tau| ENDED_AFTER * tau > length_s)
+    }
+
+    /// The name for people.
+    pub(crate) fn name(&self) -> &'static str {
+        match (self.line, self.step_at_s.is_some(), self.filling_s.is_some()) {
+            (false, false, false) => "level",
+            (false, true, false) => "step",
+            (false, false, true) => "plateau",
+            (false, true, true) => "plateau and step",
+            (true, false, false) => "leak",
+            (true, true, false) => "leak and step",
+            (true, false, true) => "leak and plateau",
+            (true, true, true) => "leak, plateau and step",
+        }
+    }
+}
+
+/// Moments of a step.
+fn steps(times_s: &[f64], grid: Grid) -> Vec<f64> {
+    let between: Vec<f64> = times_s.windows(2).map(|pair| 0.5 * (pair[0] + pair[1])).collect();
+    let every = match grid {
+        Grid::Coarse => between.len() / 24,
+        Grid::Fine => 1,
+    };
+    between.into_iter().skip(every.max(1) / 2).step_by(every.max(1)).collect()
+}
+
+/// Time constants of a filling-up, evenly spaced by ratio from a hundredth of the length to all of it, with their shares.
+fn fillings(length_s: f64, grid: Grid) -> Vec<(f64, f64)> {
+    let count = match grid {
+        Grid::Coarse => 9,
+        Grid::Fine => 49,
+    };
+    let taus: Vec<f64> =
+        (0..count).map(|i| length_s * 0.01_f64.powf(1.0 - f64::from(i) / f64::from(count - 1))).collect();
+    let all: f64 = taus.iter().map(|tau| tau.recip()).sum();
+    taus.into_iter().map(|tau| (tau, tau.recip() / all)).collect()
+}
+
+/// A step up at a moment.
+pub(crate) fn step(times_s: &[f64], at_s: f64) -> Vec<f64> {
+    times_s.iter().map(|time| f64::from(u8::from(*time >= at_s))).collect()
+}
+
+/// A rise to 1 with this time constant.
+pub(crate) fn filling(times_s: &[f64], tau_s: f64) -> Vec<f64> {
+    times_s.iter().map(|time| -f64::exp_m1(-time / tau_s)).collect()
+}
