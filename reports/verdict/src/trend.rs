@@ -1,7 +1,7 @@
 //! Does a series grow, by more than is tolerated, over a long phase? The judge for series without matched states: a soak phase, or a recording from production.
 //!
 //! The series is thinned to at most [`BLOCKS_MAX`] blocks (medians, at the mean time of what was really sampled: nothing is filled in), single spikes are
-//! cut back, a period is looked for, and then every shape of the mean is weighed with every shape of noise ([`posterior`]). The verdict is read off the mixture: *fail*
+//! cut back, a period is looked for, and then every shape of the mean is weighed with every shape of noise (`posterior.rs`). The verdict is read off the mixture: *fail*
 //! where P(slope > tolerance) is at least [`SURE`], *pass* where P(slope < tolerance, and nothing is still filling up) is, *inconclusive* between.
 
 mod basis;
@@ -28,7 +28,7 @@ pub const LEAST_SAMPLES: usize = 20;
 /// How sure a verdict is.
 pub const SURE: f64 = 0.95;
 
-/// A block needs part of the samples that it would have without gaps, or it is left out.
+/// A value further from the median of its neighbours than this many deviations is a spike.
 const SPIKE_DEVIATIONS: f64 = 4.0;
 const NEIGHBOURS: usize = 3;
 
