@@ -7,6 +7,9 @@ use crate::failure::Failure;
 /// The column of times, in seconds.
 const TIME: &str = "time_s";
 
+/// More bytes than any address has.
+const MOST: f64 = 9.3e18;
+
 /// Samples of one series; where a cell was empty there is none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Recording {
@@ -71,10 +74,12 @@ fn number(row: &csv::StringRecord, column: usize, heading: &csv::StringRecord) -
         return Ok(None);
     }
     let number = cell.parse::<f64>().map_err(|_| format!("{name} is `{cell}`, which is no number"))?;
-    if number.is_finite() {
-        Ok(Some(number))
-    } else {
-        Err(format!("{name} is {cell}; leave the cell empty where nothing was read"))
+    match number {
+        number if !number.is_finite() => Err(format!("{name} is {cell}; leave the cell empty where nothing was read")),
+        number if name != TIME && !(0.0..=MOST).contains(&number) => {
+            Err(format!("{name} is {cell}, which is no amount of memory"))
+        }
+        number => Ok(Some(number)),
     }
 }
 
@@ -103,6 +108,8 @@ mod tests {
             ("time_s,rss\n0,1\n0,2\n", "line 3: time_s is 0, which is not after 0"),
             ("time_s,rss\n0,1\n1,NaN\n", "line 3: rss is NaN"),
             ("time_s,rss\n0,1\n1,many\n", "line 3: rss is `many`, which is no number"),
+            ("time_s,rss\n0,1\n1,-5\n", "line 3: rss is -5, which is no amount of memory"),
+            ("time_s,rss\n0,1e200\n", "line 2: rss is 1e200, which is no amount of memory"),
             ("time_s,rss\n,1\n", "line 2: no time_s"),
             ("time_s,rss\n0,1\n1\n", "line: 3"),
         ] {

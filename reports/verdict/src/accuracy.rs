@@ -38,7 +38,7 @@ pub struct Tally {
     pub pass: u64,
     /// Of the usual tests, those that raised an alarm.
     pub alarms: [u64; USUAL.len()],
-    /// Leaks, of all that grow, that lie within the interval given.
+    /// Leaks that lie within the interval given.
     pub covered: u64,
 }
 
@@ -66,13 +66,17 @@ pub fn measure(family: Family, leak: f64, simulation: Simulation) -> Tally {
             .map(|worker| {
                 scope.spawn(move || {
                     let mut tally = Tally::default();
-                    part(worker).for_each(|i| tally.add(&one(family, leak, simulation.seed + i, simulation)));
+                    part(worker)
+                        .for_each(|i| tally.add(&one(family, leak, simulation.seed.wrapping_add(i), simulation)));
                     tally
                 })
             })
             .collect();
         let mut tally = Tally::default();
-        working.into_iter().filter_map(|worker| worker.join().ok()).for_each(|part| tally.add(&part));
+        for worker in working {
+            // A defect in one is a defect of all.
+            tally.add(&worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
         tally
     })
 }

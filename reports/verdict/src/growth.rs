@@ -137,8 +137,8 @@ pub(crate) fn normal(i: u64) -> f64 {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     };
-    let radius = (-2.0 * (1.0 - uniform(2 * i)).ln()).sqrt();
-    radius * (std::f64::consts::TAU * uniform(2 * i + 1)).cos()
+    let radius = (-2.0 * (1.0 - uniform(i.wrapping_mul(2))).ln()).sqrt();
+    radius * (std::f64::consts::TAU * uniform(i.wrapping_mul(2).wrapping_add(1))).cos()
 }
 
 #[cfg(test)]

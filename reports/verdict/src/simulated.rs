@@ -9,7 +9,7 @@ pub enum Family {
     White,
     /// Noise that remembers for this many seconds.
     Remembering(u32),
-    /// A collector's saw-tooth, faster than it can be sampled, and irregular.
+    /// A collector's saw-tooth: irregular, with a few samples in each tooth.
     Collector,
     /// Pools that fill in the first minutes.
     WarmUp,
@@ -40,7 +40,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Every family, with its name. The last one's noise is slower than a half hour can tell from a trend, and is reported apart.
+    /// Every family, with its name. The last one's noise is slower than a twenty-fifth of half an hour.
     pub const ALL: [(Self, &'static str); 18] = [
         (Self::White, "white"),
         (Self::Remembering(20), "AR(1), 20 s"),

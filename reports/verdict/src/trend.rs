@@ -1,8 +1,10 @@
 //! Does a series grow, by more than is tolerated, over a long phase? The judge for series without matched states: a soak phase, or a recording from production.
 //!
 //! The series is thinned to at most [`BLOCKS_MAX`] blocks (medians, at the mean time of what was really sampled: nothing is filled in), single spikes are
-//! cut back, a period is looked for, and then every shape of the mean is weighed with every shape of noise (`posterior.rs`). The verdict is read off the mixture: *fail*
-//! where P(slope > tolerance) is at least [`SURE`], *pass* where P(slope < tolerance, and nothing is still filling up) is, *inconclusive* between.
+//! cut back, a period is looked for, and then the shapes of the mean that explain it best are weighed with every shape of noise (`posterior.rs`). The verdict is read off the
+//! mixture. *Fail* where P(slope > tolerance) is at least [`SURE`]. *Pass* where it is as sure that neither the slope nor the rate in the end, which a filling-up may add to, is
+//! above the tolerance; and where this is so among the shapes with a line alone as well ([`SEEN`]): a level is simpler than a line, and would win by that wherever noise hides
+//! everything. *Inconclusive* otherwise.
 
 mod basis;
 mod forecast;
@@ -28,12 +30,18 @@ pub const LEAST_SAMPLES: usize = 20;
 /// How sure a verdict is.
 pub const SURE: f64 = 0.95;
 
+/// How sure a pass is among the shapes with a line, that is, without the credit that a level has for being simple.
+pub const SEEN: f64 = 0.9;
+
 /// A value further from the median of its neighbours than this many deviations is a spike.
 const SPIKE_DEVIATIONS: f64 = 4.0;
 const NEIGHBOURS: usize = 3;
 
 /// A slope's scale beforehand, in tolerances: beside what the series' own range allows.
 const SLOPE_IN_TOLERANCES: f64 = 4.0;
+
+/// The part of the samples below which the height of a peak is read.
+const PEAK: f64 = 0.98;
 
 /// The share of the variance of time that nuisances may explain, or the slope cannot be told from them.
 const IDENTIFIABLE: f64 = 0.9;
@@ -74,7 +82,7 @@ pub struct Answer {
     pub period_s: Option<f64>,
     /// Correlation time of the noise, in seconds.
     pub correlation_s: f64,
-    /// When the limit is reached, if it is more likely reached than not.
+    /// When the limit is reached, if it is more likely reached than not within 200 times what was measured.
     pub forecast: Option<Forecast>,
 }
 
@@ -84,53 +92,65 @@ pub struct Answer {
 ///
 /// When there is too little to judge; the text says what is missing.
 pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
-    let series = Prepared::of(question)?;
-    let length_s = series.length_s();
-    let range = quantile(&series.values, 0.975).unwrap_or(0.0) - quantile(&series.values, 0.025).unwrap_or(0.0);
+    let mut series = Prepared::of(question)?;
     if series.values.iter().all(|value| *value == 0.0) {
         return Err("it is 0 throughout: nothing was measured".to_owned());
     }
-    if range <= 0.0 {
-        return Ok(constant(question.tolerance));
-    }
-    let scale = Scale { slope: SLOPE_IN_TOLERANCES * question.tolerance + range / length_s, height: range };
+    let Some((centre, unit)) = series.rescale() else { return Ok(constant(question, &series)) };
+    let tolerance = question.tolerance / unit;
+    let length_s = series.length_s();
+    let scale = Scale { slope: SLOPE_IN_TOLERANCES * tolerance + 1.0 / length_s, height: 1.0 };
     let mut nuisances = series.live_columns();
     if explained_of_time(&series.times_s, &nuisances) > IDENTIFIABLE {
-        return Err("the workload never returned to the same amount of live data: growth of memory and growth of data cannot be told apart".to_owned());
+        let why = "the data and its greatest amount so far rise with time as memory does: growth of memory and growth of data cannot be told apart";
+        return Err(why.to_owned());
     }
     let period = period::find(&series.times_s, &series.values, &nuisances, scale);
     let period_s = period.as_ref().map(|period| period.seconds);
     nuisances.extend(period.into_iter().flat_map(|period| period.columns));
     let design = Design { times_s: &series.times_s, values: &series.values, nuisances: &nuisances };
     let posterior = Posterior::refined(&design, scale).ok_or("too few samples for all that moves them")?;
-    let forecast = question.limit.and_then(|limit| forecast::of(&design, &posterior.components, limit));
-    Ok(Answer { forecast, ..answer(&posterior, question.tolerance, length_s, period_s) })
+    let forecast = question.limit.and_then(|limit| {
+        let beyond = forecast::of(&design, &posterior.components, (limit - centre) / unit - series.peak);
+        series.already_at(question, limit).or_else(|| beyond.map(|found| found.after(series.tail_s)))
+    });
+    let found = answer(&posterior, tolerance, length_s);
+    Ok(Answer {
+        slope: found.slope * unit,
+        interval: found.interval.map(|end| end * unit),
+        detectable: found.detectable * unit,
+        period_s,
+        forecast,
+        ..found
+    })
 }
 
 /// A series that never moves has nothing to grow.
-fn constant(tolerance: f64) -> Answer {
+fn constant(question: &Question<'_>, series: &Prepared) -> Answer {
     Answer {
         verdict: Verdict::Pass,
         reason: "the series never changed".to_owned(),
         model: "level",
         slope: 0.0,
         interval: [0.0, 0.0],
-        detectable: tolerance,
+        detectable: question.tolerance,
         above: 0.0,
         period_s: None,
         correlation_s: 0.0,
-        forecast: None,
+        forecast: question.limit.and_then(|limit| series.already_at(question, limit)),
     }
 }
 
-fn answer(posterior: &Posterior, tolerance: f64, length_s: f64, period_s: Option<f64>) -> Answer {
+fn answer(posterior: &Posterior, tolerance: f64, length_s: f64) -> Answer {
     let above = 1.0 - posterior.at_most(tolerance, |one| one.slope);
-    let below = posterior.at_most(tolerance, |one| one.rate);
+    let bounded = |one: &Component| one.slope.at_most(tolerance).min(one.rate.at_most(tolerance));
+    let below = posterior.share(bounded, |_| true);
+    let seen = posterior.share(bounded, |one| one.shape.line);
     let filling = posterior.weight(|one| !one.shape.line && one.shape.is_filling(length_s));
     let best = posterior.components[0];
     let (verdict, reason) = if above >= SURE {
         (Verdict::Fail, "it grows by more than is tolerated".to_owned())
-    } else if below >= SURE {
+    } else if below >= SURE && seen >= SEEN {
         (Verdict::Pass, "it does not grow by more than is tolerated".to_owned())
     } else if filling > 0.5 * (1.0 - below) {
         (Verdict::Inconclusive, "it may still be filling up: measure for longer".to_owned())
@@ -147,7 +167,7 @@ fn answer(posterior: &Posterior, tolerance: f64, length_s: f64, period_s: Option
         interval,
         detectable: detectable(posterior, tolerance),
         above,
-        period_s,
+        period_s: None,
         correlation_s: best.noise.tau_s,
         forecast: None,
     }
@@ -183,6 +203,10 @@ struct Prepared {
     times_s: Vec<f64>,
     values: Vec<f64>,
     live: Vec<f64>,
+    /// How far the highest samples stand above their blocks.
+    peak: f64,
+    /// From the last block's mean time to the last sample.
+    tail_s: f64,
 }
 
 impl Prepared {
@@ -192,12 +216,12 @@ impl Prepared {
             return Err("there are no samples".to_owned());
         };
         if values.len() < LEAST_SAMPLES || last <= first {
-            return Err(format!("only {} samples; {LEAST_SAMPLES} are needed", values.len()));
+            return Err(format!("only {} samples; {LEAST_SAMPLES} at different times are needed", values.len()));
         }
         let blocks = BLOCKS_MAX.min(values.len());
         let width_s = (last - first) / blocks as f64;
         let block = |at_s: f64| (((at_s - first) / width_s) as usize).min(blocks - 1);
-        let mut prepared = Self { times_s: Vec::new(), values: Vec::new(), live: Vec::new() };
+        let mut prepared = Self { times_s: Vec::new(), values: Vec::new(), live: Vec::new(), peak: 0.0, tail_s: 0.0 };
         let mut from = 0;
         while from < values.len() {
             let this = block(times_s[from]);
@@ -211,8 +235,47 @@ impl Prepared {
             }
             from = to;
         }
+        let moments = prepared.times_s.len();
+        if moments < LEAST_SAMPLES {
+            return Err(format!(
+                "{} samples, but at only {moments} moments that stand apart; {LEAST_SAMPLES} are needed",
+                values.len()
+            ));
+        }
+        prepared.tail_s = last - first - prepared.length_s();
         prepared.cut_spikes();
+        let of_block = |at_s: &f64| prepared.times_s.partition_point(|mean| block(mean + first) < block(*at_s));
+        let above: Vec<f64> = times_s
+            .iter()
+            .zip(values)
+            .map(|(at_s, value)| value - prepared.values[of_block(at_s).min(moments - 1)])
+            .collect();
+        prepared.peak = quantile(&above, PEAK).unwrap_or(0.0).max(0.0);
         Ok(prepared)
+    }
+
+    /// Brings the values to a range of about 1 around 0, so that no size of theirs drowns in rounding; gives centre and unit, or `None` where they never change.
+    fn rescale(&mut self) -> Option<(f64, f64)> {
+        let least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if most <= least {
+            return None;
+        }
+        // Without the outermost, unless it is they that move.
+        let inner = quantile(&self.values, 0.975)? - quantile(&self.values, 0.025)?;
+        let (centre, unit) = (median(&self.values)?, if inner > 0.0 { inner } else { most - least });
+        for value in &mut self.values {
+            *value = (*value - centre) / unit;
+        }
+        self.peak /= unit;
+        Some((centre, unit))
+    }
+
+    /// A limit that the last samples have reached is reached now.
+    fn already_at(&self, question: &Question<'_>, limit: f64) -> Option<Forecast> {
+        let last = &question.values[question.values.len().saturating_sub(LEAST_SAMPLES)..];
+        let now = Forecast { in_s: 0.0, interval_s: [Some(0.0); 2] };
+        (quantile(last, PEAK)? >= limit && !self.times_s.is_empty()).then_some(now)
     }
 
     fn length_s(&self) -> f64 {
@@ -255,7 +318,15 @@ impl Prepared {
             so_far
         });
         let greatest: Vec<f64> = greatest.collect();
-        vec![live, greatest]
+        // Data that only ever rose is its own greatest amount.
+        let mut columns = vec![live];
+        let mut basis = Basis::default();
+        basis.add(vec![1.0; greatest.len()]);
+        basis.add(columns[0].clone());
+        if basis.add(greatest.clone()).is_some() {
+            columns.push(greatest);
+        }
+        columns
     }
 }
 
@@ -300,6 +371,46 @@ mod tests {
             assert!(of(0.0, Verdict::Pass) >= 3, "{name}: passes");
             assert!(of(4.0, Verdict::Fail) >= 3, "{name}: leaks found");
         }
+    }
+
+    #[test]
+    fn noise_that_hides_everything_is_no_pass() {
+        for leak in [0.0, 2.0] {
+            let times: Vec<f64> = (0..180).map(|i| f64::from(i) * 10.0).collect();
+            let noise = |i: usize| 1000.0 * crate::growth::normal(i as u64 + 7000 * leak as u64);
+            let values: Vec<f64> =
+                times.iter().enumerate().map(|(i, time)| 8000.0 + leak * time / 60.0 + noise(i)).collect();
+            let question = Question { times_s: &times, values: &values, tolerance: 1.0 / 60.0, live: &[], limit: None };
+            let answer = judge(&question).unwrap();
+            assert_eq!(answer.verdict, Verdict::Inconclusive, "leak {leak}: {answer:?}");
+            assert!(answer.detectable > 10.0 / 60.0, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn series_without_any_noise_are_judged_as_well() {
+        let times: Vec<f64> = (0..180).map(f64::from).collect();
+        let of = |value: fn(f64) -> f64| {
+            let values: Vec<f64> = times.iter().map(|time| value(*time)).collect();
+            judge(&Question { times_s: &times, values: &values, tolerance: 1e4, live: &[], limit: None }).unwrap()
+        };
+        let step = of(|time| if time < 90.0 { 5e8 } else { 8e8 });
+        assert_eq!((step.verdict, step.model), (Verdict::Pass, "step"), "{step:?}");
+        let line = of(|time| 5e8 + 1e6 * time);
+        assert_eq!((line.verdict, line.model), (Verdict::Fail, "leak"), "{line:?}");
+        let late = of(|time| if time < 176.0 { 5e8 } else { 5e8 + 1e8 * (time - 175.0) });
+        assert_ne!(late.verdict, Verdict::Pass, "{late:?}");
+    }
+
+    #[test]
+    fn a_leak_behind_memory_that_is_given_back_does_not_pass() {
+        let times: Vec<f64> = (0..180).map(|i| f64::from(i) * 10.0).collect();
+        let value = |(i, time): (usize, &f64)| {
+            500.0 + 300.0 * (-time / 1800.0).exp() + 4.0 * time / 60.0 + crate::growth::normal(i as u64)
+        };
+        let values: Vec<f64> = times.iter().enumerate().map(value).collect();
+        let question = Question { times_s: &times, values: &values, tolerance: 1.0 / 60.0, live: &[], limit: None };
+        assert_ne!(judge(&question).unwrap().verdict, Verdict::Pass);
     }
 
     #[test]
@@ -350,6 +461,8 @@ mod tests {
         let forecast = judge(&question).unwrap().forecast.unwrap();
         let [Some(early), Some(late)] = forecast.interval_s else { panic!("{forecast:?}") };
         assert!(early < 5460.0 && 5460.0 < late && late < 1.2 * early, "{forecast:?}");
+        let now = judge(&Question { limit: Some(510.0), ..question }).unwrap().forecast.unwrap();
+        assert!(now.in_s <= 0.0, "{now:?}");
         let (times_s, values) = Family::White.series(5, HALF_HOUR_S, 10.0, 0.0);
         assert_eq!(judge(&Question { times_s: &times_s, values: &values, ..question }).unwrap().forecast, None);
     }

@@ -43,9 +43,13 @@ fn a_leak_fails_with_its_size_and_the_time_of_its_limit() {
     assert!(found["detectable"].as_f64().unwrap() < 2.0 * a_minute, "{found:#}");
     assert_eq!(found["baselines"]["mann_kendall"]["alarm"], true);
     let words = judge(&path, &["--limit", "1GiB"]).stdout;
-    for part in
-        ["FAIL — rss: it grows", "leak and plateau", "limit       1.00 GiB is reached in", "missing     5 samples"]
-    {
+    for part in [
+        "FAIL — rss: it grows",
+        "leak and plateau",
+        "limit       1.00 GiB is reached in",
+        "missing     5 samples",
+        "alarm by Mann–Kendall",
+    ] {
         assert!(words.contains(part), "{part} is not in\n{words}");
     }
 }
@@ -96,6 +100,11 @@ fn wrong_tables_and_questions_are_refused() {
         &["judge", "--csv", "/nowhere.csv", "--series", "rss", "--tolerance", "1MiB/min"],
         &["judge", "runs/x", "--csv", path, "--series", "rss", "--tolerance", "1MiB/min"],
         &["judge"],
+        &["judge", "runs/x", "--series", "rss"],
+        &["judge", "runs/x", "--seed", "5"],
+        &["judge", "--simulate", "--limit", "1GiB"],
+        &["judge", "--simulate", "--format", "github"],
+        &["judge", "--csv", path, "--series", "rss", "--tolerance", "1MiB/min", "--series-each", "3"],
     ] {
         let ended = soak(arguments);
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}: {}", ended.stderr);

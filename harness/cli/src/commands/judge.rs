@@ -25,25 +25,25 @@ pub(crate) struct Judge {
     #[arg(long, value_name = "FILE", conflicts_with = "run", requires = "series", requires = "tolerance")]
     csv: Option<PathBuf>,
     /// The column that is judged
-    #[arg(long, value_name = "NAME", requires = "csv")]
+    #[arg(long, value_name = "NAME", requires = "csv", conflicts_with_all = ["run", "simulate"])]
     series: Option<String>,
     /// The growth that is tolerated, such as 1MiB/min
-    #[arg(long, value_name = "RATE", requires = "csv")]
+    #[arg(long, value_name = "RATE", requires = "csv", conflicts_with_all = ["run", "simulate"])]
     tolerance: Option<ByteRate>,
     /// A limit whose time is forecast, such as 2GiB
-    #[arg(long, value_name = "SIZE", requires = "csv")]
+    #[arg(long, value_name = "SIZE", requires = "csv", conflicts_with_all = ["run", "simulate"])]
     limit: Option<Bytes>,
     /// The column of the data that the target holds, which explains memory
-    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    #[arg(long, value_name = "COLUMN", requires = "csv", conflicts_with_all = ["run", "simulate"])]
     live: Option<String>,
     /// Judge simulated series of which the truth is known, by family, and show how often that is right
     #[arg(long, conflicts_with_all = ["run", "csv"])]
     simulate: bool,
     /// How many series of each family and leak
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100_000), requires = "simulate")]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100_000), requires = "simulate", conflicts_with_all = ["run", "csv"])]
     series_each: u64,
     /// The first seed of the simulated series
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate")]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate", conflicts_with_all = ["run", "csv"])]
     seed: u64,
     /// For whom the verdict is written
     #[arg(long, value_enum, default_value_t = VerdictFormat::Human)]
@@ -63,6 +63,9 @@ enum VerdictFormat {
 
 impl Judge {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        if self.format == VerdictFormat::Github && self.run.is_none() {
+            return Err(Failure::usage("--format github is of runs; take json or human"));
+        }
         if self.simulate {
             let simulation = Simulation { series: self.series_each, seed: self.seed, length_s: 1800.0, step_s: 10.0 };
             let text = simulated::simulate(simulation, self.format == VerdictFormat::Json);
@@ -92,10 +95,7 @@ impl Judge {
         let answer = judged.answer();
         match self.format {
             VerdictFormat::Json => output::print_json(serde_json::to_string_pretty(&judged.json(&answer)))?,
-            VerdictFormat::Human => output::print(&judged.words(&answer))?,
-            VerdictFormat::Github => {
-                return Err(Failure::usage("--format github is of runs; take json or human for a table"));
-            }
+            VerdictFormat::Human | VerdictFormat::Github => output::print(&judged.words(&answer))?,
         }
         let verdict = answer.map_or(Verdict::Inconclusive, |answer| answer.verdict);
         Ok(match verdict {

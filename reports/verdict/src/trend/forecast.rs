@@ -1,8 +1,8 @@
 //! When will the series reach its limit, if it goes on as it does?
 //!
-//! For each component of the posterior the trend at a later moment is a combination of its coefficients, so that its distribution is Student's t as well, with
-//! the doubt about level and slope in it and the correlation between the two (as Fieller's interval has it). P(reached by then) is the mixture of the components'
-//! probabilities, and the quantiles of the time are where it passes .05, .5 and .95. What is reached first is a peak, not the trend: the limit is lowered by
+//! Each component of the posterior is fitted once more, its coefficients without their priors. Its trend at a later moment is a combination of them, so that its distribution is
+//! Student's t, with the doubt about level and slope in it and the correlation between the two (as Fieller's interval has it). P(above at that moment) is the mixture of the
+//! components' probabilities, and the quantiles of the time are where it first passes .05, .5 and .95. What is reached first is a peak, not the trend: the limit is lowered by
 //! what the series stands above its trend in its highest samples.
 
 use super::basis::dot;
@@ -27,7 +27,15 @@ pub struct Forecast {
     pub interval_s: [Option<f64>; 2],
 }
 
-/// The forecast; `None` where the limit is more likely never reached than reached.
+impl Forecast {
+    /// The same, counted from a moment that is so much later.
+    pub(crate) fn after(self, later_s: f64) -> Self {
+        let less = |in_s: f64| (in_s - later_s).max(0.0);
+        Self { in_s: less(self.in_s), interval_s: self.interval_s.map(|end| end.map(less)) }
+    }
+}
+
+/// The forecast; `None` where the limit is less likely than not to be reached within [`LENGTHS_AHEAD`].
 pub(crate) fn of(design: &Design<'_>, components: &[Component], limit: f64) -> Option<Forecast> {
     let trends: Vec<(f64, Trend)> = components
         .iter()

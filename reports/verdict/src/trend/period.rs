@@ -54,7 +54,7 @@ pub(crate) fn find(times_s: &[f64], values: &[f64], known: &[Vec<f64>], scale: S
 
 /// Few shapes are enough to tell whether there is a period.
 fn shapes(length_s: f64) -> Vec<(Shape, f64)> {
-    let level = Shape { line: false, step_at_s: None, filling_s: None };
+    let level = Shape::LEVEL;
     let some = [
         level,
         Shape { line: true, ..level },

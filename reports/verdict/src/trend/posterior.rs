@@ -1,4 +1,4 @@
-//! What is known of the slope, with nothing pretended to be known: every shape of the mean with every shape of noise, each by how well it explains the series.
+//! What is known of the slope, with nothing pretended to be known: the shapes of the mean that explain the series, each with every shape of noise, by how well they do.
 //!
 //! For one shape X and one noise V the model is y = B·b₀ + X·b + e, e ~ N(0, σ²V). Level and nuisances B (a period, the live data) have flat priors; the
 //! coefficients b of line, step and filling-up have normal ones, with the scales of [`Scale`]; σ² has 1/σ². The integral over b₀, b and σ² is then
@@ -68,6 +68,9 @@ pub(crate) struct Posterior {
 /// Components of less weight than this are left out.
 const NEGLIGIBLE: f64 = 1e-5;
 
+/// What is left of a series by less than this part of its square is left by rounding: an exact fit.
+const EXACT: f64 = 1e-12;
+
 /// Shapes of the fine grid that are kept, with a line and without, under each of two noises.
 const KEPT: usize = 40;
 
@@ -108,6 +111,10 @@ impl Posterior {
             .map(|(log, component)| Component { weight: (log - highest).exp() / total, ..component })
             .filter(|component| component.weight > NEGLIGIBLE)
             .collect();
+        let kept: f64 = components.iter().map(|one| one.weight).sum();
+        for one in &mut components {
+            one.weight /= kept;
+        }
         components.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         Some(Self { components, log_likelihood })
     }
@@ -157,7 +164,15 @@ impl Posterior {
             let middle = 0.5 * (low + high);
             if self.at_most(middle, |one| one.slope) < p { low = middle } else { high = middle }
         }
-        0.5 * (low + high)
+        // The upper end: a mass at exactly 0 is then at or below it.
+        high
+    }
+
+    /// The mean of a probability over the components for which `counts`; 1 where there are none.
+    pub(crate) fn share(&self, of: impl Fn(&Component) -> f64, counts: impl Fn(&Component) -> bool) -> f64 {
+        let weight = self.weight(&counts);
+        let sum: f64 = self.components.iter().filter(|one| counts(one)).map(|one| one.weight * of(one)).sum();
+        if weight > 0.0 { sum / weight } else { 1.0 }
     }
 
     /// The weight of the components for which `counts`.
@@ -251,14 +266,15 @@ impl Gram {
         // The size of the noise, for the priors' scale alone: by the shape that leaves least.
         let least =
             columns.of_shape.iter().map(|chosen| self.solve(chosen, &[0.0; 3]).left).fold(self.values, f64::min);
-        let variance = (least / (self.df - 3.0).max(1.0)).max(f64::MIN_POSITIVE);
+        let least = least.max(EXACT * self.values);
+        let variance = least / (self.df - 3.0).max(1.0);
         let precision = |column: usize| variance / if column == 0 { scale.slope } else { scale.height }.powi(2);
         let each = shapes.iter().zip(&columns.of_shape).map(|((shape, prior), chosen)| {
             let mut precisions = [0.0; 3];
             chosen.iter().zip(&mut precisions).for_each(|(column, slot)| *slot = precision(*column));
             let solved = self.solve(chosen, &precisions);
             let log_priors: f64 = precisions[..chosen.len()].iter().map(|precision| 0.5 * precision.ln()).sum();
-            let left = solved.left.max(f64::MIN_POSITIVE);
+            let left = solved.left.max(EXACT * self.values);
             let log =
                 prior.ln() + self.log_base - 0.5 * solved.log_determinant + log_priors - 0.5 * self.df * left.ln();
             let estimate = |of: [f64; 3]| {
@@ -270,7 +286,7 @@ impl Gram {
             (log, Component { shape: *shape, noise: self.noise, weight: 0.0, slope, rate })
         });
         let n = self.samples;
-        (each.collect(), -0.5 * self.log_determinant - 0.5 * n * (least.max(f64::MIN_POSITIVE) / n).ln())
+        (each.collect(), -0.5 * self.log_determinant - 0.5 * n * (least / n).ln())
     }
 
     /// The regression on at most three columns, with precisions on the diagonal.
@@ -364,7 +380,7 @@ mod tests {
         let (times, series) = crate::simulated::Family::Step.series(3, 1800.0, 10.0, 1.0);
         let design = Design { times_s: &times, values: &series, nuisances: &[] };
         let posterior = Posterior::refined(&design, Scale { slope: 0.2, height: 200.0 }).unwrap();
-        assert!((posterior.weight(|_| true) - 1.0).abs() < 1e-2);
+        assert!((posterior.weight(|_| true) - 1.0).abs() < 1e-9);
         let quantiles = [0.05, 0.5, 0.95].map(|p| posterior.quantile(p));
         assert!(quantiles.is_sorted(), "{quantiles:?}");
     }

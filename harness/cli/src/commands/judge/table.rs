@@ -12,6 +12,12 @@ use crate::recording::Recording;
 /// What a person would look ahead by who has only `predict_linear`.
 const AHEAD_S: f64 = 4.0 * 3600.0;
 
+/// The usual tests compare every sample with every other: of a longer recording they are shown this many, evenly chosen.
+const USUAL_SAMPLES_MAX: usize = 2000;
+
+/// Their names for people.
+const USUAL: [&str; 5] = ["Mann–Kendall", "Hamed–Rao", "R²", "predict_linear", "last − first"];
+
 /// A series and what it is held against. Rates are in bytes per second.
 pub(super) struct Judged<'a> {
     pub(super) series: &'a str,
@@ -26,24 +32,28 @@ impl Judged<'_> {
         trend::judge(&Question { times_s, values, tolerance: self.tolerance, live, limit: self.limit })
     }
 
-    fn baselines(&self) -> serde_json::Value {
+    fn usual(&self) -> Option<Usual> {
         let Recording { times_s, values, .. } = self.recording;
-        let Some(found) = Baselines::of(times_s, values) else { return serde_json::Value::Null };
-        let predicted = predict_linear(times_s, values, AHEAD_S);
+        let every = values.len().div_ceil(USUAL_SAMPLES_MAX).max(1);
+        let times_s: Vec<f64> = times_s.iter().copied().step_by(every).collect();
+        let values: Vec<f64> = values.iter().copied().step_by(every).collect();
+        let found = Baselines::of(&times_s, &values)?;
+        let predicted = predict_linear(&times_s, &values, AHEAD_S);
         let rising = found.least_squares_slope > 0.0;
-        json!({
-            "mann_kendall": { "p": found.mann_kendall_p, "alarm": rising && found.mann_kendall_p < USUAL_ALPHA },
-            "hamed_rao": { "p": found.hamed_rao_p, "alarm": rising && found.hamed_rao_p < USUAL_ALPHA },
-            "least_squares": { "slope": found.least_squares_slope, "r_squared": found.r_squared, "alarm": rising && found.r_squared > USUAL_R_SQUARED },
-            "predict_linear": { "ahead_s": AHEAD_S, "value": predicted, "alarm": predicted.zip(self.limit).map(|(value, limit)| value > limit) },
-            "last_minus_first": { "slope": found.last_minus_first, "alarm": found.last_minus_first > self.tolerance },
-        })
+        let alarms = [
+            rising && found.mann_kendall_p < USUAL_ALPHA,
+            rising && found.hamed_rao_p < USUAL_ALPHA,
+            rising && found.r_squared > USUAL_R_SQUARED,
+            predicted.zip(self.limit).is_some_and(|(value, limit)| value > limit),
+            found.last_minus_first > self.tolerance,
+        ];
+        Some(Usual { samples: values.len(), found, predicted, alarms })
     }
 
     /// Rates in bytes per second; times in the recording's own.
     pub(super) fn json(&self, answer: &Result<Answer, String>) -> serde_json::Value {
         let last_s = self.recording.times_s.last().copied().unwrap_or(0.0);
-        let (series, baselines) = (self.series, self.baselines());
+        let (series, baselines) = (self.series, self.usual().map(|usual| usual.json()));
         match answer {
             Ok(answer) => {
                 let forecast = answer.forecast.map(|found| {
@@ -52,13 +62,15 @@ impl Judged<'_> {
                 json!({
                     "series": series, "verdict": answer.verdict, "reason": answer.reason, "model": answer.model,
                     "slope": { "value": answer.slope, "unit": "bytes/s", "interval": answer.interval },
-                    "tolerance": self.tolerance, "detectable": answer.detectable, "forecast": forecast,
+                    "tolerance": self.tolerance, "above": answer.above, "detectable": answer.detectable, "forecast": forecast,
+                    "period_s": answer.period_s, "correlation_s": answer.correlation_s,
                     "samples": self.recording.values.len(), "missing": self.recording.missing, "baselines": baselines,
                 })
             }
             Err(why) => json!({
                 "series": series, "verdict": Verdict::Inconclusive, "reason": why, "model": null, "slope": null,
-                "tolerance": self.tolerance, "detectable": null, "forecast": null,
+                "tolerance": self.tolerance, "above": null, "detectable": null, "forecast": null,
+                "period_s": null, "correlation_s": null,
                 "samples": self.recording.values.len(), "missing": self.recording.missing, "baselines": baselines,
             }),
         }
@@ -69,7 +81,7 @@ impl Judged<'_> {
         let a_minute = |rate: f64| format!("{} a minute", human::bytes(rate * 60.0));
         let answer = match answer {
             Ok(answer) => answer,
-            Err(why) => return format!("INCONCLUSIVE — {series}: {why}\n"),
+            Err(why) => return format!("INCONCLUSIVE — {series}: {why}\n{}", self.missing()),
         };
         let mut text = format!("{} — {series}: {}\n", answer.verdict.name().to_uppercase(), answer.reason);
         let _ = writeln!(text, "  model       {}", answer.model);
@@ -92,7 +104,7 @@ impl Judged<'_> {
         if let Some(limit) = self.limit {
             let limit = human::bytes(limit);
             let when = answer.forecast.map_or_else(
-                || "is not reached at this rate".to_owned(),
+                || "is not reached within 200 times what was measured".to_owned(),
                 |found| {
                     let end = |end: Option<f64>| end.map_or_else(|| "never".to_owned(), human::seconds);
                     let [early, late] = found.interval_s;
@@ -101,9 +113,45 @@ impl Judged<'_> {
             );
             let _ = writeln!(text, "  limit       {limit} {when}");
         }
-        if self.recording.missing > 0 {
-            let _ = writeln!(text, "  missing     {}", human::plural(self.recording.missing, "sample"));
+        if let Some(usual) = self.usual() {
+            let names: Vec<&str> =
+                USUAL.iter().zip(usual.alarms).filter_map(|(name, alarm)| alarm.then_some(*name)).collect();
+            let alarms =
+                if names.is_empty() { "no alarm".to_owned() } else { format!("alarm by {}", names.join(", ")) };
+            let _ = writeln!(text, "  usual tests {alarms}");
         }
-        text
+        text + &self.missing()
+    }
+
+    fn missing(&self) -> String {
+        match self.recording.missing {
+            0 => String::new(),
+            missing => format!("  missing     {}\n", human::plural(missing, "sample")),
+        }
+    }
+}
+
+/// What the usual tests say.
+struct Usual {
+    /// Of so many samples.
+    samples: usize,
+    found: Baselines,
+    predicted: Option<f64>,
+    /// In the order of [`USUAL`].
+    alarms: [bool; USUAL.len()],
+}
+
+impl Usual {
+    fn json(&self) -> serde_json::Value {
+        let [mann_kendall, hamed_rao, least_squares, predict_linear, last_minus_first] = self.alarms;
+        let found = &self.found;
+        json!({
+            "samples": self.samples,
+            "mann_kendall": { "p": found.mann_kendall_p, "alarm": mann_kendall },
+            "hamed_rao": { "p": found.hamed_rao_p, "alarm": hamed_rao },
+            "least_squares": { "slope": found.least_squares_slope, "r_squared": found.r_squared, "alarm": least_squares },
+            "predict_linear": { "ahead_s": AHEAD_S, "value": self.predicted, "alarm": predict_linear },
+            "last_minus_first": { "slope": found.last_minus_first, "alarm": last_minus_first },
+        })
     }
 }
