@@ -47,6 +47,7 @@ pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Er
         deadlines: document.part("/deadlines")?,
         criteria: document.part("/criteria")?,
         variants: parts.variants,
+        no_control: None,
         edits: parts.edits,
     })
 }

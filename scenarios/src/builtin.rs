@@ -11,7 +11,8 @@ pub struct Builtin {
     pub text: &'static str,
 }
 
-const SCENARIOS: &[(&str, &str)] = &[("scenario2", include_str!("../scenario2.toml"))];
+const SCENARIOS: &[(&str, &str)] =
+    &[("scenario2", include_str!("../scenario2.toml")), ("prove", include_str!("../prove.toml"))];
 const PROFILES: &[(&str, &str)] =
     &[("reference", include_str!("../profiles/reference.toml")), ("go", include_str!("../profiles/go.toml"))];
 

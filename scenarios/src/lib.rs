@@ -21,6 +21,7 @@ mod builtin;
 mod check;
 pub mod criterion;
 mod diagnostic;
+mod dose;
 mod edit;
 mod glob;
 mod launch;
@@ -43,6 +44,7 @@ pub mod units;
 
 pub use builtin::{Builtin, builtin_profiles, builtin_scenarios};
 pub use diagnostic::{Diagnostic, Severity};
+pub use dose::{CONTROL_TOLERANCES, Dose, FLOORS};
 pub use launch::{Attach, AttachTo, ContainerLaunch, Launch};
 pub use load::{LoadError, Loaded, Request, load, load_text};
 pub use matrix::data_seed;

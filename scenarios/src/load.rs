@@ -8,6 +8,7 @@ use crate::assemble::{Parts, assemble};
 use crate::builtin::{builtin_scenarios, find};
 use crate::check::{Checker, missing_in};
 use crate::diagnostic::{Diagnostic, Severity, did_you_mean, nearest, one_of};
+use crate::dose::has_control;
 use crate::edit::parse_edit;
 use crate::launch::{self, Attach, ContainerLaunch, Launch};
 use crate::merge::{fill_defaults, merge, to_json};
@@ -151,7 +152,10 @@ fn plan(found: Found, request: &Request<'_>) -> Result<Loaded, LoadError> {
     }
     sort(&mut loading.mistakes);
     match plan {
-        Ok(plan) if loading.mistakes.iter().all(|one| one.severity == Severity::Warning) => {
+        Ok(mut plan) if loading.mistakes.iter().all(|one| one.severity == Severity::Warning) => {
+            if loading.wants_control(pace) {
+                plan.add_control();
+            }
             Ok(Loaded { plan, warnings: loading.mistakes })
         }
         Ok(_) => Err(invalid(loading.mistakes)),
@@ -253,6 +257,13 @@ impl Loading {
         missing_in(table, fields, &Origin::top(source), "", &self.removed, &mut self.mistakes);
         stand_in(table, fields, source);
         fill_defaults(table, fields);
+    }
+
+    fn wants_control(&self, pace: Pace) -> bool {
+        match self.root.at(&["control"]).map(|node| &node.value) {
+            Some(Value::Flag(wanted)) => *wanted,
+            _ => has_control(pace),
+        }
     }
 
     fn file_seed(&self) -> u64 {

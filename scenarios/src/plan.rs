@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dose::Dose;
 use crate::launch::Launch;
 use crate::profile::Profile;
 use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
@@ -45,6 +46,9 @@ pub struct Plan {
     pub criteria: BTreeMap<String, Threshold>,
     /// The points of the matrix, in the order in which they run.
     pub variants: Vec<Variant>,
+    /// Why there is no positive control although one is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_control: Option<String>,
     /// The command-line edits (`--set path=value`) that were applied, for the line that reproduces a finding.
     pub edits: Vec<String>,
 }
@@ -372,6 +376,13 @@ pub struct Threshold {
     pub at_most_of_ingested: Option<f64>,
 }
 
+impl Threshold {
+    /// For floors: what one may grow by in a cycle that ingests so many bytes.
+    pub fn floor_tolerance(&self, ingested: f64) -> f64 {
+        self.at_most.unwrap_or(0.0).max(self.at_most_of_ingested.unwrap_or(0.0) * ingested)
+    }
+}
+
 /// One point of the matrix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
@@ -381,6 +392,9 @@ pub struct Variant {
     pub knobs: Knobs,
     /// Seed of this variant's data; equal for variants that differ only in how the same data is sent.
     pub seed: u64,
+    /// The leak that is put in on purpose; such a variant shows what the run can see, and is not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dose: Option<Dose>,
 }
 
 /// The settings of a variant.

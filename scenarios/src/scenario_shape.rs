@@ -34,6 +34,11 @@ fn root() -> Vec<Field> {
             "1",
             "seed of everything random, unless `--seed` says otherwise",
         ),
+        optional(
+            "control",
+            Kind::Flag,
+            "one more variant leaks on purpose, two to four tolerances a cycle, to show that the run can see it; unless said otherwise at every pace but quick",
+        ),
         optional("runbook", Kind::Section(runbook()), "the runbook section that the scenario rehearses"),
         section("target", target(), "what is tested"),
         section("matrix", matrix(), "the variants: every combination of the lists, less `exclude`, plus `include`"),

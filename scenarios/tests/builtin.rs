@@ -68,9 +68,51 @@ fn scenario2_has_the_variants_of_each_pace() {
         "dim3072-rows4096-gogc100",
         "dim1536-rows500-gogc100",
         "dim1536-rows4096-gogc10",
+        "dim3072-rows4096-gogc100-control",
     ];
     assert_eq!(ids(&Request { pace: Some(Pace::Gate), ..scenario2() }), gate);
-    assert_eq!(ids(&Request { pace: Some(Pace::Soak), ..scenario2() }).len(), 24);
+    assert_eq!(ids(&Request { pace: Some(Pace::Soak), ..scenario2() }).len(), 25);
+}
+
+#[test]
+fn a_gate_has_a_control_that_leaks_two_to_four_tolerances() {
+    let gate = Request { pace: Some(Pace::Gate), ..scenario2() };
+    let mut sizes = Vec::new();
+    for seed in 0..50 {
+        let plan = load(&Request { seed: Some(seed), ..gate }).unwrap().plan;
+        assert_eq!((plan.judged().count(), plan.variants.len()), (5, 6));
+        let control = &plan.variants[5];
+        let dose = control.dose.unwrap();
+        // 48 MiB a cycle at 3072-D: the tolerance is 1 MiB, and the share of a batch that is kept says the rest.
+        assert!((dose.bytes_per_cycle / 1_048_576.0 - dose.tolerances).abs() < 1e-9, "{dose:?}");
+        assert!((dose.retained.0 * 48.0 - dose.tolerances).abs() < 1e-9, "{dose:?}");
+        assert_eq!(plan.misbehaviour(control).retain_batches, Some(dose.retained));
+        assert!(plan.misbehaviour(&plan.variants[0]).is_healthy());
+        assert_eq!(load(&Request { seed: Some(seed), ..gate }).unwrap().plan, plan, "the size goes with the seed");
+        sizes.push(dose.tolerances);
+    }
+    let (least, most) = (sizes.iter().copied().fold(9.0, f64::min), sizes.iter().copied().fold(0.0, f64::max));
+    assert!((1.99..2.2).contains(&least) && (3.8..4.01).contains(&most), "{least} {most}");
+    let one = load(&Request { only: Some("dim128-*"), ..gate }).unwrap().plan;
+    assert_eq!(one.variants[1].id, "dim128-rows4096-gogc100-control");
+}
+
+#[test]
+fn why_there_is_no_control_is_said() {
+    let with = |edits: &[&str], target: Option<&str>| {
+        let edits: Vec<String> = edits.iter().map(|edit| (*edit).to_owned()).collect();
+        let plan = load(&Request { pace: Some(Pace::Gate), edits: &edits, target, ..scenario2() }).unwrap().plan;
+        (plan.variants.iter().any(|variant| variant.dose.is_some()), plan.no_control)
+    };
+    assert_eq!(with(&[], None), (true, None));
+    assert_eq!(with(&["control=false"], None), (false, None), "nobody asked for one");
+    let why = |edits: &[&str], target| with(edits, target).1.unwrap();
+    assert!(why(&["target.misbehave.task_leak=2/min"], None).contains("misbehave already"));
+    assert!(why(&[], Some("attach:pid=1")).contains("cannot be told to leak"));
+    let small = ["workload.vectors_per_cycle=128", "matrix.batch_rows=[64]", "matrix.dim=[128]", "matrix.include=[]"];
+    assert!(why(&small, None).contains("puts less than"));
+    let quick = |edits: &[String]| load(&Request { edits, ..scenario2() }).unwrap().plan.variants.len();
+    assert_eq!((quick(&[]), quick(&["control=true".to_owned()])), (6, 7));
 }
 
 #[test]

@@ -16,6 +16,11 @@ pub fn image() -> Option<String> {
     named("SOAK_TEST_IMAGE", "Docker and the image of the Go store")
 }
 
+/// A Prometheus server, with its `promtool` beside it.
+pub fn prometheus() -> Option<String> {
+    named("SOAK_TEST_PROMETHEUS", "Prometheus")
+}
+
 /// The `docker` command.
 pub fn docker(args: &[&str]) -> String {
     let output = Command::new("docker").args(args).output().unwrap();

@@ -9,6 +9,7 @@ mod judge;
 mod list;
 mod load;
 mod plan;
+mod prove;
 mod report;
 mod run;
 mod target;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Show what a scenario expands to
     Plan(plan::Plan),
+    /// Show what this machine can see, by leaks of known sizes
+    Prove(prove::Prove),
     /// Judge a run folder again
     Judge(judge::Judge),
     /// Judge a run folder and write its reports
@@ -56,6 +59,7 @@ impl Command {
             Self::Run(run) => run.execute(),
             Self::Check(check) => check.execute(),
             Self::Plan(plan) => plan.execute(),
+            Self::Prove(prove) => prove.execute(),
             Self::Judge(judge) => judge.execute(),
             Self::Report(report) => report.execute(),
             Self::List(list) => list.execute(),

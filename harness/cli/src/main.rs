@@ -1,11 +1,13 @@
 //! The `soak` binary: one subcommand a stage. `soak run` is plan, run, judge, report.
 
 mod commands;
+mod execution;
 mod failure;
 mod guard;
 mod mistakes;
 mod output;
 mod progress;
+mod prometheus;
 mod recording;
 mod reports;
 mod run_id;

@@ -17,6 +17,11 @@ const STEPS_BESIDE: u64 = 6;
 /// Steps of a cycle.
 const STEPS_A_CYCLE: u64 = 9;
 
+/// What a person follows a run by: bars on a terminal, plain lines off one.
+pub(crate) fn for_a_person(plan: &Plan) -> Box<dyn Listener> {
+    if output::stderr_is_terminal() { Box::new(Bars::new(plan)) } else { Box::new(PlainLines::new(plan)) }
+}
+
 /// Every event as a line of JSON on standard output.
 pub(crate) struct JsonLines;
 

@@ -43,16 +43,33 @@ pub(crate) fn write_verdict(folder: &Path) -> Result<RunVerdict, Failure> {
 }
 
 fn judged(run: &Run) -> Result<RunVerdict, Failure> {
+    over_records(run, |records| judge(&run.id, &run.plan, records))
+}
+
+/// What a function makes of a run folder's records.
+pub(crate) fn read<T>(
+    folder: &Path,
+    make: impl FnOnce(&Run, &mut dyn Iterator<Item = VariantRecord>) -> T,
+) -> Result<T, Failure> {
+    let run = Run::open(folder).map_err(unreadable)?;
+    over_records(&run, |records| make(&run, records))
+}
+
+fn over_records<T>(
+    run: &Run,
+    make: impl FnOnce(&mut dyn Iterator<Item = VariantRecord>) -> T,
+) -> Result<T, Failure> {
     let mut broken: Option<RecordError> = None;
-    let records = ran(run).into_iter().map_while(|index| match run.variant(index) {
+    let mut records = ran(run).into_iter().map_while(|index| match run.variant(index) {
         Ok(record) => Some::<VariantRecord>(record),
         Err(error) => {
             broken = Some(error);
             None
         }
     });
-    let verdict = judge(&run.id, &run.plan, records);
-    broken.map_or(Ok(verdict), |error| Err(unreadable(error)))
+    let made = make(&mut records);
+    drop(records);
+    broken.map_or(Ok(made), |error| Err(unreadable(error)))
 }
 
 /// The variants that the run came to, by their place in the plan.

@@ -68,13 +68,14 @@ fn not_judged(verdict: &RunVerdict) -> String {
 }
 
 fn headline(verdict: &RunVerdict) -> String {
+    let control = if verdict.variants.iter().any(|one| one.dose.is_some()) { " and a control" } else { "" };
     let mut out = format!(
-        "{} — {}, pace {}, seed {}, {}\n",
+        "{} — {}, pace {}, seed {}, {}{control}\n",
         verdict.verdict.name().to_uppercase(),
         verdict.scenario,
         verdict.pace.name(),
         verdict.seed,
-        human::plural(verdict.variants.len(), "variant")
+        human::plural(verdict.judged().count(), "variant")
     );
     if let Some(platform) = &verdict.platform {
         out.push_str(&wrapped(&format!("The harness or the machine failed: {platform}"), 0, WIDTH));
@@ -233,6 +234,7 @@ mod tests {
 
     fn verdict() -> RunVerdict {
         let variant = |id: &str, floor| VariantVerdict {
+            dose: None,
             id: id.to_owned(),
             verdict: floor,
             attested: BTreeMap::new(),

@@ -15,7 +15,7 @@ use crate::target::{CallError, within};
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Calls `"GET /path"` or `"POST /path"`; the answer's text. An answer other than 2xx is a refusal, with its text.
-pub(crate) async fn call(addr: SocketAddr, endpoint: &str, deadline: Duration) -> Result<String, CallError> {
+pub async fn call(addr: SocketAddr, endpoint: &str, deadline: Duration) -> Result<String, CallError> {
     within(deadline, send(addr, endpoint)).await
 }
 
@@ -60,7 +60,7 @@ async fn send(addr: SocketAddr, endpoint: &str) -> Result<String, CallError> {
 }
 
 /// Percent-encodes what stands in a query.
-pub(crate) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let encoded =
         text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });

@@ -9,7 +9,7 @@ mod client;
 pub mod doctor;
 mod driver;
 mod host;
-mod http;
+pub mod http;
 mod journal;
 pub mod load;
 mod losses;

@@ -216,7 +216,8 @@ impl Performer<'_> {
             Phase::Delete => self.delete(cycle).await,
             Phase::Compact => self.compact(cycle).await,
             Phase::Clear => self.clear().await,
-            Phase::BeforeCompact | Phase::AfterCompact | Phase::Settle => self.rest(step).await,
+            Phase::BeforeCompact | Phase::AfterCompact => self.rest(step).await,
+            Phase::Settle => self.settle(step).await,
             Phase::Idle => self.idle(step).await,
             Phase::Drain => self.drain(step).await,
             Phase::Stop => Ok(()),
@@ -426,6 +427,12 @@ impl Performer<'_> {
             Some(rest) => rest::rest(self, step, rest).await,
             None => Ok(()),
         }
+    }
+
+    /// The floor first: a task dump costs the target memory.
+    async fn settle(&self, step: Step) -> Result<(), StepError> {
+        self.rest(step).await?;
+        if step.cycle.is_some_and(|cycle| cycle >= self.plan.cycle.warm_up) { self.tell_tasks(step).await } else { Ok(()) }
     }
 
     async fn idle(&mut self, step: Step) -> Result<(), StepError> {

@@ -24,7 +24,7 @@ const NOTHING: &str = "–";
 /// All comparisons that the plan's matrix holds, in its order.
 pub(crate) fn comparisons(run: &Run, verdict: &RunVerdict, pictures: &[VariantPicture]) -> Vec<Comparison> {
     let mut groups: Vec<Vec<&Variant>> = Vec::new();
-    for variant in &run.plan.variants {
+    for variant in run.plan.judged() {
         match groups.iter_mut().find(|group| same_but_batches(group[0], variant)) {
             Some(group) => group.push(variant),
             None => groups.push(vec![variant]),

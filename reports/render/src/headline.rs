@@ -16,10 +16,11 @@ pub(crate) fn headline(verdict: &RunVerdict, planned: usize) -> String {
         (Verdict::Inconclusive, None) => format!("INCONCLUSIVE — {what}: {}", open(verdict, planned)),
         (Verdict::Pass, None) => {
             let held = verdict.findings().filter(|(_, finding)| finding.verdict == Some(Verdict::Pass)).count();
+            let control = if verdict.variants.iter().any(|one| one.dose.is_some()) { " and a control" } else { "" };
             let hold = if held == 1 { "holds" } else { "hold" };
             format!(
-                "PASS — {what}: {}, {} {hold}",
-                human::plural(verdict.variants.len(), "variant"),
+                "PASS — {what}: {}{control}, {} {hold}",
+                human::plural(verdict.judged().count(), "variant"),
                 human::plural(held, "finding")
             )
         }
@@ -79,7 +80,7 @@ fn which(verdict: &RunVerdict, wanted: Verdict, [one, several]: [&str; 2]) -> St
     }
     let clauses = by_place.iter().map(|(criteria, variants)| {
         let verb = if criteria.len() == 1 { one } else { several };
-        format!("{} {verb} in {}", listed(criteria), place(variants, verdict.variants.len()))
+        format!("{} {verb} in {}", listed(criteria), place(variants, verdict.judged().count()))
     });
     clauses.collect::<Vec<_>>().join("; ")
 }

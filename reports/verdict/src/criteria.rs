@@ -42,6 +42,7 @@ pub(crate) const TABLE: &[Criterion] = &[
 ];
 
 pub(crate) use attested::ID as ATTESTED;
+pub use floor::floor_model;
 
 /// The criteria that can be asked of a plan's target. The others would only say of every variant that they do not apply.
 pub(crate) fn of(plan: &Plan) -> impl Iterator<Item = &'static Criterion> {

@@ -29,6 +29,8 @@ pub(crate) struct Evidence {
     pub(crate) notes: Vec<String>,
     /// Where the value lies from cycle to cycle, for criteria that compare a setting's values; the others are shown it.
     pub(crate) band: Option<[f64; 2]>,
+    /// How it came about, in lines: what was taken, what was computed.
+    pub(crate) working: Vec<String>,
     /// p-values of the routes to a fail; the i-th is corrected together with the i-th of the other variants.
     pub(crate) p: Vec<f64>,
     /// Rules, given what is shared.
@@ -93,6 +95,7 @@ impl Evidence {
             summary: why.into(),
             notes: Vec::new(),
             band: None,
+            working: Vec::new(),
             p: Vec::new(),
             rule: Box::new(|_| Ruling::new(Verdict::Inconclusive, "")),
         }

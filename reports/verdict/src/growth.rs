@@ -11,6 +11,7 @@
 //! Either may be an innocent rise that has ended: pools that fill, one step ([`crate::stats::rise`]). Where that model beats the line (F test, 1 % to
 //! excuse a growth, 5 % to resolve a doubt), the line behind the rise is judged instead.
 
+use crate::human;
 use crate::stats::rise::{self, Rise, Shape};
 use crate::stats::student::t_tail;
 use crate::stats::theil_sen::{self, Slope};
@@ -91,6 +92,46 @@ impl Growth {
             Some(rise) if rise.bounds[1] < self.tolerance => Trend::FlatAfter(rise),
             None if grows => Trend::Grows { slope: self.slope.slope, bounds },
             _ => Trend::Unclear,
+        }
+    }
+
+    /// What was computed, in lines; the values are bytes.
+    pub(crate) fn working(&self) -> Vec<String> {
+        let bounds = self.slope.bounds.map_or_else(
+            || "no bounds with so few".to_owned(),
+            |[low, high]| {
+                let level = self.slope.level * 100.0;
+                format!("bounds {} and {}, each {level:.1} % sure", human::bytes(low), human::bytes(high))
+            },
+        );
+        let mut lines = vec![
+            format!("By rank: Kendall's exact one-sided p = {:.4} of {} values in order.", self.p[0], self.n),
+            format!("Theil–Sen slope: {} a cycle, {bounds}.", human::bytes(self.slope.slope)),
+            format!("By size: p = {:.4} that least squares' slope is no more than the tolerance.", self.p[1]),
+            format!("Scatter around the model: {}.", human::bytes(self.noise)),
+        ];
+        lines.push(match self.rise {
+            Some(rise) if rise.p < DOUBT => format!(
+                "A bounded rise explains it better than a line (F test, p = {:.4}): {} by {}, behind it {} a cycle ({} to {}); its last cycle brought {}.",
+                rise.p,
+                rise_in_words(rise.shape),
+                human::bytes(rise.height),
+                human::bytes(rise.slope),
+                human::bytes(rise.bounds[0]),
+                human::bytes(rise.bounds[1]),
+                human::bytes(rise.last_step),
+            ),
+            Some(rise) => format!("A bounded rise explains it no better than a line (F test, p = {:.2}).", rise.p),
+            None => "No bounded rise explains it better than a line.".to_owned(),
+        });
+        lines
+    }
+
+    /// The model that is judged: its value at a cycle, in the values' unit.
+    pub(crate) fn model(&self, x: f64) -> f64 {
+        match self.rise.filter(|rise| rise.p < DOUBT) {
+            Some(rise) => rise.at(x),
+            None => self.slope.intercept + self.slope.slope * x,
         }
     }
 

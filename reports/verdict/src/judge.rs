@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use soak_record::{EventKind, Phase, VariantRecord};
 use soak_scenario::{Knobs, Launch, Plan, Threshold, criterion};
 
+use crate::control;
 use crate::coverage;
 use crate::criteria;
 use crate::ending::Ending;
@@ -56,7 +57,10 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         Ending::PlatformFailed(reason) => Some(format!("{}: {reason}", variant.id)),
         _ => None,
     });
-    let variants = rule(plan, measured);
+    if let Some(why) = &plan.no_control {
+        notes.push(format!("There is no positive control: {why}."));
+    }
+    let variants = rule_all(plan, measured);
     let all_ran = (!never_ran.is_empty()).then_some(Verdict::Inconclusive);
     let verdict =
         Verdict::over(variants.iter().map(|variant| variant.verdict).chain(all_ran)).unwrap_or(Verdict::Inconclusive);
@@ -156,8 +160,24 @@ fn notes(observed: &Observed<'_>) -> Vec<String> {
     notes
 }
 
-/// The second step: one criterion at a time over all variants.
-fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
+/// The second step. A variant that leaks on purpose is ruled by itself, as strictly as if it were one of the others.
+fn rule_all(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
+    let dose = |id: &str| plan.variants.iter().find(|variant| variant.id == id).and_then(|variant| variant.dose);
+    let (judged, dosed): (Vec<Measured>, Vec<Measured>) =
+        measured.into_iter().partition(|variant| dose(&variant.id).is_none());
+    let family = judged.len();
+    let mut variants = rule(plan, judged, family);
+    for one in dosed {
+        let (dose, to_its_end) = (dose(&one.id), matches!(one.ending, Ending::Completed));
+        let ruled = rule(plan, vec![one], family).into_iter();
+        variants.extend(ruled.filter_map(|ruled| Some(control::conclude(dose?, ruled, to_its_end))));
+    }
+    control::withdraw(&mut variants);
+    variants
+}
+
+/// One criterion at a time over these variants, of which there are as many as share an error rate, or more.
+fn rule(plan: &Plan, measured: Vec<Measured>, family: usize) -> Vec<VariantVerdict> {
     let mut findings: Vec<Vec<Finding>> = measured.iter().map(|_| Vec::new()).collect();
     let mut evidence: Vec<_> = Vec::new();
     let mut rest = Vec::new();
@@ -169,7 +189,7 @@ fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
     for criterion in criteria::of(plan) {
         let column: Vec<Evidence> = evidence.iter_mut().filter_map(Iterator::next).collect();
         let knobs: Vec<Option<&Knobs>> = rest.iter().map(|(id, ..)| knobs(plan, id)).collect();
-        let shared = share(&column, &knobs);
+        let shared = share(&column, &knobs, family);
         for (i, (evidence, shared)) in column.into_iter().zip(shared).enumerate() {
             let (finding, notes) = decide(plan, criterion, evidence, &shared);
             findings[i].push(finding);
@@ -186,6 +206,7 @@ fn rule(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
             attested,
             findings,
             notes: notes.into_iter().chain(more).collect(),
+            dose: None,
         };
         verdicts.push(conclude(plan, variant, &ending, &dropped, doubts));
     }
@@ -197,9 +218,12 @@ fn knobs<'a>(plan: &'a Plan, id: &str) -> Option<&'a Knobs> {
 }
 
 /// What the variants of one criterion share: Holm's procedure over each route, and the bands of those that differ in GOGC alone.
-fn share(column: &[Evidence], knobs: &[Option<&Knobs>]) -> Vec<Shared> {
+pub(crate) fn share(column: &[Evidence], knobs: &[Option<&Knobs>], family: usize) -> Vec<Shared> {
     let routes = column.iter().map(|evidence| evidence.p.len()).max().unwrap_or(0);
     let tested = column.iter().filter(|evidence| !evidence.p.is_empty()).count().max(1);
+    // Of one that is ruled by itself the others are taken to show nothing, which is the strictest.
+    let others = if column.len() < family { family - column.len() } else { 0 };
+    let tested = tested + others;
     let mut shared =
         vec![Shared { rejected: Vec::new(), alpha: ALPHA / tested as f64, bands: Vec::new() }; column.len()];
     for (shared, this) in shared.iter_mut().zip(knobs) {
@@ -212,7 +236,7 @@ fn share(column: &[Evidence], knobs: &[Option<&Knobs>]) -> Vec<Shared> {
     for route in 0..routes {
         let with: Vec<(usize, f64)> =
             column.iter().enumerate().filter_map(|(i, evidence)| Some((i, *evidence.p.get(route)?))).collect();
-        let p_values: Vec<f64> = with.iter().map(|(_, p)| *p).collect();
+        let p_values: Vec<f64> = with.iter().map(|(_, p)| *p).chain(std::iter::repeat_n(1.0, others)).collect();
         for ((i, _), rejected) in with.iter().zip(holm::rejected(&p_values, ALPHA)) {
             shared[*i].rejected.push(rejected);
         }
@@ -221,7 +245,7 @@ fn share(column: &[Evidence], knobs: &[Option<&Knobs>]) -> Vec<Shared> {
 }
 
 /// One finding, and the notes that go with it.
-fn decide(plan: &Plan, criterion: &Criterion, evidence: Evidence, shared: &Shared) -> (Finding, Vec<String>) {
+pub(crate) fn decide(plan: &Plan, criterion: &Criterion, evidence: Evidence, shared: &Shared) -> (Finding, Vec<String>) {
     let threshold = plan.criteria.get(criterion.id).copied().unwrap_or_default();
     let modelled =
         criterion.series.iter().find(|name| plan.target.profile.modelled.iter().any(|modelled| modelled == *name));

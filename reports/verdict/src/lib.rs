@@ -2,15 +2,19 @@
 
 pub mod accuracy;
 pub mod baselines;
+mod control;
 mod coverage;
 mod criteria;
 mod ending;
 mod evidence;
+mod explain;
 mod growth;
 pub mod human;
 mod judge;
 mod observed;
+mod oracle;
 mod outcome;
+pub mod proof;
 pub mod simulated;
 pub mod stats;
 pub mod trend;
@@ -18,6 +22,9 @@ pub mod trend;
 #[cfg(test)]
 mod simulation;
 
+pub use control::CONTROL;
+pub use criteria::floor_model;
+pub use explain::{Explained, explain};
 pub use judge::{ALPHA, judge};
 pub use observed::{Floor, floors};
 pub use outcome::*;

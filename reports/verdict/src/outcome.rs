@@ -75,6 +75,11 @@ impl RunVerdict {
         }
     }
 
+    /// The variants that are judged: all but those that leak on purpose.
+    pub fn judged(&self) -> impl Iterator<Item = &VariantVerdict> {
+        self.variants.iter().filter(|variant| variant.dose.is_none())
+    }
+
     /// Variant and finding of everything that was found.
     pub fn findings(&self) -> impl Iterator<Item = (&VariantVerdict, &Finding)> {
         self.variants.iter().flat_map(|variant| variant.findings.iter().map(move |finding| (variant, finding)))
@@ -94,6 +99,33 @@ pub struct VariantVerdict {
     pub findings: Vec<Finding>,
     /// What a reader should know of this variant.
     pub notes: Vec<String>,
+    /// What was seen of a leak that was put in on purpose. Its findings are information, but for the one that says whether it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dose: Option<DoseVerdict>,
+}
+
+/// What was seen of a leak of a known size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DoseVerdict {
+    /// Its size in tolerances a cycle.
+    pub tolerances: f64,
+    /// Its size in bytes a cycle.
+    pub bytes_per_cycle: f64,
+    /// What each floor that is judged says of it.
+    pub answers: BTreeMap<String, Seen>,
+}
+
+/// What a floor says of a leak of a known size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The answer, as of any variant.
+    pub verdict: Verdict,
+    /// Growth in bytes a cycle.
+    pub value: Option<f64>,
+    /// Where it lies.
+    pub interval: Option<[f64; 2]>,
+    /// The smallest leak that the variant was predicted to show.
+    pub detectable: Option<f64>,
 }
 
 impl VariantVerdict {

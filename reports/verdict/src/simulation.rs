@@ -7,7 +7,7 @@ use soak_record::{Event, EventKind, Outcome, Phase, Series, TaskGroup, VariantRe
 use soak_scenario::Plan;
 
 use crate::growth::normal;
-use crate::{RunVerdict, Verdict, judge};
+use crate::{CONTROL, RunVerdict, Verdict, judge};
 
 const MIB: f64 = 1_048_576.0;
 const CYCLES: u32 = 7;
@@ -302,6 +302,78 @@ fn a_setting_without_effect_turns_passes_into_doubt() {
     assert_eq!(verdict.variants[0].verdict, Verdict::Inconclusive);
     assert!(verdict.variants[0].findings.iter().all(|finding| finding.verdict != Some(Verdict::Pass)));
     assert!(!verdict.complete && verdict.exit_code() == 3);
+}
+
+/// A run of six healthy variants, and a control of three tolerances that keeps so many MiB a cycle in truth.
+fn controlled(kept: f64) -> RunVerdict {
+    let mut plan = plan();
+    let control = plan.dosed(&plan.variants[2], 3.0, "dim2-rows500-control".to_owned()).unwrap();
+    plan.variants.push(control);
+    let kept = |i: usize| if i == 6 { kept } else { 0.0 };
+    let target = |i: usize| Target { seed: 40 + i as u64, retained_per_cycle: kept(i), ..HEALTHY };
+    judge("run-1", &plan, (0..7).map(|i| Builder::record(&plan, i, target(i))).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_control_that_is_found_is_no_fail() {
+    let verdict = controlled(3.0);
+    assert_eq!((verdict.verdict, verdict.judged().count(), verdict.exit_code()), (Verdict::Pass, 6, 0));
+    let control = verdict.variants.last().unwrap();
+    let dose = control.dose.as_ref().unwrap();
+    assert!(dose.answers.values().all(|seen| seen.verdict == Verdict::Fail), "{dose:?}");
+    let finding = control.finding(CONTROL).unwrap();
+    assert_eq!(finding.verdict, Some(Verdict::Pass), "{}", finding.reason);
+    assert!(finding.reason.contains("3.00 MiB a cycle") && finding.reason.contains("rss_floor says fail"), "{}", finding.reason);
+    let others = control.findings.iter().filter(|other| other.criterion != CONTROL);
+    assert!(others.clone().count() >= 8 && others.clone().all(|other| other.verdict.is_none() && other.informational));
+}
+
+#[test]
+fn a_control_that_is_not_found_takes_the_passes_of_the_floors() {
+    let verdict = controlled(0.0);
+    assert_eq!((verdict.verdict, verdict.exit_code()), (Verdict::Inconclusive, 3));
+    let control = verdict.variants.last().unwrap().finding(CONTROL).unwrap();
+    assert!(control.reason.contains("could not have seen such a leak by heap_floor and rss_floor"), "{}", control.reason);
+    for variant in verdict.judged() {
+        for id in ["rss_floor", "heap_floor"] {
+            let finding = variant.finding(id).unwrap();
+            assert_eq!(finding.verdict, Some(Verdict::Inconclusive), "{}", finding.reason);
+            assert!(finding.reason.contains("was not found"), "{}", finding.reason);
+        }
+        assert_eq!(variant.finding("goroutine_baseline").unwrap().verdict, Some(Verdict::Pass));
+    }
+}
+
+#[test]
+fn what_leaks_beside_a_control_fails_all_the_same() {
+    let mut plan = plan();
+    let control = plan.dosed(&plan.variants[0], 2.0, "control".to_owned()).unwrap();
+    plan.variants.push(control);
+    let leak = |i: usize| Target { seed: 60 + i as u64, retained_per_cycle: if i == 1 { 5.0 } else { 0.0 }, ..HEALTHY };
+    // The control's own record shows nothing.
+    let verdict = judge("run-1", &plan, (0..7).map(|i| Builder::record(&plan, i, leak(i))).collect::<Vec<_>>());
+    assert_eq!((verdict.verdict, verdict.exit_code()), (Verdict::Fail, 1));
+    assert_eq!(verdict.variants[1].finding("rss_floor").unwrap().verdict, Some(Verdict::Fail));
+    assert_eq!(verdict.variants[0].finding("rss_floor").unwrap().verdict, Some(Verdict::Inconclusive));
+}
+
+#[test]
+fn the_working_of_a_criterion_is_told() {
+    let plan = plan();
+    let records = || (0..6).map(|i| Builder::record(&plan, i, HEALTHY)).collect::<Vec<_>>();
+    let explained = crate::explain(&plan, "rss_floor", records()).unwrap();
+    assert_eq!(explained.len(), 6);
+    let text = explained[0].working.join("\n");
+    for part in ["cycle 1: ", "Tolerance: 1.00 MiB", "Kendall's exact", "Theil–Sen slope", "Holm's procedure"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let verdict = judge("run-1", &plan, records());
+    for (one, variant) in explained.iter().zip(&verdict.variants) {
+        let finding = variant.finding("rss_floor").unwrap();
+        assert_eq!((&one.variant, one.finding.verdict, one.finding.value), (&variant.id, finding.verdict, finding.value));
+    }
+    assert!(crate::explain(&plan, "compaction_reclaim", records()).unwrap()[0].working.join(" ").contains("ln(after / before)"));
+    assert!(crate::explain(&plan, "nonsense", records()).is_none());
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! above the tolerance; and where this is so among the shapes with a line alone as well ([`SEEN`]): a level is simpler than a line, and would win by that wherever noise hides
 //! everything. *Inconclusive* otherwise.
 
-mod basis;
+pub(crate) mod basis;
 mod forecast;
 mod noise;
 mod period;

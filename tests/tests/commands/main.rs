@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
 
+mod damaged;
 mod mistakes;
 mod pipes;
+mod prometheus;
 mod records;
 mod results;
 mod tables;

@@ -116,9 +116,9 @@ fn wrong_tables_and_questions_are_refused() {
 fn simulated_series_are_judged_by_family() {
     let ended = soak(&["judge", "--simulate", "--series-each", "1", "--format", "json"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    let rows = ended.json();
-    let rows = rows.as_array().unwrap();
-    assert_eq!(rows.len(), Family::ALL.len());
+    let document = ended.json();
+    let rows = document["families"].as_array().unwrap();
+    assert_eq!(rows.len(), Family::ALL.len() + Family::HELD_OUT.len());
     let failed = |cell: usize| rows.iter().filter(|row| row["cells"][cell]["fail"] == 1).count();
-    assert!(failed(0) == 0 && failed(4) >= 15, "{rows:#?}");
+    assert!(failed(0) == 0 && failed(4) >= 20, "{rows:#?}");
 }

@@ -93,6 +93,13 @@ fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
     if !same.is_empty() {
         facts.push(("all with", same));
     }
+    if let Some(why) = &plan.no_control {
+        facts.push(("control", format!("none: {why}")));
+    }
+    for (variant, dose) in plan.variants.iter().filter_map(|variant| Some((variant, variant.dose?))) {
+        let [leaked, tolerances] = [human::bytes(dose.bytes_per_cycle), human::number(dose.tolerances)];
+        facts.push(("control", format!("{} leaks {leaked} a cycle on purpose, {tolerances} tolerances", variant.id)));
+    }
     if !plan.edits.is_empty() {
         facts.push(("set", plan.edits.join("  ")));
     }

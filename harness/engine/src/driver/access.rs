@@ -80,15 +80,15 @@ impl Access {
 }
 
 /// The arguments of a launch.
-pub(super) fn arguments(plan: &Plan, addrs: Addrs, knobs: &Knobs) -> Vec<String> {
+pub(super) fn arguments(plan: &Plan, addrs: Addrs, variant: &Variant) -> Vec<String> {
     let mut arguments = Vec::new();
     for arg in &plan.target.profile.launch.args {
         if arg == "{misbehave}" {
-            for (key, value) in plan.target.misbehave.settings() {
+            for (key, value) in plan.misbehaviour(variant).settings() {
                 arguments.extend(["--misbehave".to_owned(), format!("{key}={value}")]);
             }
         } else {
-            arguments.push(fill(arg, addrs, knobs));
+            arguments.push(fill(arg, addrs, &variant.knobs));
         }
     }
     arguments

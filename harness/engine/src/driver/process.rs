@@ -50,9 +50,10 @@ impl ProcessDriver {
         Self { program, plan, folder, run, register }
     }
 
-    fn command(&self, addrs: Addrs, knobs: &Knobs) -> Command {
+    fn command(&self, addrs: Addrs, variant: &Variant) -> Command {
         let mut command = Command::new(&self.program.0);
-        command.args(arguments(&self.plan, addrs, knobs)).envs(environment(&self.plan, addrs, knobs));
+        command.args(arguments(&self.plan, addrs, variant));
+        command.envs(environment(&self.plan, addrs, &variant.knobs));
         command.env(RUN_VARIABLE, &self.run);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C at the terminal is for the harness, which then ends the target in good order.
@@ -103,7 +104,7 @@ impl ProcessDriver {
         let cgroup = self.cgroup(index, knobs)?;
         let kernel_log = KernelLog::open();
         self.register.note(&Residue::Processes)?;
-        let mut command = self.command(addrs, knobs);
+        let mut command = self.command(addrs, variant);
         if let Some(cgroup) = &cgroup {
             enter(&mut command, cgroup.door()?);
         }

@@ -2,7 +2,7 @@
 
 use soak_record::Run;
 use soak_scenario::criterion;
-use soak_verdict::{Finding, RunVerdict, VariantVerdict};
+use soak_verdict::{CONTROL, Finding, RunVerdict, VariantVerdict};
 
 use super::tables::{anchor, heads, mark, table};
 use crate::comparison::comparisons;
@@ -21,7 +21,7 @@ pub(super) fn matrix(m: &mut Markup, run: &Run, verdict: &RunVerdict) {
                 m.element("tr", &[], |m| {
                     m.leaf("th", &[("scope", "col")], "Variant");
                     for id in &criteria {
-                        let doc = criterion::find(id).map_or("Did the target itself fail?", |spec| spec.doc);
+                        let doc = question(id);
                         m.element("th", &[("scope", "col"), ("title", doc)], |m| {
                             m.element("code", &[], |m| breakable(m, id));
                         });
@@ -55,6 +55,15 @@ pub(super) fn matrix(m: &mut Markup, run: &Run, verdict: &RunVerdict) {
     m.line();
 }
 
+/// What a criterion asks.
+fn question(id: &str) -> &'static str {
+    match criterion::find(id) {
+        Some(spec) => spec.doc,
+        None if id == CONTROL => "Was the leak seen that was put in on purpose?",
+        None => "Did the target itself fail?",
+    }
+}
+
 /// A name that may break after its underscores, so that eight columns fit a screen.
 fn breakable(m: &mut Markup, name: &str) {
     for (i, part) in name.split('_').enumerate() {
@@ -74,7 +83,9 @@ fn criteria(verdict: &RunVerdict) -> Vec<&str> {
             ids.push(&finding.criterion);
         }
     }
-    let place = |id: &str| criterion::CRITERIA.iter().position(|spec| spec.id == id).map_or(0, |place| place + 1);
+    let known = criterion::CRITERIA;
+    let last = |id: &str| if id == CONTROL { known.len() + 1 } else { 0 };
+    let place = |id: &str| known.iter().position(|spec| spec.id == id).map_or(last(id), |place| place + 1);
     ids.sort_by_key(|id| place(id));
     ids
 }

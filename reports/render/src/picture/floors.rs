@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use soak_record::{EventKind, VariantRecord};
 use soak_scenario::Plan;
 use soak_verdict::stats::location::median;
-use soak_verdict::{Floor, floors};
+use soak_verdict::{Floor, floor_model, floors};
 
 use super::Drawing;
 use super::chart::{labelled, tick};
@@ -24,6 +24,8 @@ struct Track {
     name: &'static str,
     series: &'static str,
     points: Vec<(f64, f64, bool)>,
+    /// The model of the counted ones.
+    model: Vec<(f64, f64)>,
 }
 
 /// The chart, unless fewer than two counted floors were recorded.
@@ -31,14 +33,21 @@ pub(super) fn chart(plan: &Plan, record: &VariantRecord) -> Option<Drawing> {
     let tracks: Vec<Track> = JUDGED
         .iter()
         .filter_map(|(series, class, name)| {
-            Some(Track { class, name, series, points: above_first(&floors(plan, record, series))? })
+            let floors = floors(plan, record, series);
+            let points = above_first(&floors)?;
+            let first = floors.iter().find(|floor| floor.counted)?.value;
+            let model = floor_model(plan, record, series).into_iter();
+            let model = model.map(|(cycle, value)| (f64::from(cycle), (value - first) / MIB)).collect();
+            Some(Track { class, name, series, points, model })
         })
         .collect();
     let cycles = || tracks.iter().flat_map(|track| track.points.iter());
     let first = cycles().filter(|point| point.2).map(|point| point.0).reduce(f64::min)?;
     let last = cycles().map(|point| point.0).reduce(f64::max)?;
     let allowed = tolerance(plan, record).map(|per_cycle| [(first, 0.0), (last, per_cycle / MIB * (last - first))]);
-    let heights = || cycles().map(|point| point.1).chain(allowed.iter().flatten().map(|point| point.1));
+    let modelled = || tracks.iter().flat_map(|track| track.model.iter().map(|point| point.1));
+    let heights =
+        || cycles().map(|point| point.1).chain(allowed.iter().flatten().map(|point| point.1)).chain(modelled());
     let (low, high) = (heights().fold(0.0, f64::min), heights().fold(0.0, f64::max));
     let pad = f64::max(0.08 * (high - low), 0.02);
     let mut svg = String::new();
@@ -46,7 +55,8 @@ pub(super) fn chart(plan: &Plan, record: &VariantRecord) -> Option<Drawing> {
     draw(&mut svg, &tracks, allowed, [(start - 0.3, last + 0.3), (low - pad, high + pad)]).ok()?;
     let mut lines: Vec<(&str, String)> =
         tracks.iter().map(|track| (track.class, labelled(plan, track.name, track.series))).collect();
-    lines.extend(allowed.map(|_| ("tolerance", "growth that is tolerated (RssAnon)".to_owned())));
+    lines.extend(allowed.map(|_| ("tolerance", "growth that is tolerated (RssAnon), from none to the most".to_owned())));
+    lines.push(("model", "the model that is judged".to_owned()));
     let title = format!("Floors of {} by cycle, above the first counted one", record.variant.id);
     let svg = recolour(&svg, &title, &describe(&tracks, allowed));
     Some(Drawing { svg, lines, phases: Vec::new(), missing: Vec::new() })
@@ -66,9 +76,7 @@ fn tolerance(plan: &Plan, record: &VariantRecord) -> Option<f64> {
         EventKind::Ingested { cycle, bytes, .. } if cycle >= plan.cycle.warm_up => Some(bytes as f64),
         _ => None,
     });
-    let ingested = median(&ingested.collect::<Vec<f64>>()).unwrap_or(0.0);
-    let share = threshold.at_most_of_ingested.map(|share| share * ingested);
-    threshold.at_most.into_iter().chain(share).reduce(f64::max)
+    Some(threshold.floor_tolerance(median(&ingested.collect::<Vec<f64>>()).unwrap_or(0.0)))
 }
 
 type Failure = DrawingAreaErrorKind<std::io::Error>;
@@ -100,6 +108,9 @@ fn draw(
         .y_desc("MiB above the first")
         .draw()?;
     if let Some(ends) = allowed {
+        let [first, last] = ends;
+        let cone = vec![first, last, (last.0, 0.0)];
+        chart.draw_series(std::iter::once(Polygon::new(cone, ink("cone").filled())))?;
         chart.draw_series(LineSeries::new(ends, ink("tolerance").stroke_width(2)))?;
     }
     // From back to front, and larger behind: two series that leak alike both stay in sight.
@@ -111,6 +122,8 @@ fn draw(
             Circle::new((*x, *y), 4 + 2 * i32::from(behind), style)
         });
         chart.draw_series(dots)?;
+        let model = track.model.iter().copied();
+        chart.draw_series(LineSeries::new(model, ink("model").stroke_width(1)))?;
     }
     root.present()
 }

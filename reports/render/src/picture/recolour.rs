@@ -22,6 +22,8 @@ pub(super) const INKS: &[(&str, RGBColor)] = &[
     ("delete", stand_in(10)),
     ("compact", stand_in(11)),
     ("warm", stand_in(12)),
+    ("cone", stand_in(13)),
+    ("model", stand_in(14)),
 ];
 
 /// The stand-in of a class.

@@ -41,6 +41,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary: format!("{silence}; {rows} rows were acknowledged, with {slowed} requests to slow down."),
         notes: Vec::new(),
         band: None,
+        working: Vec::new(),
         p: Vec::new(),
         rule: Box::new(move |_| {
             let limit = limit.unwrap_or(f64::INFINITY);

@@ -46,6 +46,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes: Vec::new(),
         band: None,
+        working: Vec::new(),
         p: Vec::new(),
         rule: Box::new(move |_| {
             if count as f64 <= limit.unwrap_or(0.0) {

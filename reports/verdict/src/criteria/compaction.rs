@@ -81,6 +81,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes,
         band: None,
+        working: working(judged, by, mean, [low, high]),
         p: vec![p],
         rule: Box::new(move |shared| {
             let least = threshold.at_least.unwrap_or(0.0);
@@ -102,6 +103,18 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             ruling.detectable(Some((least - (interval[1] - value)).max(0.0)))
         }),
     }
+}
+
+/// The pairs, and what was computed of them.
+fn working(pairs: &[Pair], by: &str, mean: f64, [low, high]: [f64; 2]) -> Vec<String> {
+    let mut lines = vec![format!("Above the level of the neighbouring floors, by {by}:")];
+    lines.extend(pairs.iter().map(|pair| {
+        let [before, after] = [pair.before, pair.after].map(human::bytes);
+        format!("  {before} before, {after} after: ln(after / before) = {:.4}", pair.log_ratio())
+    }));
+    lines.push(format!("Mean of the logarithms: {mean:.4}, 95 % interval {low:.4} to {high:.4} (Student's t, {} − 1 degrees of freedom).", pairs.len()));
+    lines.push("Share given back: 1 − exp(mean).".to_owned());
+    lines
 }
 
 /// Before and after of every counted cycle above the local baseline, and how many cycles were left out because memory was still falling.

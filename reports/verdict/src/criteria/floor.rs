@@ -1,11 +1,12 @@
 //! `rss_floor` and `heap_floor`: each cycle ends in the same logical state, so a floor that keeps rising is a leak.
 
-use soak_scenario::Threshold;
+use soak_record::VariantRecord;
+use soak_scenario::{Plan, Threshold};
 
 use crate::evidence::{Evidence, Ruling, Shared};
 use crate::growth::{BOUND_LEVEL, Growth, LEAST_FLOORS, Trend, rise_in_words};
 use crate::human;
-use crate::observed::{Floor, Observed};
+use crate::observed::{Floor, Observed, floors};
 use crate::outcome::Verdict;
 
 const NEXT_RSS: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 1: Memory Usage Keeps Growing”: look at heap_floor first. If the \
@@ -30,7 +31,7 @@ fn measure(observed: &Observed<'_>, threshold: Threshold, name: &str, what: &str
         return Evidence::absent(why);
     }
     let floors: Vec<Floor> = observed.floors(name).into_iter().filter(|floor| floor.counted).collect();
-    let tolerance = tolerance(observed, threshold);
+    let tolerance = threshold.floor_tolerance(observed.bytes_per_cycle());
     let x: Vec<f64> = floors.iter().map(|floor| f64::from(floor.cycle)).collect();
     let y: Vec<f64> = floors.iter().map(|floor| floor.value).collect();
     let Some(growth) = Growth::measure(&x, &y, tolerance) else {
@@ -62,16 +63,19 @@ fn measure(observed: &Observed<'_>, threshold: Threshold, name: &str, what: &str
         summary,
         notes: Vec::new(),
         band: None,
+        working: working(&floors, &growth, tolerance),
         p: growth.p.to_vec(),
         rule: Box::new(move |shared| rule(&growth, shared, tolerance, floors.len(), moving, cycle_s, next)),
     }
 }
 
-/// What may be added per cycle: the fixed number of bytes, or the share of what is ingested in a cycle, whichever is greater.
-fn tolerance(observed: &Observed<'_>, threshold: Threshold) -> f64 {
-    let fixed = threshold.at_most.unwrap_or(0.0);
-    let share = threshold.at_most_of_ingested.unwrap_or(0.0) * observed.bytes_per_cycle();
-    fixed.max(share)
+/// The model of the counted floors of a series: its value at each of their cycles. Empty with too few floors.
+pub fn floor_model(plan: &Plan, record: &VariantRecord, series: &str) -> Vec<(u32, f64)> {
+    let floors: Vec<Floor> = floors(plan, record, series).into_iter().filter(|floor| floor.counted).collect();
+    let x: Vec<f64> = floors.iter().map(|floor| f64::from(floor.cycle)).collect();
+    let y: Vec<f64> = floors.iter().map(|floor| floor.value).collect();
+    let Some(growth) = Growth::measure(&x, &y, 0.0) else { return Vec::new() };
+    floors.iter().map(|floor| (floor.cycle, growth.model(f64::from(floor.cycle)))).collect()
 }
 
 fn rule(
@@ -148,6 +152,20 @@ fn rule(
         _ => ruling,
     };
     ruling.detectable(detectable)
+}
+
+/// The floors, and all that was computed of them.
+fn working(floors: &[Floor], growth: &Growth, tolerance: f64) -> Vec<String> {
+    let mut lines = vec!["Floors (median of the window at the end of a cycle):".to_owned()];
+    let first = floors.first().map_or(0.0, |floor| floor.value);
+    lines.extend(floors.iter().map(|floor| {
+        let moving = if floor.at_rest { "" } else { ", still falling" };
+        let above = human::bytes(floor.value - first);
+        format!("  cycle {}: {}, {above} above the first{moving}", floor.cycle, human::bytes(floor.value))
+    }));
+    lines.push(format!("Tolerance: {} a cycle.", human::bytes(tolerance)));
+    lines.extend(growth.working());
+    lines
 }
 
 /// `from 30.1 MiB to 36.4 MiB`.

@@ -72,6 +72,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         ),
         notes: Vec::new(),
         band: Some(band),
+        working: Vec::new(),
         p: Vec::new(),
         rule: Box::new(move |shared| {
             let limit = limit.unwrap_or(f64::INFINITY);

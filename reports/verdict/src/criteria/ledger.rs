@@ -53,6 +53,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         ),
         notes: Vec::new(),
         band: None,
+        working: Vec::new(),
         p: Vec::new(),
         rule: Box::new(move |_| {
             let limit = limit.unwrap_or(f64::INFINITY);

@@ -49,6 +49,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes: Vec::new(),
         band: None,
+        working: Vec::new(),
         p: vec![p],
         rule: Box::new(move |shared| {
             let limit = limit.unwrap_or(f64::INFINITY);

@@ -69,6 +69,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         ),
         notes: Vec::new(),
         band: None,
+        working: Vec::new(),
         p: vec![sign_test(late, times.len())],
         rule: Box::new(move |shared| rule(&releases, limit.unwrap_or(f64::INFINITY), shared)),
     }

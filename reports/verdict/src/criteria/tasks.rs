@@ -6,8 +6,11 @@ use soak_scenario::Threshold;
 use crate::evidence::{Evidence, Ruling, Shared};
 use crate::growth::{Growth, Trend};
 use crate::human;
+use crate::judge::ALPHA;
 use crate::observed::Observed;
 use crate::outcome::Verdict;
+use crate::stats::holm;
+use crate::stats::kendall::p_of_growth;
 
 const SERIES: &str = "goroutines";
 const LEAST_SAMPLES: usize = 10;
@@ -54,6 +57,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes: Vec::new(),
         band: None,
+        working: Vec::new(),
         p: growth.as_ref().map_or_else(Vec::new, |growth| growth.p.to_vec()),
         rule: Box::new(move |shared| {
             rule(over, limit.unwrap_or(f64::INFINITY), growth.as_ref(), shared, culprit.as_deref(), minutes)
@@ -100,28 +104,47 @@ fn cold(observed: &Observed<'_>) -> String {
     most.map_or_else(String::new, |most| format!(" ({} when cold)", human::number(most)))
 }
 
-/// The stack that grew most from the first reading after the warm-up to the last, in words.
+/// The stack that grows, in words: of those whose number rises from cycle to cycle (Kendall's exact test, Holm's procedure over the stacks) the one that grew most; where
+/// none does, the one that grew most from the first reading after the warm-up to the last.
 fn culprit(observed: &Observed<'_>) -> Option<String> {
-    let mut readings = observed.events().filter_map(|event| match event {
-        EventKind::Tasks { phase, groups, .. } if *phase != Phase::ColdIdle => Some(groups),
+    let readings: Vec<&Vec<TaskGroup>> = observed
+        .events()
+        .filter_map(|event| match event {
+            EventKind::Tasks { phase, groups, .. } if *phase != Phase::ColdIdle => Some(groups),
+            _ => None,
+        })
+        .collect();
+    let (first, last) = (readings.first()?, readings.last().filter(|_| readings.len() > 1)?);
+    let grown = |group: &&TaskGroup| group.count.saturating_sub(count(first, &group.signature));
+    let p_values: Vec<f64> = last.iter().map(|group| p_of_growth(&over_cycles(observed, &group.signature))).collect();
+    let rising = holm::rejected(&p_values, ALPHA);
+    let steady = last.iter().zip(&rising).filter(|(_, rises)| **rises).map(|(group, _)| group).max_by_key(grown);
+    let group = steady.or_else(|| last.iter().max_by_key(grown)).filter(|group| grown(group) > 0)?;
+    let age = match group.oldest_minutes {
+        0 => "under a minute".to_owned(),
+        minutes => human::plural(minutes as usize, "minute"),
+    };
+    let how = if steady.is_some() { "grows from cycle to cycle" } else { "grows" };
+    Some(format!(
+        "The stack that {how} is “{}”: from {} to {}, the oldest is {age} old.",
+        group.signature,
+        count(first, &group.signature),
+        group.count
+    ))
+}
+
+/// How many of a stack a reading has.
+fn count(reading: &[TaskGroup], signature: &str) -> u64 {
+    reading.iter().find(|group| group.signature == signature).map_or(0, |group| group.count)
+}
+
+/// How many of a stack there were at the end of each counted cycle.
+fn over_cycles(observed: &Observed<'_>, signature: &str) -> Vec<f64> {
+    let counts = observed.events().filter_map(|event| match event {
+        EventKind::Tasks { cycle: Some(cycle), groups, .. } if observed.is_counted(*cycle) => {
+            Some(count(groups, signature) as f64)
+        }
         _ => None,
     });
-    let first: &Vec<TaskGroup> = readings.next()?;
-    let last = readings.next_back()?;
-    let before =
-        |group: &TaskGroup| first.iter().find(|old| old.signature == group.signature).map_or(0, |old| old.count);
-    let (group, grown) =
-        last.iter().map(|group| (group, group.count.saturating_sub(before(group)))).max_by_key(|(_, grown)| *grown)?;
-    (grown > 0).then(|| {
-        let age = match group.oldest_minutes {
-            0 => "under a minute".to_owned(),
-            minutes => human::plural(minutes as usize, "minute"),
-        };
-        format!(
-            "The stack that grows is “{}”: from {} to {}, the oldest is {age} old.",
-            group.signature,
-            before(group),
-            group.count
-        )
-    })
+    counts.collect()
 }

@@ -1,6 +1,6 @@
 //! Shares of yes and no: the Clopper–Pearson interval, and the sign test with its interval for a median.
 
-use super::student::{bisect, incomplete_beta};
+use super::student::{bisect, incomplete_beta, normal_cdf};
 
 /// Clopper and Pearson's exact two-sided interval of a share, `k` of `n`: its ends are quantiles of Beta(k, n−k+1) and Beta(k+1, n−k).
 pub fn clopper_pearson(k: u64, n: u64, level: f64) -> [f64; 2] {
@@ -9,6 +9,19 @@ pub fn clopper_pearson(k: u64, n: u64, level: f64) -> [f64; 2] {
     let low = if k == 0.0 { 0.0 } else { bisect(0.0, 1.0, |x| incomplete_beta(k, n - k + 1.0, x) - half) };
     let high = if k >= n { 1.0 } else { bisect(0.0, 1.0, |x| incomplete_beta(k + 1.0, n - k, x) - (1.0 - half)) };
     [low, high]
+}
+
+/// Wilson's two-sided interval of a share, `k` of `n`: the shares whose score test does not reject `k` (Wilson 1927).
+pub fn wilson(k: u64, n: u64, level: f64) -> [f64; 2] {
+    if n == 0 {
+        return [0.0, 1.0];
+    }
+    let z = bisect(0.0, 40.0, |z| normal_cdf(z) - (0.5 + 0.5 * level));
+    let (k, n) = (k.min(n) as f64, n as f64);
+    let (share, weight) = (k / n, z * z / n);
+    let middle = (share + 0.5 * weight) / (1.0 + weight);
+    let half = z / (1.0 + weight) * (share * (1.0 - share) / n + 0.25 * weight / n).sqrt();
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
 }
 
 /// P(X ≥ k) of n fair coins: the sign test's p-value when k of n values lie above the median that is tested.

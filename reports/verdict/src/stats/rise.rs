@@ -59,11 +59,21 @@ pub struct Rise {
     pub p: f64,
     /// How much of the rise came with the last unit of x.
     pub last_step: f64,
-    /// The last x.
+    /// The last x, from the first.
     pub last_x: f64,
+    /// The first x.
+    first_x: f64,
+    /// The model's value at the first x.
+    level: f64,
 }
 
 impl Rise {
+    /// The model's value.
+    pub fn at(&self, x: f64) -> f64 {
+        let since = x - self.first_x;
+        self.level + self.slope * since + self.height * (self.shape.at(since) - self.shape.at(0.0))
+    }
+
     /// How many more units of x until one of them brings less than `enough`; bounded by 1000.
     pub fn remaining(&self, enough: f64) -> u32 {
         let step = |more: u32| {
@@ -125,6 +135,8 @@ pub fn fit(x: &[f64], y: &[f64]) -> Option<Rise> {
         p,
         last_step,
         last_x: last,
+        first_x: x[0],
+        level: best.level,
     })
 }
 
@@ -136,6 +148,8 @@ struct Fit {
     rss: f64,
     /// Standard error of the slope over the residual deviation.
     unit_error: f64,
+    /// The value at the first x.
+    level: f64,
 }
 
 /// Every shape that leaves enough points to see the line behind it.
@@ -164,7 +178,9 @@ fn fit_shape(x: &[f64], y: &[f64], shape: Shape) -> Option<Fit> {
     let height = (xx * gy - xg * xy) / determinant;
     let residual = |i: usize| ys[i] - slope * xs[i] - height * g[i];
     let rss = (0..x.len()).map(|i| residual(i).powi(2)).sum();
-    Some(Fit { shape, height, slope, rss, unit_error: (gg / determinant).sqrt() })
+    let mean = y.iter().sum::<f64>() / y.len() as f64;
+    let level = mean + slope * xs[0] + height * g[0];
+    Some(Fit { shape, height, slope, rss, unit_error: (gg / determinant).sqrt(), level })
 }
 
 fn centred(values: &[f64]) -> Vec<f64> {

@@ -5,11 +5,11 @@ const DEPENDENT: f64 = 1e-10;
 
 /// Columns of length 1, each perpendicular to the others.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Basis(Vec<Vec<f64>>);
+pub(crate) struct Basis(Vec<Vec<f64>>);
 
 impl Basis {
     /// Takes a column in; the square of what was left of it, or `None` when it is made of those before it.
-    pub(super) fn add(&mut self, column: Vec<f64>) -> Option<f64> {
+    pub(crate) fn add(&mut self, column: Vec<f64>) -> Option<f64> {
         let before = dot(&column, &column);
         let mut column = self.cleared(column);
         let left = dot(&column, &column);
@@ -25,7 +25,7 @@ impl Basis {
     }
 
     /// A column without what it shares with these.
-    pub(super) fn cleared(&self, mut column: Vec<f64>) -> Vec<f64> {
+    pub(crate) fn cleared(&self, mut column: Vec<f64>) -> Vec<f64> {
         for unit in &self.0 {
             let along = dot(&column, unit);
             for (value, unit) in column.iter_mut().zip(unit) {
@@ -36,13 +36,13 @@ impl Basis {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 }
 
 /// The inner product.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 

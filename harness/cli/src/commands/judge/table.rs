@@ -1,4 +1,4 @@
-//! `soak judge --csv`: what a series of another recording shows, for a person and as a document.
+//! `soak judge --csv` and `--prometheus`: what a series of another recording shows, for a person and as a document.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use soak_verdict::baselines::{Baselines, USUAL_ALPHA, USUAL_R_SQUARED, predict_l
 use soak_verdict::trend::{self, Answer, Question};
 use soak_verdict::{Verdict, human};
 
-use crate::recording::Recording;
+use crate::recording::{Recording, Stretch};
 
 /// What a person would look ahead by who has only `predict_linear`.
 const AHEAD_S: f64 = 4.0 * 3600.0;
@@ -28,12 +28,14 @@ pub(super) struct Judged<'a> {
 
 impl Judged<'_> {
     pub(super) fn answer(&self) -> Result<Answer, String> {
-        let Recording { times_s, values, live, .. } = self.recording;
-        trend::judge(&Question { times_s, values, tolerance: self.tolerance, live, limit: self.limit })
+        let Stretch { times_s, values, live, is_last } = self.recording.longest();
+        // What was restarted since then no longer goes where the stretch went.
+        let limit = self.limit.filter(|_| is_last);
+        trend::judge(&Question { times_s, values, tolerance: self.tolerance, live, limit })
     }
 
     fn usual(&self) -> Option<Usual> {
-        let Recording { times_s, values, .. } = self.recording;
+        let Stretch { times_s, values, .. } = self.recording.longest();
         let every = values.len().div_ceil(USUAL_SAMPLES_MAX).max(1);
         let times_s: Vec<f64> = times_s.iter().copied().step_by(every).collect();
         let values: Vec<f64> = values.iter().copied().step_by(every).collect();
@@ -52,28 +54,36 @@ impl Judged<'_> {
 
     /// Rates in bytes per second; times in the recording's own.
     pub(super) fn json(&self, answer: &Result<Answer, String>) -> serde_json::Value {
-        let last_s = self.recording.times_s.last().copied().unwrap_or(0.0);
+        let stretch = self.recording.longest();
+        let last_s = stretch.times_s.last().copied();
         let (series, baselines) = (self.series, self.usual().map(|usual| usual.json()));
-        match answer {
+        let mut document = match answer {
             Ok(answer) => {
                 let forecast = answer.forecast.map(|found| {
-                    json!({ "at": last_s + found.in_s, "unit": "s", "interval": found.interval_s.map(|end| end.map(|in_s| last_s + in_s)) })
+                    let at = |in_s: f64| last_s.unwrap_or(0.0) + in_s;
+                    json!({ "at": at(found.in_s), "unit": "s", "interval": found.interval_s.map(|end| end.map(at)) })
                 });
                 json!({
                     "series": series, "verdict": answer.verdict, "reason": answer.reason, "model": answer.model,
                     "slope": { "value": answer.slope, "unit": "bytes/s", "interval": answer.interval },
                     "tolerance": self.tolerance, "above": answer.above, "detectable": answer.detectable, "forecast": forecast,
-                    "period_s": answer.period_s, "correlation_s": answer.correlation_s,
-                    "samples": self.recording.values.len(), "missing": self.recording.missing, "baselines": baselines,
+                    "period_s": answer.period_s, "correlation_s": answer.correlation_s, "baselines": baselines,
                 })
             }
             Err(why) => json!({
                 "series": series, "verdict": Verdict::Inconclusive, "reason": why, "model": null, "slope": null,
                 "tolerance": self.tolerance, "above": null, "detectable": null, "forecast": null,
-                "period_s": null, "correlation_s": null,
-                "samples": self.recording.values.len(), "missing": self.recording.missing, "baselines": baselines,
+                "period_s": null, "correlation_s": null, "baselines": baselines,
             }),
+        };
+        let of_the_recording = json!({
+            "samples": stretch.values.len(), "missing": self.recording.missing, "longest_gap_s": longest_gap(stretch.times_s),
+            "restarts": self.recording.restarts.len(), "judged": { "from": stretch.times_s.first(), "to": last_s, "unit": "s" },
+        });
+        if let (Some(document), serde_json::Value::Object(more)) = (document.as_object_mut(), of_the_recording) {
+            document.extend(more);
         }
+        document
     }
 
     pub(super) fn words(&self, answer: &Result<Answer, String>) -> String {
@@ -101,7 +111,7 @@ impl Judged<'_> {
         if let Some(period_s) = answer.period_s {
             let _ = writeln!(text, "  period      {}", human::seconds(period_s));
         }
-        if let Some(limit) = self.limit {
+        if let Some(limit) = self.limit.filter(|_| self.recording.longest().is_last) {
             let limit = human::bytes(limit);
             let when = answer.forecast.map_or_else(
                 || "is not reached within 200 times what was measured".to_owned(),
@@ -123,12 +133,38 @@ impl Judged<'_> {
         text + &self.missing()
     }
 
+    /// What was not read, and what of the recording was not judged.
     fn missing(&self) -> String {
-        match self.recording.missing {
-            0 => String::new(),
-            missing => format!("  missing     {}\n", human::plural(missing, "sample")),
+        let mut text = String::new();
+        let stretch = self.recording.longest();
+        if self.recording.missing > 0 {
+            let _ = writeln!(text, "  missing     {}", human::plural(self.recording.missing, "sample"));
         }
+        let length = |times: &[f64]| times.last().zip(times.first()).map_or(0.0, |(last, first)| last - first);
+        if let Some(gap) = longest_gap(stretch.times_s).filter(|gap| *gap > LONG_GAP * length(stretch.times_s)) {
+            let _ = writeln!(text, "  gap         {} without a sample: nothing was filled in", human::seconds(gap));
+        }
+        match self.recording.restarts.len() {
+            0 => {}
+            restarts => {
+                let _ = writeln!(
+                    text,
+                    "  restarts    {restarts}; judged is the longest stretch without one, {} of {}{}",
+                    human::seconds(length(stretch.times_s)),
+                    human::seconds(length(&self.recording.times_s)),
+                    if stretch.is_last { "" } else { ", which is not the last: no limit is forecast" }
+                );
+            }
+        }
+        text
     }
+}
+
+/// A gap that is more than this part of the whole is told.
+const LONG_GAP: f64 = 0.1;
+
+fn longest_gap(times_s: &[f64]) -> Option<f64> {
+    times_s.windows(2).map(|pair| pair[1] - pair[0]).reduce(f64::max)
 }
 
 /// What the usual tests say.

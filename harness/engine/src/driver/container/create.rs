@@ -55,7 +55,7 @@ fn request(driver: &ContainerDriver, index: usize, variant: &Variant) -> Contain
     let (name, tag) = name_and_tag(&launch.image);
     let inside = Addrs::inside(launch.ports);
     let mut request = GenericImage::new(name, tag)
-        .with_cmd(arguments(plan, inside, knobs))
+        .with_cmd(arguments(plan, inside, variant))
         .with_label(RUN_LABEL, &driver.run)
         .with_label("soak.variant", index.to_string())
         .with_env_var(RUN_VARIABLE, &driver.run)

@@ -1,0 +1,86 @@
+//! The arguments of `soak judge` for a series that `soak` did not record: of a table, or of a Prometheus server.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use soak_scenario::units::{ByteRate, Bytes, Span};
+
+use super::table::Judged;
+use crate::failure::Failure;
+use crate::prometheus::{Prometheus, Queries, Range, moment};
+use crate::recording::{Columns, Recording};
+
+const NOT_OF_A_RUN: [&str; 2] = ["run", "simulate"];
+
+/// Where a series is, and what it is held against.
+#[derive(Debug, Args)]
+pub(super) struct Elsewhere {
+    /// A table of samples: `time_s` and a column a series, memory in bytes; empty cells are missing samples
+    #[arg(long, value_name = "FILE", requires = "series", requires = "tolerance")]
+    csv: Option<PathBuf>,
+    /// The column that is judged; with --prometheus only a name for it
+    #[arg(long, value_name = "NAME", conflicts_with_all = NOT_OF_A_RUN)]
+    series: Option<String>,
+    /// A Prometheus server of this machine, such as http://127.0.0.1:9090, or a port that is forwarded to one
+    #[arg(long, value_name = "URL", conflicts_with = "csv", requires = "query", requires = "start", requires = "tolerance")]
+    prometheus: Option<String>,
+    /// The query of the series that is judged, in bytes
+    #[arg(long, value_name = "PROMQL", requires = "prometheus")]
+    query: Option<String>,
+    /// From when: seconds since 1970, a date such as 2026-11-22T10:00:00Z, or so long ago, such as 2h
+    #[arg(long, value_name = "TIME", requires = "prometheus")]
+    start: Option<String>,
+    /// Until when, in the same ways
+    #[arg(long, value_name = "TIME", default_value = "now", requires = "prometheus", conflicts_with_all = NOT_OF_A_RUN, conflicts_with = "csv")]
+    end: String,
+    /// From sample to sample: no shorter than the server's scrape interval
+    #[arg(long, value_name = "TIME", default_value = "15s", requires = "prometheus", conflicts_with_all = NOT_OF_A_RUN, conflicts_with = "csv")]
+    step: Span,
+    /// The growth that is tolerated, such as 1MiB/min
+    #[arg(long, value_name = "RATE", conflicts_with_all = NOT_OF_A_RUN)]
+    tolerance: Option<ByteRate>,
+    /// A limit whose time is forecast, such as 2GiB
+    #[arg(long, value_name = "SIZE", conflicts_with_all = NOT_OF_A_RUN)]
+    limit: Option<Bytes>,
+    /// The column (or query) of the data that the target holds, which explains memory
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = NOT_OF_A_RUN)]
+    live: Option<String>,
+    /// The column (or query) of its uptime, or of any counter: where it falls, the target was restarted
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = NOT_OF_A_RUN)]
+    uptime: Option<String>,
+}
+
+impl Elsewhere {
+    /// Reads the recording; `None` where none is asked for.
+    pub(super) fn read(&self) -> Result<Option<Recording>, Failure> {
+        self.tolerance.map(per_second).transpose()?;
+        let (live, uptime) = (self.live.as_deref(), self.uptime.as_deref());
+        if let (Some(csv), Some(series)) = (&self.csv, &self.series) {
+            return Recording::read(csv, Columns { series, live, uptime }).map(Some);
+        }
+        let (Some(url), Some(series), Some(start)) = (&self.prometheus, &self.query, &self.start) else {
+            return Ok(None);
+        };
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let of = |name: &str, text: &str| moment(text, now_s).map_err(|why| Failure::usage(format!("{name} {why}")));
+        let (start_s, end_s) = (of("--start", start)?, of("--end", &self.end)?);
+        let range = Range::new(start_s, end_s, self.step.as_secs_f64()).map_err(Failure::usage)?;
+        let server = Prometheus::parse(url).map_err(Failure::usage)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::platform)?;
+        runtime.block_on(server.recording(Queries { series, live, uptime }, range)).map(Some)
+    }
+
+    /// A recording and what it is held against.
+    pub(super) fn judged<'a>(&'a self, recording: &'a Recording) -> Result<Judged<'a>, Failure> {
+        let series = self.series.as_deref().or(self.query.as_deref()).unwrap_or_default();
+        let tolerance = self.tolerance.map(per_second).transpose()?.unwrap_or(0.0);
+        Ok(Judged { series, tolerance, limit: self.limit.map(Bytes::as_f64), recording })
+    }
+}
+
+fn per_second(rate: ByteRate) -> Result<f64, Failure> {
+    rate.bytes_per_second().ok_or_else(|| {
+        Failure::usage("--tolerance: a rate over time such as 1MiB/min; a recording has no operations")
+    })
+}

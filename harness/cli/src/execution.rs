@@ -1,0 +1,134 @@
+//! One plan, run into one folder, whatever is asked of it afterwards.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use soak_engine::residue::Register;
+use soak_engine::target::Driver;
+use soak_engine::{
+    AttachDriver, ContainerDriver, Image, ImageError, Journal, Listener, ProcessDriver, Program, RunEnd,
+};
+use soak_record::{RecordError, Recorder, RunFolder};
+use soak_scenario::{Attach, ContainerLaunch, Launch, Plan};
+use tokio::sync::watch;
+
+use crate::failure::{Exit, Failure};
+use crate::guard::Guard;
+use crate::output;
+
+/// Keeps the harness off the processors that the plan gives to its target alone. Before any thread is started: what is started later inherits it.
+pub(crate) fn keep_off_the_targets(plan: &Plan) -> Result<(), Failure> {
+    match &plan.target.launch {
+        Launch::Container(launch) => {
+            launch.pinned_to().map_or(Ok(()), |pinned| soak_engine::keep_off(&pinned).map_err(Failure::usage))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Runs a plan into the folder of `path`, under this id, told to `progress`; a person's interruption ends it in good order.
+pub(crate) fn execute(plan: &Plan, id: &str, path: &Path, progress: Box<dyn Listener>) -> Result<RunEnd, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
+    let prepared = runtime.block_on(prepare(plan))?;
+    let folder = RunFolder::create(path, plan).map_err(cannot_create)?;
+    let guard = Guard::start(id)?;
+    let (recorder, thread) = Recorder::start(&folder).map_err(Failure::platform)?;
+    let driver = prepared.driver(plan, folder, id, guard.register());
+    let end = runtime.block_on(async {
+        let journal = Journal::new(vec![Box::new(recorder), progress]);
+        soak_engine::run(plan, id, driver.as_ref(), &journal, interruptions()).await
+    });
+    drop(driver);
+    runtime.block_on(guard.close());
+    // Nothing holds the recorder any more once the runtime is gone.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    thread.finish().map_err(|error| {
+        let kept = path.display();
+        Failure::platform(format!(
+            "{error}; what was recorded until then is in {kept}: free the disk, or name another place with --out"
+        ))
+    })?;
+    Ok(end)
+}
+
+/// What has to be there before a run begins.
+enum Prepared {
+    Program(Program),
+    Image(Image, ContainerLaunch),
+    Running(Attach),
+}
+
+/// Finds, builds or pulls what the driver starts.
+async fn prepare(plan: &Plan) -> Result<Prepared, Failure> {
+    match &plan.target.launch {
+        Launch::Embedded => {
+            let program = std::env::current_exe().map(Program);
+            program.map(Prepared::Program).map_err(|error| {
+                Failure::platform(format!("cannot find the embedded target, this program itself: {error}"))
+            })
+        }
+        Launch::Process(path) => program(PathBuf::from(path)).map(Prepared::Program),
+        Launch::Container(launch) => match Image::provide(launch).await {
+            Ok(image) => Ok(Prepared::Image(image, launch.clone())),
+            Err(ImageError::Docker(why)) => Err(Failure::platform(why)),
+            Err(ImageError::Image(why)) => Err(Failure::usage(why)),
+        },
+        Launch::Attach(attach) => Ok(Prepared::Running(attach.clone())),
+    }
+}
+
+fn program(path: PathBuf) -> Result<Program, Failure> {
+    let shown = path.display();
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => Ok(Program(path)),
+        Ok(_) => Err(Failure::usage(format!("--target process:{shown}: not a file; name a program"))),
+        Err(error) => Err(Failure::usage(format!(
+            "--target process:{shown}: {error}; name the path of a program on this machine"
+        ))),
+    }
+}
+
+impl Prepared {
+    fn driver(self, plan: &Plan, folder: RunFolder, run: &str, register: Register) -> Box<dyn Driver> {
+        let (plan, run) = (plan.clone(), run.to_owned());
+        match self {
+            Self::Program(program) => Box::new(ProcessDriver::new(program, plan, folder, run, register)),
+            Self::Image(image, launch) => Box::new(ContainerDriver::new(image, launch, plan, folder, run, register)),
+            Self::Running(attach) => Box::new(AttachDriver::new(attach, plan)),
+        }
+    }
+}
+
+/// A folder that the user named and that cannot be one is the command's mistake; a full disk is the machine's.
+fn cannot_create(error: RecordError) -> Failure {
+    match &error {
+        RecordError::Io { error: io, .. } if matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            Failure::platform(format!("{error}; free the disk, or name another place with --out"))
+        }
+        RecordError::Io { .. } => Failure::usage(format!("{error}; name a folder that can be written with --out")),
+        _ => Failure::usage(error),
+    }
+}
+
+/// Becomes true at the first Ctrl-C or SIGTERM; the second ends the harness at once, and the kernel ends the target with it.
+fn interruptions() -> watch::Receiver<bool> {
+    let (tell, told) = watch::channel(false);
+    let tell = Arc::new(tell);
+    tokio::spawn(async move {
+        let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        loop {
+            tokio::select! {
+                asked = tokio::signal::ctrl_c() => if asked.is_err() { return },
+                _ = term.recv() => {}
+            }
+            if tell.send_replace(true) {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+            output::say(
+                "\nstopping: the target is ended, what was recorded is kept and judged (once more: stop at once)\n",
+            );
+        }
+    });
+    told
+}
