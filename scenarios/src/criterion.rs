@@ -23,6 +23,8 @@ pub struct CriterionSpec {
 pub enum Unit {
     /// `"1MiB/cycle"`
     BytesPerCycle,
+    /// `"1MiB/min"`
+    BytesPerSecond,
     /// `"25%"`, a share of 1 inside.
     Share,
     /// `"5s"`
@@ -38,6 +40,7 @@ impl Unit {
     pub fn name(self) -> &'static str {
         match self {
             Self::BytesPerCycle => "bytes/cycle",
+            Self::BytesPerSecond => "bytes/s",
             Self::Share => "share",
             Self::Seconds => "s",
             Self::Count => "count",
@@ -70,6 +73,12 @@ pub const CRITERIA: &[CriterionSpec] = &[
         unit: Unit::BytesPerCycle,
         bounds: Bounds::AtMostOfIngested,
         doc: "Does the heap in use, after forced collection, return to the same floor after each cycle?",
+    },
+    CriterionSpec {
+        id: "rss_trend",
+        unit: Unit::BytesPerSecond,
+        bounds: Bounds::AtMost,
+        doc: "Does anonymous resident memory grow while the load stays the same? Asked of query phases of ten minutes or more.",
     },
     CriterionSpec {
         id: "compaction_reclaim",

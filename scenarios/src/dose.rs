@@ -97,6 +97,9 @@ impl Plan {
         let most = self.judged().reduce(|most, other| if size(&other) > size(&most) { other } else { most });
         let most = most.ok_or("there is no variant")?;
         let [least, greatest] = CONTROL_TOLERANCES;
+        // No more than a cycle puts.
+        let room = self.floor_tolerance(&most.knobs).map_or(0.0, |tolerance| size(&most) / tolerance);
+        let greatest = greatest.min(room).max(least);
         let part = (data_seed(self.seed ^ CONTROL_SEED, 0) >> 11) as f64 / (1_u64 << 53) as f64;
         self.dosed(most, least + (greatest - least) * part, format!("{}-control", most.id))
     }

@@ -1,7 +1,7 @@
 //! Patterns over variant ids: `*`, `?` and `{a,b}`.
 
 /// Whether the whole of `text` fits the pattern.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     alternatives(pattern).iter().any(|pattern| fits(pattern, text))
 }
 

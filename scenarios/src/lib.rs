@@ -45,6 +45,7 @@ pub mod units;
 pub use builtin::{Builtin, builtin_profiles, builtin_scenarios};
 pub use diagnostic::{Diagnostic, Severity};
 pub use dose::{CONTROL_TOLERANCES, Dose, FLOORS};
+pub use glob::matches as matches_glob;
 pub use launch::{Attach, AttachTo, ContainerLaunch, Launch};
 pub use load::{LoadError, Loaded, Request, load, load_text};
 pub use matrix::data_seed;

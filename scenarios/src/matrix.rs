@@ -152,7 +152,12 @@ fn name(points: &[Point], plan_seed: u64) -> Vec<Variant> {
         let part = |index: usize| format!("{}{}", tags[index], in_whole_units(&point[index]));
         let parts = (0..AXES.len()).filter(|index| shown[*index]).map(part);
         let knobs = knobs(point)?;
-        Some(Variant { id: parts.collect::<Vec<_>>().join("-"), seed: data_seed(plan_seed, knobs.dim), knobs, dose: None })
+        Some(Variant {
+            id: parts.collect::<Vec<_>>().join("-"),
+            seed: data_seed(plan_seed, knobs.dim),
+            knobs,
+            dose: None,
+        })
     };
     points.iter().filter_map(variant).collect()
 }

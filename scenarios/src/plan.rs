@@ -328,6 +328,9 @@ pub enum Schedule {
 pub struct Cycle {
     /// Cycles, the warm-up included.
     pub count: u32,
+    /// Where the floors are still filling after `count`, cycles go on until there are so many; `None` is `count`.
+    #[serde(default)]
+    pub at_most: Option<u32>,
     /// Cycles at the start that are not counted.
     pub warm_up: u32,
     /// Length of the window whose median is a floor.
@@ -340,6 +343,13 @@ pub struct Cycle {
     pub idle: Span,
     /// How long tasks may take to drain after the last cycle.
     pub drain_at_most: Span,
+}
+
+impl Cycle {
+    /// The most cycles there can be.
+    pub fn most(&self) -> u32 {
+        self.at_most.unwrap_or(self.count).max(self.count)
+    }
 }
 
 /// How often series are read.

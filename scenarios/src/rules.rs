@@ -62,6 +62,12 @@ impl Rules<'_> {
                 format!("a count of {} with {} of warm-up leaves no cycle to count", cycle.count, cycle.warm_up);
             self.report("cycle.count", message, "expected more cycles than warm_up");
         }
+        if let Some(most) =
+            cycle.at_most.filter(|most| *most < cycle.count && self.sound(&["cycle.count", "cycle.at_most"]))
+        {
+            let message = format!("at most {most} cycles are fewer than the {} of cycle.count", cycle.count);
+            self.report("cycle.at_most", message, "expected at least cycle.count, or no cycle.at_most");
+        }
     }
 
     /// Exact Kendall: all counted floors rising has p = 1/n!, and Holm's first step over the variants is α/variants.

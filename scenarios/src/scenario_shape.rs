@@ -226,6 +226,11 @@ fn cycle() -> Vec<Field> {
     let window = Kind::Quantity(Quantity::Span { at_least: DEADLINE_MIN });
     vec![
         with_default("count", Kind::Integer { min: 1, max: 100_000 }, "8", "cycles, the warm-up included"),
+        optional(
+            "at_most",
+            Kind::Integer { min: 1, max: 100_000 },
+            "where the floors are still filling after `count`, cycles go on until they have ended, up to so many; unless said otherwise `count`",
+        ),
         with_default("warm_up", Kind::Integer { min: 1, max: 1000 }, "1", "cycles at the start that are not counted"),
         with_default("window", window, "\"12s\"", "length of the window whose median is a floor"),
         with_default(
@@ -266,6 +271,7 @@ fn deadlines() -> Vec<Field> {
 fn criterion(spec: &CriterionSpec) -> Field {
     let value = || match spec.unit {
         Unit::BytesPerCycle => Kind::Measure(Quantity::BytesPerCycle),
+        Unit::BytesPerSecond => Kind::Measure(Quantity::BytesOverTime),
         Unit::Share => Kind::Measure(Quantity::Share),
         Unit::Seconds => Kind::Measure(Quantity::ANY_SPAN),
         Unit::Count | Unit::Ratio => Kind::Number,

@@ -100,6 +100,8 @@ pub(crate) enum Quantity {
     Share,
     /// A size per cycle.
     BytesPerCycle,
+    /// A size over time.
+    BytesOverTime,
     /// GOGC.
     Gogc,
     /// A size of at least this, or `off`.
@@ -134,6 +136,7 @@ impl Quantity {
             }
             Self::Share => "a percentage from \"0%\" to \"100%\"".to_owned(),
             Self::BytesPerCycle => "a size per cycle such as \"1MiB/cycle\"".to_owned(),
+            Self::BytesOverTime => "a size over time such as \"1MiB/min\" (per s, min or h)".to_owned(),
             Self::Gogc => "a whole percentage such as 75, at least 1, or \"off\"".to_owned(),
             Self::Limit { at_least } => format!("a size such as \"1536MiB\", at least {at_least}, or \"off\""),
             Self::Interval => "a length of time such as \"30s\", above zero, or \"off\"".to_owned(),
@@ -149,6 +152,7 @@ impl Quantity {
             Self::Span { .. } => r"^[0-9.]+\s*(ms|s|min|h)$",
             Self::Share => r"^[0-9.]+\s*%$",
             Self::BytesPerCycle => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)\s*/\s*cycle$",
+            Self::BytesOverTime => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)\s*/\s*(s|min|h)$",
             Self::Gogc => r"^off$",
             Self::Limit { .. } => r"^(off|[0-9.]+\s*(B|KiB|MiB|GiB|TiB))$",
             Self::Interval => r"^(off|[0-9.]+\s*(ms|s|min|h))$",
@@ -168,6 +172,7 @@ impl Quantity {
                 let size: Bytes = text.strip_suffix("cycle")?.trim_end().strip_suffix('/')?.trim_end().parse().ok()?;
                 Some(Measured { text: format!("{size}/cycle"), number: bytes(size) })
             }
+            Self::BytesOverTime => measured::<ByteRate>(text, ByteRate::bytes_per_second),
             Self::Gogc => measured::<Gogc>(text, |gogc| (gogc != Gogc::Percent(0)).then_some(f64::NAN)),
             Self::Limit { at_least } => measured::<Limit>(text, |limit| match limit {
                 Limit::At(size) if size < at_least => None,

@@ -37,7 +37,7 @@ pub(crate) fn execute(plan: &Plan, id: &str, path: &Path, progress: Box<dyn List
     let driver = prepared.driver(plan, folder, id, guard.register());
     let end = runtime.block_on(async {
         let journal = Journal::new(vec![Box::new(recorder), progress]);
-        soak_engine::run(plan, id, driver.as_ref(), &journal, interruptions()).await
+        soak_engine::run(plan, id, driver.as_ref(), &journal, soak_verdict::more_cycles, interruptions()).await
     });
     drop(driver);
     runtime.block_on(guard.close());

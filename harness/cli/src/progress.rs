@@ -138,6 +138,7 @@ fn notable(event: &Event) -> Option<String> {
             format!("killed for memory at its limit of {}", human::bytes(*limit as f64))
         }
         EventKind::Oom { evidence, .. } => format!("killed for memory? {}", evidence.join("; ")),
+        EventKind::CyclesAdded { more, .. } => format!("its floors are still filling: {more} more cycles"),
         EventKind::SamplesDropped { source, rows } => format!("{rows} samples of {source} were lost"),
         EventKind::VariantEnded { outcome: Outcome::TargetFailed { reason } } => format!("the target failed: {reason}"),
         EventKind::VariantEnded { outcome: Outcome::PlatformFailed { reason } } => format!("cannot go on: {reason}"),

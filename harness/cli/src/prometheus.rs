@@ -62,7 +62,8 @@ impl Prometheus {
             return Err(format!("--prometheus {url}: {expected}"));
         };
         let (authority, prefix) = rest.split_once('/').map_or((rest, ""), |(authority, prefix)| (authority, prefix));
-        let addresses = authority.to_socket_addrs().map_err(|error| format!("--prometheus {url}: {error}; {expected}"))?;
+        let addresses =
+            authority.to_socket_addrs().map_err(|error| format!("--prometheus {url}: {error}; {expected}"))?;
         let own = addresses.into_iter().find(|address| address.ip().is_loopback());
         let addr = own.ok_or_else(|| format!("--prometheus {url}: not an address of this machine; {expected}"))?;
         let prefix = prefix.trim_end_matches('/');
@@ -70,11 +71,7 @@ impl Prometheus {
     }
 
     /// One series, with the data that the target held and its uptime where there are queries for them.
-    pub(crate) async fn recording(
-        &self,
-        queries: Queries<'_>,
-        range: Range,
-    ) -> Result<Recording, Failure> {
+    pub(crate) async fn recording(&self, queries: Queries<'_>, range: Range) -> Result<Recording, Failure> {
         let points = self.series(queries.series, range).await?;
         let live = match queries.live {
             Some(query) => Some(self.series(query, range).await?),
@@ -102,11 +99,14 @@ impl Prometheus {
             let to = (from + POINTS_MAX - 1).min(range.steps());
             for series in self.range(query, range, from, to).await? {
                 match &labels {
-                    Some(known) if *known != series.metric => return Err(Failure::usage(several(query, &[known, &series.metric]))),
+                    Some(known) if *known != series.metric => {
+                        return Err(Failure::usage(several(query, &[known, &series.metric])));
+                    }
                     _ => labels = Some(series.metric),
                 }
                 for (at_s, value) in series.values {
-                    let value: f64 = value.parse().map_err(|_| Failure::usage(format!("`{query}`: `{value}` is no number")))?;
+                    let value: f64 =
+                        value.parse().map_err(|_| Failure::usage(format!("`{query}`: `{value}` is no number")))?;
                     let step = ((at_s - range.start_s) / range.step_s).round();
                     // What is not a number was not measured.
                     if value.is_finite() && step >= 0.0 {
@@ -117,7 +117,8 @@ impl Prometheus {
             from = to + 1;
         }
         if found.is_empty() {
-            let why = format!("`{query}`: the server has no sample of it between {} and {}", range.start_s, range.end_s);
+            let why =
+                format!("`{query}`: the server has no sample of it between {} and {}", range.start_s, range.end_s);
             return Err(Failure::usage(why));
         }
         Ok(found)
@@ -128,12 +129,10 @@ impl Prometheus {
         let query_text = http::encode(query);
         let endpoint =
             format!("GET {}/api/v1/query_range?query={query_text}&start={start}&end={end}&step={step}", self.prefix);
-        let text = http::call(self.addr, &endpoint, DEADLINE)
-            .await
-            .map_err(|error| match error {
-                CallError::Refused(why) => Failure::usage(format!("the server at {} refuses `{query}`: {why}", self.addr)),
-                error => Failure::platform(format!("the server at {} does not answer: {error}", self.addr)),
-            })?;
+        let text = http::call(self.addr, &endpoint, DEADLINE).await.map_err(|error| match error {
+            CallError::Refused(why) => Failure::usage(format!("the server at {} refuses `{query}`: {why}", self.addr)),
+            error => Failure::platform(format!("the server at {} does not answer: {error}", self.addr)),
+        })?;
         let foreign = |error: &dyn std::fmt::Display| {
             Failure::usage(format!("what answers at {} is no Prometheus: {error}", self.addr))
         };
@@ -166,7 +165,9 @@ impl Range {
         }
         let range = Self { start_s, end_s, step_s };
         if step_s <= 0.0 || range.steps() > POINTS_IN_ALL_MAX {
-            return Err(format!("--step: expected more than 0, and at most {POINTS_IN_ALL_MAX} of them between --start and --end"));
+            return Err(format!(
+                "--step: expected more than 0, and at most {POINTS_IN_ALL_MAX} of them between --start and --end"
+            ));
         }
         Ok(range)
     }
@@ -231,7 +232,9 @@ mod tests {
     fn only_servers_of_this_machine_are_asked() {
         assert_eq!(Prometheus::parse("http://127.0.0.1:9090").unwrap().prefix, "");
         assert_eq!(Prometheus::parse("http://[::1]:9090/prom/").unwrap().prefix, "/prom");
-        for wrong in ["https://127.0.0.1:9090", "127.0.0.1:9090", "http://192.0.2.1:9090", "http://127.0.0.1", "http://"] {
+        for wrong in
+            ["https://127.0.0.1:9090", "127.0.0.1:9090", "http://192.0.2.1:9090", "http://127.0.0.1", "http://"]
+        {
             assert!(Prometheus::parse(wrong).unwrap_err().contains("expected http://127.0.0.1:PORT"), "{wrong}");
         }
     }

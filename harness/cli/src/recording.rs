@@ -33,7 +33,13 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Takes a moment: its value, and the live data and the uptime where there are such columns. An uptime, or any counter, falls only when the target was restarted.
-    pub(crate) fn push(&mut self, at_s: f64, value: Option<f64>, live: Option<Option<f64>>, uptime: Option<Option<f64>>) {
+    pub(crate) fn push(
+        &mut self,
+        at_s: f64,
+        value: Option<f64>,
+        live: Option<Option<f64>>,
+        uptime: Option<Option<f64>>,
+    ) {
         if let Some(Some(uptime)) = uptime {
             self.restarted |= self.uptime.is_some_and(|before| uptime < before);
             self.uptime = Some(uptime);
@@ -80,22 +86,49 @@ impl Recording {
             is_last: to == self.times_s.len(),
         }
     }
+}
 
-    /// Reads a series from a file of comma-separated values, row by row.
+/// A table of samples: `time_s` and one column a series.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    times_s: Vec<f64>,
+    /// Name and values of each column that is judged; what was not read is not a number.
+    judged: Vec<(String, Vec<f64>)>,
+    live: Option<Vec<f64>>,
+    uptime: Option<Vec<f64>>,
+}
+
+/// The columns that are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    /// A name, or a glob of names.
+    pub(crate) series: &'a str,
+    pub(crate) live: Option<&'a str>,
+    pub(crate) uptime: Option<&'a str>,
+}
+
+impl Table {
+    /// Reads columns from a file of comma-separated values, row by row: eight bytes of memory a cell that is asked for.
     pub(crate) fn read(path: &Path, columns: Columns<'_>) -> Result<Self, Failure> {
         let shown = path.display();
         let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("{shown}: {error}"));
         let mut reader =
             csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|error| wrong(&error))?;
         let heading = reader.headers().map_err(|error| wrong(&error))?.clone();
-        let column = |name: &str| {
-            let names = || heading.iter().collect::<Vec<_>>().join(", ");
-            let found = heading.iter().position(|other| other == name);
-            found.ok_or_else(|| wrong(&format!("there is no column `{name}`; it has {}", names())))
+        let missing = |name: &str| {
+            let names = heading.iter().collect::<Vec<_>>().join(", ");
+            wrong(&format!("there is no column `{name}`; it has {names}"))
         };
-        let (time, value) = (column(TIME)?, column(columns.series)?);
+        let column = |name: &str| heading.iter().position(|other| other == name).ok_or_else(|| missing(name));
+        let time = column(TIME)?;
+        let judged = matching(&heading, columns).ok_or_else(|| missing(columns.series))?;
         let (live, uptime) = (columns.live.map(column).transpose()?, columns.uptime.map(column).transpose()?);
-        let mut rows = Rows::default();
+        let mut table = Self {
+            judged: judged.iter().map(|column| (heading[*column].to_owned(), Vec::new())).collect(),
+            live: live.map(|_| Vec::new()),
+            uptime: uptime.map(|_| Vec::new()),
+            ..Self::default()
+        };
         let mut last = f64::NEG_INFINITY;
         let mut row = csv::StringRecord::new();
         while reader.read_record(&mut row).map_err(|error| wrong(&error))? {
@@ -110,19 +143,44 @@ impl Recording {
                 return Err(wrong(&why));
             }
             last = at_s;
-            let (live, uptime) = (live.map(number).transpose()?, uptime.map(number).transpose()?);
-            rows.push(at_s, number(value)?, live, uptime);
+            table.times_s.push(at_s);
+            let judged = judged.iter().zip(&mut table.judged).map(|(column, (_, values))| (*column, values));
+            let beside = [(live, &mut table.live), (uptime, &mut table.uptime)].into_iter();
+            let beside = beside.filter_map(|(column, values)| Some((column?, values.as_mut()?)));
+            for (column, values) in judged.chain(beside) {
+                values.push(number(column)?.unwrap_or(f64::NAN));
+            }
         }
-        Ok(rows.recording)
+        Ok(table)
+    }
+
+    /// Names of the columns that are judged.
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.judged.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The recording of one of them.
+    pub(crate) fn recording(&self, index: usize) -> Recording {
+        let mut rows = Rows::default();
+        let at = |values: &[f64], i: usize| values.get(i).copied().filter(|value| value.is_finite());
+        let values = self.judged.get(index).map_or(&[][..], |(_, values)| values);
+        for (i, at_s) in self.times_s.iter().enumerate() {
+            let beside = |column: &Option<Vec<f64>>| column.as_ref().map(|values| at(values, i));
+            rows.push(*at_s, at(values, i), beside(&self.live), beside(&self.uptime));
+        }
+        rows.recording
     }
 }
 
-/// The columns that are read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Columns<'a> {
-    pub(crate) series: &'a str,
-    pub(crate) live: Option<&'a str>,
-    pub(crate) uptime: Option<&'a str>,
+/// The column of this name, or those that a glob matches, but for the time and what is read beside them.
+fn matching(heading: &csv::StringRecord, columns: Columns<'_>) -> Option<Vec<usize>> {
+    if let Some(exact) = heading.iter().position(|name| name == columns.series) {
+        return Some(vec![exact]);
+    }
+    let beside = [Some(TIME), columns.live, columns.uptime];
+    let matches = |name: &str| !beside.contains(&Some(name)) && soak_scenario::matches_glob(columns.series, name);
+    let found: Vec<usize> = heading.iter().enumerate().filter(|(_, name)| matches(name)).map(|(i, _)| i).collect();
+    (!found.is_empty()).then_some(found)
 }
 
 /// A cell; `None` when it is empty.
@@ -146,11 +204,15 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Recording, String> {
+        table(text, "rss").map(|table| table.recording(0))
+    }
+
+    fn table(text: &str, series: &str) -> Result<Table, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.csv");
         std::fs::write(&path, text).unwrap();
-        let columns = Columns { series: "rss", live: None, uptime: text.contains("up").then_some("up") };
-        Recording::read(&path, columns).map_err(|failure| failure.words().to_owned())
+        let columns = Columns { series, live: None, uptime: text.contains("up").then_some("up") };
+        Table::read(&path, columns).map_err(|failure| failure.words().to_owned())
     }
 
     #[test]
@@ -167,6 +229,16 @@ mod tests {
         assert_eq!((longest.times_s, longest.is_last), (&[3.0, 4.0, 9.0][..], false));
         assert!(read("time_s,rss\n0,1\n1,2\n").unwrap().longest().is_last);
         assert!(Recording::default().longest().times_s.is_empty());
+    }
+
+    #[test]
+    fn a_glob_takes_every_column_that_it_matches() {
+        let found = table("time_s,rss_a,heap,rss_b,up\n0,10,1,,5\n1,11,2,3,6\n", "rss_*").unwrap();
+        assert_eq!(found.names().collect::<Vec<_>>(), ["rss_a", "rss_b"]);
+        assert_eq!(found.recording(1).values, [3.0]);
+        let all = table("time_s,a,b,up\n0,1,2,5\n", "*").unwrap();
+        assert_eq!(all.names().collect::<Vec<_>>(), ["a", "b"], "neither time nor uptime is judged");
+        assert!(table("time_s,a\n0,1\n", "rss*").unwrap_err().contains("there is no column `rss*`"));
     }
 
     #[test]

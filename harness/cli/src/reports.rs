@@ -55,10 +55,7 @@ pub(crate) fn read<T>(
     over_records(&run, |records| make(&run, records))
 }
 
-fn over_records<T>(
-    run: &Run,
-    make: impl FnOnce(&mut dyn Iterator<Item = VariantRecord>) -> T,
-) -> Result<T, Failure> {
+fn over_records<T>(run: &Run, make: impl FnOnce(&mut dyn Iterator<Item = VariantRecord>) -> T) -> Result<T, Failure> {
     let mut broken: Option<RecordError> = None;
     let mut records = ran(run).into_iter().map_while(|index| match run.variant(index) {
         Ok(record) => Some::<VariantRecord>(record),

@@ -15,6 +15,7 @@ pub mod load;
 mod losses;
 pub mod machine;
 mod oom;
+mod patience;
 pub mod residue;
 mod rest;
 mod run;
@@ -28,6 +29,7 @@ pub use client::{DataSpec, FlightClient, Planes};
 pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};
 pub use journal::{Journal, Listener};
 pub use oom::OutOfMemory;
+pub use patience::MoreCycles;
 pub use run::{RunEnd, run};
 
 /// Resident memory of the harness itself, in bytes.

@@ -60,6 +60,16 @@ impl Machine {
         Self { cycles: cycle.count, warm_up: cycle.warm_up, at: None, outcome: Outcome::Completed }
     }
 
+    /// Whether this is the end of the last cycle.
+    pub fn is_last(&self, step: Step) -> bool {
+        step.phase == Phase::Settle && step.cycle.is_some_and(|cycle| cycle + 1 == self.cycles)
+    }
+
+    /// Adds cycles to those that are to come.
+    pub fn add_cycles(&mut self, more: u32) {
+        self.cycles = self.cycles.saturating_add(more);
+    }
+
     /// Takes what happened. Whatever was booted is stopped on every path, and after the stop there is nothing but the end.
     pub fn next(&mut self, input: Input) -> Command {
         let began = self.at.is_some();
@@ -125,6 +135,7 @@ mod tests {
         let span = Span::seconds(1);
         Machine::new(&Cycle {
             count,
+            at_most: None,
             warm_up,
             window: span,
             settle_at_most: span,
@@ -151,6 +162,19 @@ mod tests {
         assert_eq!(phases[12], Phase::Idle);
         assert_eq!(phases[31..], [Phase::Drain, Phase::Stop]);
         assert_eq!(steps[13].cycle, Some(1));
+    }
+
+    #[test]
+    fn cycles_can_be_added_at_the_end_of_the_last() {
+        let mut machine = machine(2, 1);
+        let mut settled = 0;
+        while let Command::Do(step) = machine.next(Input::Done) {
+            settled += u32::from(step.phase == Phase::Settle);
+            if machine.is_last(step) && settled < 5 {
+                machine.add_cycles(1);
+            }
+        }
+        assert_eq!(settled, 5);
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use soak_scenario::Plan;
 use tokio::sync::watch;
 
 use crate::journal::Journal;
+use crate::patience::MoreCycles;
 use crate::target::Driver;
 use crate::variant::run_variant;
 
@@ -19,12 +20,13 @@ pub enum RunEnd {
     PlatformFailed(String),
 }
 
-/// Runs a plan. `interrupted` becomes true when a person wants it to end; whatever was started is stopped before this returns.
+/// Runs a plan. `more_cycles` is asked when a variant's cycles are over. `interrupted` becomes true when a person wants it to end; whatever was started is stopped before this returns.
 pub async fn run(
     plan: &Plan,
     run: &str,
     driver: &dyn Driver,
     journal: &Journal,
+    more_cycles: MoreCycles,
     interrupted: watch::Receiver<bool>,
 ) -> RunEnd {
     journal.event(EventKind::RunStarted {
@@ -35,7 +37,7 @@ pub async fn run(
     });
     let mut end = RunEnd::Complete;
     for index in 0..plan.variants.len() {
-        match run_variant(plan, index, driver, journal, interrupted.clone()).await {
+        match run_variant(plan, index, driver, journal, more_cycles, interrupted.clone()).await {
             Outcome::Completed | Outcome::TargetFailed { .. } => {}
             Outcome::Interrupted => end = RunEnd::Interrupted,
             Outcome::PlatformFailed { reason } => end = RunEnd::PlatformFailed(reason),

@@ -15,6 +15,7 @@ use crate::journal::Journal;
 use crate::load::{self, Books, Fate, IngestJob, QueryJob};
 use crate::losses::Losses;
 use crate::machine::{Command, Input, Machine, Step};
+use crate::patience::{MoreCycles, median};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
 use crate::target::{Batch, CallError, Driver, Target, within};
@@ -48,6 +49,8 @@ pub(crate) struct Performer<'a> {
     books: Arc<Books>,
     operations: Option<Operations>,
     idle_goroutines: Option<f64>,
+    /// Cycle and level of the anonymous memory at its end.
+    floors: Vec<(u32, f64)>,
 }
 
 /// Runs one variant from boot to stop. Its target is gone when this returns, whatever happened.
@@ -56,6 +59,7 @@ pub(crate) async fn run_variant(
     index: usize,
     driver: &dyn Driver,
     journal: &Journal,
+    more_cycles: MoreCycles,
     mut interrupted: watch::Receiver<bool>,
 ) -> Outcome {
     let variant = &plan.variants[index];
@@ -90,6 +94,9 @@ pub(crate) async fn run_variant(
             cycle: step.cycle,
             seconds: began.elapsed().as_secs_f64(),
         });
+        if let Some(performer) = performer.as_ref().filter(|_| input == Input::Done && machine.is_last(step)) {
+            machine.add_cycles(performer.more_cycles(more_cycles, step));
+        }
         journal.tell_dropped();
         if input == Input::Done
             && let Some(reason) = journal.failure()
@@ -135,6 +142,7 @@ async fn boot<'a>(
         books,
         operations: None,
         idle_goroutines: None,
+        floors: Vec::new(),
     });
     watched(performer, losses, Step { phase: Phase::Boot, cycle: None }, interrupted).await
 }
@@ -430,9 +438,23 @@ impl Performer<'_> {
     }
 
     /// The floor first: a task dump costs the target memory.
-    async fn settle(&self, step: Step) -> Result<(), StepError> {
+    async fn settle(&mut self, step: Step) -> Result<(), StepError> {
         self.rest(step).await?;
-        if step.cycle.is_some_and(|cycle| cycle >= self.plan.cycle.warm_up) { self.tell_tasks(step).await } else { Ok(()) }
+        let Some(cycle) = step.cycle else { return Ok(()) };
+        let since_s = self.journal.now_s() - self.plan.cycle.window.as_secs_f64();
+        self.floors.extend(median(self.samplers.latest.rss_since(since_s)).map(|floor| (cycle, floor)));
+        if cycle >= self.plan.cycle.warm_up { self.tell_tasks(step).await } else { Ok(()) }
+    }
+
+    /// How many cycles come beyond those that were planned, because the floors are still filling.
+    fn more_cycles(&self, ask: MoreCycles, step: Step) -> u32 {
+        let done = step.cycle.map_or(0, |cycle| cycle + 1);
+        let room = self.plan.cycle.most().saturating_sub(done);
+        let more = if room > 0 { ask(self.plan, self.variant, &self.floors).min(room) } else { 0 };
+        if more > 0 {
+            self.journal.event(EventKind::CyclesAdded { done, more });
+        }
+        more
     }
 
     async fn idle(&mut self, step: Step) -> Result<(), StepError> {

@@ -210,6 +210,13 @@ pub enum EventKind {
         /// Its processor share; 1 is one core.
         cpu_share: f64,
     },
+    /// The floors were still filling when the planned cycles were over: more come.
+    CyclesAdded {
+        /// Cycles that are done.
+        done: u32,
+        /// Cycles that come beyond them.
+        more: u32,
+    },
     /// Samples were lost because the disk did not keep up. Counts against the verdict.
     SamplesDropped {
         /// From which source.

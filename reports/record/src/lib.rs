@@ -2,6 +2,7 @@
 
 mod event;
 mod folder;
+mod intact;
 mod recorder;
 mod run;
 mod samples;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use soak_scenario::series::{SERIES, Source};
 
 use crate::event::Sample;
 use crate::folder::RecordError;
+use crate::intact;
 use crate::series::Series;
 
 /// The version of the samples' schema. A reader refuses a greater one.
@@ -156,11 +157,12 @@ pub(crate) fn read(folder: &Path, variant: usize) -> Result<BTreeMap<String, Ser
 }
 
 fn read_file(path: &Path, series: &mut BTreeMap<String, Series>) -> Result<(), RecordError> {
-    let mut file = BufReader::new(File::open(path).map_err(RecordError::io("cannot open", path))?);
-    let began = file.fill_buf().map_err(RecordError::io("cannot read", path))?;
+    // Of bounded length: files are rotated.
+    let bytes = fs::read(path).map_err(RecordError::io("cannot read", path))?;
     // Nothing was flushed yet, or the writer was cut off within the schema: then there are no rows either.
-    let is_start = began.iter().zip(CONTINUATION).all(|(byte, expected)| *byte == expected);
-    let stream = match StreamReader::try_new(file, None) {
+    let is_start = bytes.iter().zip(CONTINUATION).all(|(byte, expected)| *byte == expected);
+    let intact = if is_start { &bytes[..intact::length(&bytes)] } else { &bytes };
+    let stream = match StreamReader::try_new(intact, None) {
         Ok(stream) => stream,
         Err(_) if is_start => return Ok(()),
         Err(error) => return Err(RecordError::malformed(path, format!("not an Arrow stream: {error}"))),

@@ -23,7 +23,7 @@ pub(crate) fn facts(run: &Run, verdict: &RunVerdict) -> Vec<(&'static str, Strin
         ("Pace", plan.pace.name().to_owned()),
         ("Seed", plan.seed.to_string()),
         ("Target", target(plan)),
-        ("Cycles", format!("{} a variant, {} of them warm-up", plan.cycle.count, plan.cycle.warm_up)),
+        ("Cycles", cycles(plan)),
         ("Variants", format!("{} of {} ran", verdict.variants.len(), plan.variants.len())),
         ("Complete", if verdict.complete { "yes" } else { "no" }.to_owned()),
         ("Start", start),
@@ -42,6 +42,16 @@ pub(crate) fn facts(run: &Run, verdict: &RunVerdict) -> Vec<(&'static str, Strin
         facts.push(("Edits", plan.edits.join(" · ")));
     }
     facts
+}
+
+fn cycles(plan: &Plan) -> String {
+    let cycle = &plan.cycle;
+    let more = if cycle.most() > cycle.count {
+        format!(", up to {} while floors still fill", cycle.most())
+    } else {
+        String::new()
+    };
+    format!("{} a variant, {} of them warm-up{more}", cycle.count, cycle.warm_up)
 }
 
 fn target(plan: &Plan) -> String {

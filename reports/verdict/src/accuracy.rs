@@ -86,9 +86,13 @@ fn over_all<T: Send>(count: u64, make: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let (make, part) = (&make, |worker: u64| (worker..count).step_by(workers as usize));
     thread::scope(|scope| {
-        let working: Vec<_> = (0..workers).map(|worker| scope.spawn(move || part(worker).map(make).collect::<Vec<T>>())).collect();
+        let working: Vec<_> =
+            (0..workers).map(|worker| scope.spawn(move || part(worker).map(make).collect::<Vec<T>>())).collect();
         // A defect in one is a defect of all.
-        working.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        working
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     })
 }
 

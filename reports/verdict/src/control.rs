@@ -121,7 +121,8 @@ pub(crate) fn withdraw(variants: &mut [VariantVerdict]) {
             continue;
         };
         let of_this = if variant.verdict == Verdict::Pass { Vec::new() } else { FLOORS.to_vec() };
-        let of_this = of_this.into_iter().filter(|id| found.answers.get(*id).is_none_or(|seen| seen.verdict != Verdict::Fail));
+        let of_this =
+            of_this.into_iter().filter(|id| found.answers.get(*id).is_none_or(|seen| seen.verdict != Verdict::Fail));
         let why = format!(
             "That would pass, but a leak of {} a cycle that was put in on purpose ({}) was not found.",
             human::bytes(found.bytes_per_cycle),

@@ -34,7 +34,7 @@ fn floors(observed: &Observed<'_>) -> Option<String> {
         }
         _ => false,
     });
-    let counted = plan.cycle.count.saturating_sub(plan.cycle.warm_up) as usize;
+    let counted = observed.counted_cycles().len();
     let missing = counted.saturating_sub(sampled.count());
     (missing > 0).then(|| {
         format!("but {missing} of {} have no floor, or hardly a sample in it", human::plural(counted, "counted cycle"))

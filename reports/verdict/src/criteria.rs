@@ -5,6 +5,7 @@ mod attested;
 mod cascade;
 mod compaction;
 mod floor;
+mod growth_under_load;
 mod heap_goal;
 mod ledger;
 mod peak;
@@ -20,6 +21,12 @@ use crate::evidence::Criterion;
 pub(crate) const TABLE: &[Criterion] = &[
     Criterion { id: "rss_floor", series: &["rss_anon_bytes"], measure: floor::rss, applies: always },
     Criterion { id: "heap_floor", series: &["heap_bytes"], measure: floor::heap, applies: always },
+    Criterion {
+        id: "rss_trend",
+        series: &["rss_anon_bytes"],
+        measure: growth_under_load::measure,
+        applies: growth_under_load::applies,
+    },
     Criterion { id: "compaction_reclaim", series: &["rss_anon_bytes"], measure: compaction::measure, applies: always },
     Criterion { id: "goroutine_baseline", series: &["goroutines"], measure: tasks::measure, applies: always },
     Criterion { id: "peak_per_ingested", series: &["rss_anon_bytes"], measure: peak::measure, applies: always },
@@ -42,7 +49,7 @@ pub(crate) const TABLE: &[Criterion] = &[
 ];
 
 pub(crate) use attested::ID as ATTESTED;
-pub use floor::floor_model;
+pub use floor::{floor_model, more_cycles};
 
 /// The criteria that can be asked of a plan's target. The others would only say of every variant that they do not apply.
 pub(crate) fn of(plan: &Plan) -> impl Iterator<Item = &'static Criterion> {

@@ -30,10 +30,11 @@ pub fn number(value: f64) -> String {
     if (value - value.round()).abs() < 1e-9 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// A value in the unit of a finding (`bytes/cycle`, `share`, `s`, `count`, `ratio`).
+/// A value in the unit of a finding (`bytes/cycle`, `bytes/s`, `share`, `s`, `count`, `ratio`).
 pub fn in_unit(value: f64, unit: &str) -> String {
     match unit {
         "bytes/cycle" => format!("{} a cycle", bytes(value)),
+        "bytes/s" => format!("{} a minute", bytes(value * 60.0)),
         "share" => percent(value),
         "s" => seconds(value),
         "ratio" => format!("{value:.2} ×"),

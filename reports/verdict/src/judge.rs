@@ -245,7 +245,12 @@ pub(crate) fn share(column: &[Evidence], knobs: &[Option<&Knobs>], family: usize
 }
 
 /// One finding, and the notes that go with it.
-pub(crate) fn decide(plan: &Plan, criterion: &Criterion, evidence: Evidence, shared: &Shared) -> (Finding, Vec<String>) {
+pub(crate) fn decide(
+    plan: &Plan,
+    criterion: &Criterion,
+    evidence: Evidence,
+    shared: &Shared,
+) -> (Finding, Vec<String>) {
     let threshold = plan.criteria.get(criterion.id).copied().unwrap_or_default();
     let modelled =
         criterion.series.iter().find(|name| plan.target.profile.modelled.iter().any(|modelled| modelled == *name));

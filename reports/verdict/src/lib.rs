@@ -23,7 +23,7 @@ pub mod trend;
 mod simulation;
 
 pub use control::CONTROL;
-pub use criteria::floor_model;
+pub use criteria::{floor_model, more_cycles};
 pub use explain::{Explained, explain};
 pub use judge::{ALPHA, judge};
 pub use observed::{Floor, floors};

@@ -20,6 +20,9 @@ pub struct Floor {
     pub at_rest: bool,
 }
 
+/// More cycles than this are a damaged plan's.
+const CYCLES_MAX: u32 = 100_000;
+
 /// The floors of `series`, in order of cycles, the warm-up included.
 pub fn floors(plan: &Plan, record: &VariantRecord, series: &str) -> Vec<Floor> {
     Observed::new(plan, record).floors(series)
@@ -127,8 +130,13 @@ impl<'a> Observed<'a> {
             EventKind::Window { cycle: Some(cycle), .. } => Some(cycle.saturating_add(1)),
             _ => None,
         });
-        // A damaged record may name any cycle; a plan's count is what there can be.
-        cycles.max().unwrap_or(0).min(self.plan.cycle.count.min(100_000))
+        // A damaged record may name any cycle; a plan's bound is what there can be.
+        cycles.max().unwrap_or(0).min(self.plan.cycle.most()).min(CYCLES_MAX)
+    }
+
+    /// The cycles that are judged: those that were planned, and those that were added.
+    pub(crate) fn counted_cycles(&self) -> std::ops::Range<u32> {
+        self.plan.cycle.warm_up..self.last_cycle().max(self.plan.cycle.count.min(CYCLES_MAX))
     }
 
     /// When a phase of a cycle began and ended, in seconds of run time.

@@ -78,7 +78,8 @@ mod tests {
     fn an_oracle_is_right_as_often_as_it_says() {
         for (family, name) in Family::ALL.into_iter().chain(Family::HELD_OUT) {
             let at = |leak: f64| {
-                let wrong = |seed: &u64| judge(&family.simulate(*seed, 1800.0, 10.0, leak), 1.0 / 60.0) == Verdict::Fail;
+                let wrong =
+                    |seed: &u64| judge(&family.simulate(*seed, 1800.0, 10.0, leak), 1.0 / 60.0) == Verdict::Fail;
                 (0..60).filter(wrong).count()
             };
             // A leak of just the tolerance fails one time in twenty: 3 of 60, and 10 by chance less than once in a thousand.

@@ -17,6 +17,8 @@ const FALSE_FAILS: f64 = 0.02;
 const FALSE_PASSES: f64 = 0.03;
 /// What is predicted to be seen is seen this often at least.
 const PREDICTED: f64 = 0.9;
+/// Fewer trials than would put the share of leaks found above this, with certainty, prove nothing.
+const RECALL_SURE: f64 = 0.5;
 
 /// What the size of a leak demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -215,7 +217,11 @@ fn verdict([none, _, leak]: &[Row; 3], predicted_and_found: &Share) -> Verdict {
         || predicted_and_found.interval[1] < PREDICTED;
     if excluded {
         Verdict::Fail
-    } else if wrong == 0 && leak.fail.count == leak.fail.of && none.pass.count == none.pass.of && leak.fail.of > 0 {
+    } else if wrong == 0
+        && leak.fail.count == leak.fail.of
+        && none.pass.count == none.pass.of
+        && leak.fail.interval[0] > RECALL_SURE
+    {
         Verdict::Pass
     } else {
         Verdict::Inconclusive
@@ -239,8 +245,7 @@ mod tests {
     }
 
     fn all(rounds: usize, answer: impl Fn(f64) -> Verdict) -> OfCriterion {
-        let trials: Vec<Trial> =
-            (0..rounds).flat_map(|_| LEAKS.map(|leak| trial(leak, answer(leak), 1.1e6))).collect();
+        let trials: Vec<Trial> = (0..rounds).flat_map(|_| LEAKS.map(|leak| trial(leak, answer(leak), 1.1e6))).collect();
         of_criterion("rss_floor", &trials)
     }
 
@@ -267,6 +272,13 @@ mod tests {
     fn wrong_answers_disprove() {
         assert_eq!(all(8, |_| Verdict::Fail).verdict, Verdict::Fail);
         assert_eq!(all(8, |_| Verdict::Pass).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn two_rounds_are_too_few() {
+        let right = |leak| if leak > 1.5 { Verdict::Fail } else { Verdict::Pass };
+        assert_eq!(all(2, right).verdict, Verdict::Inconclusive);
+        assert_eq!(all(3, right).verdict, Verdict::Pass);
     }
 
     #[test]

@@ -323,7 +323,11 @@ fn a_control_that_is_found_is_no_fail() {
     assert!(dose.answers.values().all(|seen| seen.verdict == Verdict::Fail), "{dose:?}");
     let finding = control.finding(CONTROL).unwrap();
     assert_eq!(finding.verdict, Some(Verdict::Pass), "{}", finding.reason);
-    assert!(finding.reason.contains("3.00 MiB a cycle") && finding.reason.contains("rss_floor says fail"), "{}", finding.reason);
+    assert!(
+        finding.reason.contains("3.00 MiB a cycle") && finding.reason.contains("rss_floor says fail"),
+        "{}",
+        finding.reason
+    );
     let others = control.findings.iter().filter(|other| other.criterion != CONTROL);
     assert!(others.clone().count() >= 8 && others.clone().all(|other| other.verdict.is_none() && other.informational));
 }
@@ -333,7 +337,11 @@ fn a_control_that_is_not_found_takes_the_passes_of_the_floors() {
     let verdict = controlled(0.0);
     assert_eq!((verdict.verdict, verdict.exit_code()), (Verdict::Inconclusive, 3));
     let control = verdict.variants.last().unwrap().finding(CONTROL).unwrap();
-    assert!(control.reason.contains("could not have seen such a leak by heap_floor and rss_floor"), "{}", control.reason);
+    assert!(
+        control.reason.contains("could not have seen such a leak by heap_floor and rss_floor"),
+        "{}",
+        control.reason
+    );
     for variant in verdict.judged() {
         for id in ["rss_floor", "heap_floor"] {
             let finding = variant.finding(id).unwrap();
@@ -370,9 +378,17 @@ fn the_working_of_a_criterion_is_told() {
     let verdict = judge("run-1", &plan, records());
     for (one, variant) in explained.iter().zip(&verdict.variants) {
         let finding = variant.finding("rss_floor").unwrap();
-        assert_eq!((&one.variant, one.finding.verdict, one.finding.value), (&variant.id, finding.verdict, finding.value));
+        assert_eq!(
+            (&one.variant, one.finding.verdict, one.finding.value),
+            (&variant.id, finding.verdict, finding.value)
+        );
     }
-    assert!(crate::explain(&plan, "compaction_reclaim", records()).unwrap()[0].working.join(" ").contains("ln(after / before)"));
+    assert!(
+        crate::explain(&plan, "compaction_reclaim", records()).unwrap()[0]
+            .working
+            .join(" ")
+            .contains("ln(after / before)")
+    );
     assert!(crate::explain(&plan, "nonsense", records()).is_none());
 }
 

@@ -12,7 +12,8 @@ use soak_verdict::{Verdict, explain, judge};
 const DAMAGES: u64 = 400;
 
 /// Numbers that a reader stumbles over.
-const AWKWARD: [&str; 10] = ["0", "-1", "1e308", "-1e308", "1e-320", "18446744073709551615", "4294967295", "null", "NaN", "\"\""];
+const AWKWARD: [&str; 10] =
+    ["0", "-1", "1e308", "-1e308", "1e-320", "18446744073709551615", "4294967295", "null", "NaN", "\"\""];
 
 /// Every file of a run folder, by its path within.
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {

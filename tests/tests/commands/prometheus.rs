@@ -75,7 +75,8 @@ impl Server {
 
     fn get(&self, path: &str) -> Result<String, String> {
         let addr = ([127, 0, 0, 1], self.port).into();
-        let call = http::call(addr, &format!("GET {path}"), Duration::from_secs(30));
+        let endpoint = format!("GET {path}");
+        let call = http::call(addr, &endpoint, Duration::from_secs(30));
         self.runtime.block_on(call).map_err(|error| error.to_string())
     }
 
@@ -116,8 +117,14 @@ fn lines_are_the_servers(server: &Server) {
             let times: Vec<f64> = within.iter().map(|(at_s, _)| *at_s as f64).collect();
             let values: Vec<f64> = within.iter().map(|(_, value)| *value).collect();
             let series = format!("soak_test_bytes{{store=\"{name}\"}}[{seconds}s]");
-            close(predict_linear(&times, &values, 14400.0).unwrap(), server.value(&format!("predict_linear({series}, 14400)"), last));
-            close(Baselines::of(&times, &values).unwrap().least_squares_slope, server.value(&format!("deriv({series})"), last));
+            close(
+                predict_linear(&times, &values, 14400.0).unwrap(),
+                server.value(&format!("predict_linear({series}, 14400)"), last),
+            );
+            close(
+                Baselines::of(&times, &values).unwrap().least_squares_slope,
+                server.value(&format!("deriv({series})"), last),
+            );
         }
     }
     let times: Vec<f64> = (0..60).map(|i| (START_S + i * STEP_S) as f64).collect();
@@ -132,7 +139,8 @@ fn a_recording_is_judged_as_its_table(server: &Server) {
     // What the server does not know of the last five minutes it repeats; the lookback is made shorter than a step below.
     samples(4.0).iter().for_each(|(at_s, value)| table += &format!("{at_s},{value}\n"));
     std::fs::write(&path, table).unwrap();
-    let csv = ["judge", "--csv", path.to_str().unwrap(), "--series", "rss", "--tolerance", "1MiB/min", "--format", "json"];
+    let csv =
+        ["judge", "--csv", path.to_str().unwrap(), "--series", "rss", "--tolerance", "1MiB/min", "--format", "json"];
     let (from_table, query) = (soak(&csv), "last_over_time(soak_test_bytes{store=\"leaks\"}[5s])");
     let from_server = server.judge(query, &["--series", "rss"]);
     assert_eq!((from_server.code, from_table.code), (1, 1), "{}", from_server.stderr);

@@ -188,3 +188,21 @@ fn samples_come_out_as_one_table() {
     assert_eq!((none.code, none.stdout.as_str()), (2, ""));
     assert!(none.stderr.contains(&made.plan.variants[0].id), "{}", none.stderr);
 }
+
+#[test]
+fn the_working_behind_an_answer_is_shown() {
+    let (_folder, made) = made(Story::Leaking);
+    let explained = judge(&made.folder, &["--explain", "rss_floor"]);
+    assert_eq!(explained.code, 0, "{}", explained.stderr);
+    for part in ["dim128-rows500: FAIL", "cycle 6: ", "Theil–Sen slope: 8.00 MiB a cycle", "Holm's procedure", "So: "]
+    {
+        assert!(explained.stdout.contains(part), "{part} is not in\n{}", explained.stdout);
+    }
+    assert!(explained.stdout.lines().all(|line| line.chars().count() <= 110), "{}", explained.stdout);
+    assert!(judge(&made.folder, &["--explain", "compaction_reclaim"]).stdout.contains("ln(after / before)"));
+    for (criterion, words) in [("rss_flor", "expected one of rss_floor"), ("oom_cascade", "cannot be asked")] {
+        let refused = judge(&made.folder, &["--explain", criterion]);
+        assert_eq!(refused.code, 2, "{}", refused.stdout);
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+}

@@ -6,5 +6,6 @@
 mod faults;
 mod lifecycle;
 mod main_job;
+mod proof;
 mod small;
 mod trouble;

@@ -69,6 +69,29 @@ fn each_fault_fails_by_its_criterion_and_by_no_other() {
 }
 
 #[test]
+fn cycles_go_on_until_pools_have_filled() {
+    let plan = plan(&["workload.vectors_per_cycle={default=4000}", "matrix.dim=[2048]", "cycle.at_most=30"]);
+    let cycles =
+        |observed: &Observed| observed.count(|kind| matches!(kind, EventKind::PhaseEnded { phase: Phase::Settle, .. }));
+    let fills = Some((90.0 * MIB, 2.5));
+    let (mut passed, mut found) = (0, 0);
+    for seed in 0..20 {
+        let filling = simulate(&plan, seed, Faults { fills, ..Faults::default() });
+        let verdict = filling.judge(&plan);
+        assert!((8..=30).contains(&cycles(&filling)), "seed {seed}: {} cycles", cycles(&filling));
+        assert_eq!(failing(&verdict), Vec::<&str>::new(), "seed {seed}: {verdict:#?}");
+        passed += usize::from(verdict.verdict == Verdict::Pass);
+        // The pools hide no leak of five tolerances behind them, which is half of what a warm-up cycle brings.
+        let leaking = simulate(&plan, seed, Faults { fills, kept_per_cycle: 5.0 * MIB, ..Faults::default() });
+        let verdict = leaking.judge(&plan);
+        found += usize::from(failing(&verdict).contains(&"rss_floor"));
+        assert_ne!(verdict.verdict, Verdict::Pass, "seed {seed}");
+        assert_eq!(cycles(&simulate(&plan, seed, Faults::default())), 7, "nothing is added where nothing fills");
+    }
+    assert!(passed >= 18 && found >= 18, "{passed} passed, {found} found, of 20");
+}
+
+#[test]
 fn a_store_that_dies_at_any_moment_ends_the_run_and_fails() {
     let plan = small();
     let length = simulate(&plan, 0, Faults::default()).seconds();

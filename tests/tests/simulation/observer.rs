@@ -64,7 +64,7 @@ pub(crate) fn simulate_until(plan: &Plan, seed: u64, faults: Faults, interrupt: 
             }
             tell.send_replace(true);
         });
-        let end = run(plan, "simulated", &driver, &journal, interrupted).await;
+        let end = run(plan, "simulated", &driver, &journal, soak_verdict::more_cycles, interrupted).await;
         person.abort();
         end
     });

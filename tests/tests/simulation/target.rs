@@ -43,6 +43,10 @@ pub(crate) struct Faults {
     pub(crate) paused: Option<(Duration, Duration)>,
     /// What was freed comes back no faster than this.
     pub(crate) release_bytes_per_s: Option<f64>,
+    /// Pools that fill from cycle to cycle: their size in bytes, and the cycles in which they come within a third of it.
+    pub(crate) fills: Option<(f64, f64)>,
+    /// Bytes that each cycle keeps.
+    pub(crate) kept_per_cycle: f64,
 }
 
 /// Starts simulated stores.
@@ -71,6 +75,7 @@ struct Store {
     freed: f64,
     released_at: Instant,
     batches: u64,
+    dropped: u32,
     /// Streams that it will never end.
     held: Vec<Answers>,
     random: Pcg64,
@@ -105,6 +110,7 @@ impl Driver for SimDriver {
             freed: 0.0,
             released_at: Instant::now(),
             batches: 0,
+            dropped: 0,
             held: Vec::new(),
             random: Pcg64::seed_from_u64(self.seed + index as u64 * 1_000_003),
             seen: Arc::clone(&self.seen),
@@ -182,7 +188,11 @@ impl Store {
     }
 
     fn leaked_bytes(&self) -> f64 {
-        self.faults.leak_bytes_per_s * self.started.elapsed().as_secs_f64()
+        let cycles = f64::from(self.dropped);
+        let filled = self.faults.fills.map_or(0.0, |(bytes, tau)| bytes * (1.0 - (-cycles / tau).exp()));
+        filled
+            + self.faults.kept_per_cycle * cycles
+            + self.faults.leak_bytes_per_s * self.started.elapsed().as_secs_f64()
     }
 
     fn note(&self, operation: String) {
@@ -311,6 +321,7 @@ impl Client for Shared {
         store.free(rows);
         store.live.clear();
         store.dead = 0.0;
+        store.dropped += 1;
         Ok(())
     }
 

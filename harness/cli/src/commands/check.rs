@@ -55,7 +55,7 @@ fn check(request: &Request<'_>) -> Checked {
     for pace in paces {
         let found = match load(&Request { pace: Some(pace), ..*request }) {
             Ok(loaded) => {
-                checked.paces.push((pace, loaded.plan.variants.into_iter().map(|variant| variant.id).collect()));
+                checked.paces.push((pace, loaded.plan.judged().map(|variant| variant.id.clone()).collect()));
                 loaded.warnings
             }
             Err(LoadError::Invalid { diagnostics }) => diagnostics,

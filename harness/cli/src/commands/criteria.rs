@@ -65,6 +65,7 @@ fn markdown() -> String {
 fn unit(spec: &CriterionSpec) -> &'static str {
     match spec.unit {
         Unit::BytesPerCycle => "bytes a cycle",
+        Unit::BytesPerSecond => "bytes a second",
         Unit::Share => "share",
         Unit::Seconds => "seconds",
         Unit::Count => "count",

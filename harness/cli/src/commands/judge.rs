@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod explained;
+mod several;
 mod simulated;
 mod table;
 
@@ -11,10 +12,10 @@ use clap::{Args, ValueEnum};
 use soak_verdict::Verdict;
 use soak_verdict::accuracy::Simulation;
 
-use self::elsewhere::Elsewhere;
+use self::elsewhere::{Elsewhere, Found};
+use self::several::Several;
 use self::simulated::Measured;
 use super::{Exit, Failure};
-use crate::recording::Recording;
 use crate::{output, reports, summary};
 
 /// Judge a run folder again, also one that was interrupted, and write its verdict.json; or judge a series of another recording
@@ -70,8 +71,8 @@ impl Judge {
             }
             return Ok(Exit::Pass);
         }
-        if let Some(recording) = self.elsewhere.read()? {
-            return self.judge_recording(&recording);
+        if let Some(found) = self.elsewhere.read()? {
+            return self.judge_series(&found);
         }
         let run = self.run.unwrap_or_default();
         if let Some(criterion) = &self.explain {
@@ -89,14 +90,28 @@ impl Judge {
         Ok(Exit::from(&verdict))
     }
 
-    fn judge_recording(&self, recording: &Recording) -> Result<Exit, Failure> {
-        let judged = self.elsewhere.judged(recording)?;
-        let answer = judged.answer();
-        match self.format {
-            VerdictFormat::Json => output::print_json(serde_json::to_string_pretty(&judged.json(&answer)))?,
-            VerdictFormat::Human | VerdictFormat::Github => output::print(&judged.words(&answer))?,
-        }
-        let verdict = answer.map_or(Verdict::Inconclusive, |answer| answer.verdict);
+    fn judge_series(&self, found: &Found) -> Result<Exit, Failure> {
+        let verdict = match (found.len(), self.format) {
+            (1, format) => {
+                let judged = self.elsewhere.judged(found, 0)?;
+                let answer = judged.answer();
+                match format {
+                    VerdictFormat::Json => {
+                        output::print_json(serde_json::to_string_pretty(&judged.json(&answer)))?;
+                    }
+                    VerdictFormat::Human | VerdictFormat::Github => output::print(&judged.words(&answer))?,
+                }
+                answer.map_or(Verdict::Inconclusive, |answer| answer.verdict)
+            }
+            (_, format) => {
+                let several = Several::judge(&self.elsewhere, found)?;
+                match format {
+                    VerdictFormat::Json => output::print_json(serde_json::to_string_pretty(&several.json()))?,
+                    VerdictFormat::Human | VerdictFormat::Github => output::print(&several.words())?,
+                }
+                several.verdict()
+            }
+        };
         Ok(match verdict {
             Verdict::Pass => Exit::Pass,
             Verdict::Fail => Exit::Fail,

@@ -99,7 +99,11 @@ impl Prove {
             let round = round(plan, number).map_err(Failure::usage)?;
             let since = Instant::now();
             let folder = out.join(format!("round-{number:02}"));
-            output::say(&format!("round {number}, {} of {} gone\n", human::seconds(began.elapsed().as_secs_f64()), self.within));
+            output::say(&format!(
+                "round {number}, {} of {} gone\n",
+                human::seconds(began.elapsed().as_secs_f64()),
+                self.within
+            ));
             let end = execute(&round, &format!("{id}-{number}"), &folder, progress::for_a_person(&round))?;
             runs.push(reports::write_reports(&folder).map_err(Failure::of_platform)?);
             longest = longest.max(since.elapsed());
@@ -121,8 +125,11 @@ fn round(plan: &Plan, number: u64) -> Result<Plan, String> {
             variants.push(dosed);
         }
     }
-    let mut drawn: Vec<(u64, Variant)> =
-        variants.into_iter().enumerate().map(|(i, variant)| (data_seed(seed ^ ORDER_SEED, i as u32), variant)).collect();
+    let mut drawn: Vec<(u64, Variant)> = variants
+        .into_iter()
+        .enumerate()
+        .map(|(i, variant)| (data_seed(seed ^ ORDER_SEED, i as u32), variant))
+        .collect();
     drawn.sort_by_key(|(key, _)| *key);
     let variants = drawn.into_iter().map(|(_, variant)| variant).collect();
     Ok(Plan { seed, variants, no_control: None, ..plan.clone() })
@@ -154,7 +161,7 @@ impl Told<'_> {
         let headline = match self.proof.verdict {
             Verdict::Pass => "PROVED: on this machine every leak of two tolerances was found, and nothing else",
             Verdict::Fail => "DISPROVED: the judge was wrong more often than chance explains",
-            Verdict::Inconclusive => "NOT PROVED: on this machine not every answer was right",
+            Verdict::Inconclusive => "NOT PROVED: not every answer was right on this machine, or there were too few",
         };
         let mut text = format!(
             "{headline}\n{} of {} in {}; the tolerance is {} a cycle\n",
@@ -177,9 +184,7 @@ fn criterion(one: &OfCriterion) -> String {
         let [low, high] = share.interval.map(|end| end * 100.0);
         format!("{}/{} ({low:.0}–{high:.0} %)", share.count, share.of)
     };
-    let row = |row: &Row| {
-        [row.truth.words().to_owned(), share(&row.fail), share(&row.inconclusive), share(&row.pass)]
-    };
+    let row = |row: &Row| [row.truth.words().to_owned(), share(&row.fail), share(&row.inconclusive), share(&row.pass)];
     let rows = one.table.each_ref().map(row);
     let mut text = table([one.criterion, "fail", "inconclusive", "pass"], &rows);
     let bytes = |bytes: Option<f64>| bytes.map_or_else(|| "none".to_owned(), human::bytes);

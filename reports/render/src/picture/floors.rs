@@ -55,7 +55,8 @@ pub(super) fn chart(plan: &Plan, record: &VariantRecord) -> Option<Drawing> {
     draw(&mut svg, &tracks, allowed, [(start - 0.3, last + 0.3), (low - pad, high + pad)]).ok()?;
     let mut lines: Vec<(&str, String)> =
         tracks.iter().map(|track| (track.class, labelled(plan, track.name, track.series))).collect();
-    lines.extend(allowed.map(|_| ("tolerance", "growth that is tolerated (RssAnon), from none to the most".to_owned())));
+    lines
+        .extend(allowed.map(|_| ("tolerance", "growth that is tolerated (RssAnon), from none to the most".to_owned())));
     lines.push(("model", "the model that is judged".to_owned()));
     let title = format!("Floors of {} by cycle, above the first counted one", record.variant.id);
     let svg = recolour(&svg, &title, &describe(&tracks, allowed));

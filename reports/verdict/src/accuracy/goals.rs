@@ -63,13 +63,30 @@ pub fn goals(families: &[OfFamily], simulation: Simulation) -> Vec<Goal> {
     let leak = |leak: f64| LEAKS.iter().position(|other| (other - leak).abs() < 1e-9).unwrap_or(0);
     let (none, two, four) = (leak(0.0), leak(2.0), leak(4.0));
     let mut goals = vec![
-        at_most("false fail, no leak", "≤ 2 %", 0.02, &fast, |one| (one.tallies[none].fail, one.tallies[none].series)),
+        at_most("false fail, no leak", "≤ 2 %", 0.02, &fast, |one| {
+            (one.tallies[none].fail, one.tallies[none].series)
+        }),
         at_most("false pass at a leak of twice the tolerance", "≤ 3 %", 0.03, &fast, |one| {
             (one.tallies[two].pass, one.tallies[two].series)
         }),
-        of_the_oracle("recall at twice the tolerance", &fast, |one| one.tallies[two], |tally| (tally.fail, tally.oracle[0])),
-        of_the_oracle("recall at four times the tolerance", &fast, |one| one.tallies[four], |tally| (tally.fail, tally.oracle[0])),
-        of_the_oracle("pass rate with no leak, 30 min", &fast, |one| one.tallies[none], |tally| (tally.pass, tally.oracle[1])),
+        of_the_oracle(
+            "recall at twice the tolerance",
+            &fast,
+            |one| one.tallies[two],
+            |tally| (tally.fail, tally.oracle[0]),
+        ),
+        of_the_oracle(
+            "recall at four times the tolerance",
+            &fast,
+            |one| one.tallies[four],
+            |tally| (tally.fail, tally.oracle[0]),
+        ),
+        of_the_oracle(
+            "pass rate with no leak, 30 min",
+            &fast,
+            |one| one.tallies[none],
+            |tally| (tally.pass, tally.oracle[1]),
+        ),
     ];
     if fast.iter().all(|one| one.twice.is_some()) {
         let passed = |one: &OfFamily| one.twice.map_or((0, 1), |tally| (tally.pass, tally.series));
@@ -145,7 +162,8 @@ fn of_the_oracle(
 fn matched_states() -> Goal {
     let cycles: Vec<f64> = (0..8).map(f64::from).collect();
     let found = over_all(DRAWS, |draw| {
-        let floors: Vec<f64> = (0..8).map(|i| f64::from(i) + normal(9_000_000 + draw * 100 + u64::from(i as u8))).collect();
+        let floors: Vec<f64> =
+            (0..8).map(|i| f64::from(i) + normal(9_000_000 + draw * 100 + u64::from(i as u8))).collect();
         let growth = Growth::measure(&cycles, &floors, 0.25);
         growth.is_some_and(|growth| {
             let rejected = growth.p.map(|p| holm::rejected(&[p], crate::judge::ALPHA)[0]);

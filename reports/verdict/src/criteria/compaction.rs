@@ -121,7 +121,7 @@ fn working(pairs: &[Pair], by: &str, mean: f64, [low, high]: [f64; 2]) -> Vec<St
 fn pairs(observed: &Observed<'_>, name: &str) -> (Vec<Pair>, usize) {
     let mut moving = 0;
     let mut pairs = Vec::new();
-    for cycle in observed.plan.cycle.warm_up..observed.plan.cycle.count.min(100_000) {
+    for cycle in observed.counted_cycles() {
         let before = observed.level(name, Phase::BeforeCompact, Some(cycle));
         let after = observed.level(name, Phase::AfterCompact, Some(cycle));
         let (Some(before), Some(after)) = (before, after) else { continue };
@@ -151,7 +151,8 @@ fn beside(observed: &Observed<'_>, value: f64, rss: &[Pair], hidden: bool) -> St
             human::percent(deleted)
         ));
     }
-    let dead: Vec<f64> = (observed.plan.cycle.warm_up..observed.plan.cycle.count.min(100_000))
+    let dead: Vec<f64> = observed
+        .counted_cycles()
         .filter_map(|cycle| observed.level("tombstone_bytes", Phase::BeforeCompact, Some(cycle)))
         .map(|level| level.median)
         .collect();

@@ -1,11 +1,12 @@
 //! `rss_floor` and `heap_floor`: each cycle ends in the same logical state, so a floor that keeps rising is a leak.
 
 use soak_record::VariantRecord;
-use soak_scenario::{Plan, Threshold};
+use soak_scenario::{Plan, Threshold, Variant};
 
 use crate::evidence::{Evidence, Ruling, Shared};
 use crate::growth::{BOUND_LEVEL, Growth, LEAST_FLOORS, Trend, rise_in_words};
 use crate::human;
+use crate::judge::ALPHA;
 use crate::observed::{Floor, Observed, floors};
 use crate::outcome::Verdict;
 
@@ -66,6 +67,20 @@ fn measure(observed: &Observed<'_>, threshold: Threshold, name: &str, what: &str
         working: working(&floors, &growth, tolerance),
         p: growth.p.to_vec(),
         rule: Box::new(move |shared| rule(&growth, shared, tolerance, floors.len(), moving, cycle_s, next)),
+    }
+}
+
+/// How many more cycles a variant needs until its floors of anonymous memory (cycle, bytes) have filled: 0 where they have, where they do not, or where they are not judged.
+pub fn more_cycles(plan: &Plan, variant: &Variant, floors: &[(u32, f64)]) -> u32 {
+    let Some(threshold) = plan.criteria.get("rss_floor") else { return 0 };
+    let tolerance = threshold.floor_tolerance(plan.bytes_per_cycle(&variant.knobs));
+    let counted = floors.iter().filter(|(cycle, _)| *cycle >= plan.cycle.warm_up);
+    let (x, y): (Vec<f64>, Vec<f64>) = counted.map(|(cycle, bytes)| (f64::from(*cycle), *bytes)).unzip();
+    let Some(growth) = Growth::measure(&x, &y, tolerance) else { return 0 };
+    let alpha = ALPHA / plan.judged().count().max(1) as f64;
+    match growth.trend(growth.p.map(|p| p <= alpha)) {
+        Trend::StillFilling { more } => more,
+        _ => 0,
     }
 }
 

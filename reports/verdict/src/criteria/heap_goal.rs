@@ -46,8 +46,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     if knobs.gogc == Gogc::Off && knobs.gomemlimit == Limit::Off {
         return Evidence::absent("Without GOGC and without GOMEMLIMIT the heap has no goal.");
     }
-    let peaks: Vec<Peak> =
-        (observed.plan.cycle.warm_up..observed.plan.cycle.count).filter_map(|cycle| peak(observed, cycle)).collect();
+    let peaks: Vec<Peak> = observed.counted_cycles().filter_map(|cycle| peak(observed, cycle)).collect();
     let of_goal: Vec<f64> = peaks.iter().map(|peak| peak.of_goal).collect();
     let per_live: Vec<f64> = peaks.iter().map(|peak| peak.per_live).collect();
     let (Some(middle), Some(live), true) = (median(&of_goal), median(&per_live), peaks.len() >= LEAST) else {

@@ -28,7 +28,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     if let Some(why) = observed.unusable(CHARGE) {
         return Evidence::absent(why);
     }
-    let cycles = observed.plan.cycle.warm_up..observed.plan.cycle.count;
+    let cycles = observed.counted_cycles();
     let moments: Vec<Moment> =
         cycles.flat_map(|cycle| AT_REST.iter().filter_map(move |phase| Moment::of(observed, *phase, cycle))).collect();
     let shares: Vec<f64> = moments.iter().map(Moment::unexplained).collect();

@@ -1,5 +1,6 @@
 //! The arguments of `soak judge` for a series that `soak` did not record: of a table, or of a Prometheus server.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,7 @@ use soak_scenario::units::{ByteRate, Bytes, Span};
 use super::table::Judged;
 use crate::failure::Failure;
 use crate::prometheus::{Prometheus, Queries, Range, moment};
-use crate::recording::{Columns, Recording};
+use crate::recording::{Columns, Recording, Table};
 
 const NOT_OF_A_RUN: [&str; 2] = ["run", "simulate"];
 
@@ -19,11 +20,18 @@ pub(super) struct Elsewhere {
     /// A table of samples: `time_s` and a column a series, memory in bytes; empty cells are missing samples
     #[arg(long, value_name = "FILE", requires = "series", requires = "tolerance")]
     csv: Option<PathBuf>,
-    /// The column that is judged; with --prometheus only a name for it
+    /// The column that is judged, or a glob of several; with --prometheus only a name for it
     #[arg(long, value_name = "NAME", conflicts_with_all = NOT_OF_A_RUN)]
     series: Option<String>,
     /// A Prometheus server of this machine, such as http://127.0.0.1:9090, or a port that is forwarded to one
-    #[arg(long, value_name = "URL", conflicts_with = "csv", requires = "query", requires = "start", requires = "tolerance")]
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "csv",
+        requires = "query",
+        requires = "start",
+        requires = "tolerance"
+    )]
     prometheus: Option<String>,
     /// The query of the series that is judged, in bytes
     #[arg(long, value_name = "PROMQL", requires = "prometheus")]
@@ -51,13 +59,45 @@ pub(super) struct Elsewhere {
     uptime: Option<String>,
 }
 
+/// Series that were read.
+pub(super) enum Found {
+    /// Columns of a table.
+    Table(Table),
+    /// One series of a server.
+    One(Recording),
+}
+
+impl Found {
+    /// Names of the series; of a server's the query.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Table(table) => table.names().len(),
+            Self::One(_) => 1,
+        }
+    }
+
+    fn name(&self, index: usize) -> Option<&str> {
+        match self {
+            Self::Table(table) => table.names().nth(index),
+            Self::One(_) => None,
+        }
+    }
+
+    fn recording(&self, index: usize) -> Cow<'_, Recording> {
+        match self {
+            Self::Table(table) => Cow::Owned(table.recording(index)),
+            Self::One(recording) => Cow::Borrowed(recording),
+        }
+    }
+}
+
 impl Elsewhere {
-    /// Reads the recording; `None` where none is asked for.
-    pub(super) fn read(&self) -> Result<Option<Recording>, Failure> {
+    /// Reads what is asked for; `None` where nothing is.
+    pub(super) fn read(&self) -> Result<Option<Found>, Failure> {
         self.tolerance.map(per_second).transpose()?;
         let (live, uptime) = (self.live.as_deref(), self.uptime.as_deref());
         if let (Some(csv), Some(series)) = (&self.csv, &self.series) {
-            return Recording::read(csv, Columns { series, live, uptime }).map(Some);
+            return Table::read(csv, Columns { series, live, uptime }).map(|table| Some(Found::Table(table)));
         }
         let (Some(url), Some(series), Some(start)) = (&self.prometheus, &self.query, &self.start) else {
             return Ok(None);
@@ -68,19 +108,20 @@ impl Elsewhere {
         let range = Range::new(start_s, end_s, self.step.as_secs_f64()).map_err(Failure::usage)?;
         let server = Prometheus::parse(url).map_err(Failure::usage)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::platform)?;
-        runtime.block_on(server.recording(Queries { series, live, uptime }, range)).map(Some)
+        let recording = runtime.block_on(server.recording(Queries { series, live, uptime }, range))?;
+        Ok(Some(Found::One(recording)))
     }
 
-    /// A recording and what it is held against.
-    pub(super) fn judged<'a>(&'a self, recording: &'a Recording) -> Result<Judged<'a>, Failure> {
-        let series = self.series.as_deref().or(self.query.as_deref()).unwrap_or_default();
+    /// One of the series, and what it is held against.
+    pub(super) fn judged<'a>(&'a self, found: &'a Found, index: usize) -> Result<Judged<'a>, Failure> {
+        let named = found.name(index).or(self.series.as_deref()).or(self.query.as_deref());
         let tolerance = self.tolerance.map(per_second).transpose()?.unwrap_or(0.0);
-        Ok(Judged { series, tolerance, limit: self.limit.map(Bytes::as_f64), recording })
+        let limit = self.limit.map(Bytes::as_f64);
+        Ok(Judged { series: named.unwrap_or_default(), tolerance, limit, recording: found.recording(index) })
     }
 }
 
 fn per_second(rate: ByteRate) -> Result<f64, Failure> {
-    rate.bytes_per_second().ok_or_else(|| {
-        Failure::usage("--tolerance: a rate over time such as 1MiB/min; a recording has no operations")
-    })
+    rate.bytes_per_second()
+        .ok_or_else(|| Failure::usage("--tolerance: a rate over time such as 1MiB/min; a recording has no operations"))
 }

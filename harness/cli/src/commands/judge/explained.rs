@@ -14,7 +14,10 @@ use crate::{output, reports};
 pub(super) fn explain(folder: &Path, id: &str) -> Result<Exit, Failure> {
     let Some(spec) = criterion::find(id) else {
         let known: Vec<&str> = criterion::CRITERIA.iter().map(|spec| spec.id).collect();
-        return Err(Failure::usage(format!("--explain: there is no criterion `{id}`; expected one of {}", known.join(", "))));
+        return Err(Failure::usage(format!(
+            "--explain: there is no criterion `{id}`; expected one of {}",
+            known.join(", ")
+        )));
     };
     let explained = reports::read(folder, |run, records| working(&run.plan, id, records))?;
     let Some(explained) = explained else {

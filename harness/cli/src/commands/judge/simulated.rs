@@ -32,7 +32,12 @@ impl Measured {
         );
         let leaks: Vec<String> = LEAKS.iter().map(|leak| format!("leak {leak}")).collect();
         let usual: Vec<String> = USUAL.iter().map(|name| format!("{name}: false alarms")).collect();
-        let _ = writeln!(text, "| family | {} | oracle: passes 0 | oracle: finds 2 | {} |", leaks.join(" | "), usual.join(" | "));
+        let _ = writeln!(
+            text,
+            "| family | {} | oracle: passes 0 | oracle: finds 2 | {} |",
+            leaks.join(" | "),
+            usual.join(" | ")
+        );
         let _ = writeln!(text, "|---{}|", "|---".repeat(LEAKS.len() + 2 + USUAL.len()));
         for family in &self.families {
             let cells: Vec<String> = family.tallies.iter().map(cell).collect();
@@ -44,7 +49,9 @@ impl Measured {
             let _ = writeln!(text, "| {}{marks} | {} |", family.name, columns.join(" | "));
         }
         if !self.goals.is_empty() {
-            text.push_str("\nThe goals, each by its worst family of those without †; in brackets Wilson's interval at 95 %.\n\n");
+            text.push_str(
+                "\nThe goals, each by its worst family of those without †; in brackets Wilson's interval at 95 %.\n\n",
+            );
             text.push_str("| goal | asked for | measured | met |\n|---|---|---|---|\n");
             for goal in &self.goals {
                 let met = if goal.met { "yes" } else { "**no**" };

@@ -1,5 +1,6 @@
 //! `soak judge --csv` and `--prometheus`: what a series of another recording shows, for a person and as a document.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -23,7 +24,7 @@ pub(super) struct Judged<'a> {
     pub(super) series: &'a str,
     pub(super) tolerance: f64,
     pub(super) limit: Option<f64>,
-    pub(super) recording: &'a Recording,
+    pub(super) recording: Cow<'a, Recording>,
 }
 
 impl Judged<'_> {

@@ -1,0 +1,134 @@
+//! `rss_trend`: does anonymous memory grow while the load stays the same? Asked of a long query phase, where there are no matched states; the judge of trends
+//! ([`crate::trend`]) answers, given the live rows, which explain memory.
+
+use std::time::Duration;
+
+use soak_record::{Phase, Series};
+use soak_scenario::{Plan, Threshold};
+
+use crate::evidence::{Evidence, Ruling};
+use crate::human;
+use crate::observed::Observed;
+use crate::outcome::Verdict;
+use crate::trend::{self, Answer, Question};
+
+const SERIES: &str = "rss_anon_bytes";
+const LIVE: &str = "ledger_live_vectors";
+/// A shorter phase shows no growth that anybody tolerates.
+const LONG: Duration = Duration::from_mins(10);
+const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 1: Memory Usage Keeps Growing”: compare two heap profiles taken during the phase; the difference \
+     names the site.";
+
+/// Whether a query phase of this plan is long enough.
+pub(super) fn applies(plan: &Plan) -> bool {
+    plan.workload.query.duration.0 >= LONG
+}
+
+/// Measures one variant: the longest query phase of a counted cycle, the last of several alike.
+pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
+    if let Some(why) = observed.unusable(SERIES) {
+        return Evidence::absent(why);
+    }
+    let phases = observed.counted_cycles().filter_map(|cycle| observed.phase(Phase::Query, cycle));
+    let length = |[from, to]: &[f64; 2]| to - from;
+    let Some([from_s, to_s]) = phases.max_by(|a, b| length(a).total_cmp(&length(b))) else {
+        return Evidence::absent("No query phase of a counted cycle came to its end.");
+    };
+    let Some(series) = observed.series(SERIES) else { return Evidence::absent("") };
+    let (times_s, values) = series.within(from_s, to_s);
+    let live = observed.series(LIVE).map_or_else(Vec::new, |live| at(live, times_s));
+    let tolerance = threshold.at_most.unwrap_or(0.0);
+    match trend::judge(&Question { times_s, values, tolerance, live: &live, limit: None }) {
+        Ok(answer) => found(answer, tolerance, to_s - from_s),
+        Err(why) => Evidence::absent(format!("The series {SERIES} of the query phase cannot be judged: {why}.")),
+    }
+}
+
+/// The last value of a series at or before each of these times; empty where there is none at the first.
+fn at(series: &Series, times_s: &[f64]) -> Vec<f64> {
+    let before = |time: &f64| series.times_s.partition_point(|at_s| at_s <= time).checked_sub(1);
+    times_s.iter().map(|time| before(time).map(|i| series.values[i])).collect::<Option<Vec<f64>>>().unwrap_or_default()
+}
+
+fn found(answer: Answer, tolerance: f64, seconds: f64) -> Evidence {
+    let a_minute = |rate: f64| human::in_unit(rate, "bytes/s");
+    let [low, high] = answer.interval;
+    let summary = format!(
+        "Over {} of the same load anonymous resident memory grows by {} ({} to {}, 90 % sure; the shape is a {}).",
+        human::seconds(seconds),
+        a_minute(answer.slope),
+        a_minute(low),
+        a_minute(high),
+        answer.model,
+    );
+    let period = answer.period_s.map_or_else(String::new, |period| format!(" Period: {}.", human::seconds(period)));
+    let working = vec![
+        format!(
+            "Shape: {}. Correlation time of the noise: {}.{period}",
+            answer.model,
+            human::seconds(answer.correlation_s)
+        ),
+        format!("P(growth above the tolerance) = {:.4}.", answer.above),
+    ];
+    let because = format!("{} is tolerated: {}.", a_minute(tolerance), answer.reason);
+    let ruling = Ruling::new(answer.verdict, because).detectable(Some(answer.detectable));
+    let ruling = if answer.verdict == Verdict::Fail { ruling.next(NEXT) } else { ruling };
+    Evidence {
+        value: Some(answer.slope),
+        interval: Some(answer.interval),
+        threshold: Some(tolerance),
+        summary,
+        notes: Vec::new(),
+        band: None,
+        working,
+        // The verdict is a probability of its own, and not a test that is corrected.
+        p: Vec::new(),
+        rule: Box::new(move |_| ruling),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use soak_record::{Event, EventKind, VariantRecord};
+
+    use super::*;
+    use crate::growth::normal;
+
+    /// Twenty minutes of queries at 1 Hz, which leak so many MiB a minute.
+    fn measured(leak: f64) -> Evidence {
+        let mut plan = crate::simulation::plan();
+        plan.workload.query.duration = soak_scenario::units::Span::seconds(1200);
+        assert!(applies(&plan));
+        let mut series = Series::default();
+        (0..1200).for_each(|i: u32| {
+            let value = 300.0 + leak * f64::from(i) / 60.0 + 2.0 * normal(u64::from(i));
+            series.push(100.0 + f64::from(i), value * 1_048_576.0);
+        });
+        let event = |at_s, kind| Event { at_s, variant: None, kind };
+        let (phase, cycle) = (Phase::Query, Some(1));
+        let events = vec![
+            event(100.0, EventKind::PhaseStarted { phase, cycle }),
+            event(1300.0, EventKind::PhaseEnded { phase, cycle, seconds: 1200.0 }),
+        ];
+        let record =
+            VariantRecord { variant: plan.variants[0].clone(), events, series: [(SERIES.to_owned(), series)].into() };
+        measure(&Observed::new(&plan, &record), Threshold { at_most: Some(1_048_576.0 / 60.0), ..Threshold::default() })
+    }
+
+    fn verdict(leak: f64) -> Verdict {
+        let shared = crate::evidence::Shared { rejected: Vec::new(), alpha: 0.05, bands: Vec::new() };
+        (measured(leak).rule)(&shared).verdict
+    }
+
+    #[test]
+    fn a_leak_under_load_fails_and_a_level_passes() {
+        assert_eq!([verdict(0.0), verdict(3.0)], [Verdict::Pass, Verdict::Fail]);
+        let value = measured(3.0).value.unwrap() * 60.0 / 1_048_576.0;
+        assert!((value - 3.0).abs() < 0.2, "{value}");
+    }
+
+    #[test]
+    fn short_phases_are_not_asked() {
+        assert!(!applies(&crate::simulation::plan()));
+    }
+}
