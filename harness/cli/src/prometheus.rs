@@ -11,7 +11,7 @@ use soak_engine::http;
 use soak_engine::target::CallError;
 
 use crate::failure::Failure;
-use crate::recording::{Recording, Rows};
+use crate::recording::{Beside, Recording, Rows};
 
 /// A server refuses to answer more points of a series at once than 11,000.
 const POINTS_MAX: u64 = 10_000;
@@ -29,6 +29,7 @@ pub(crate) struct Prometheus {
 
 /// What is asked of it. Times in seconds since 1970.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "the unit is last in a name")]
 pub(crate) struct Range {
     pub(crate) start_s: f64,
     pub(crate) end_s: f64,
@@ -84,7 +85,9 @@ impl Prometheus {
         let mut rows = Rows::default();
         for step in 0..=range.steps() {
             let at_s = range.at(step);
-            let of = |points: &Option<BTreeMap<u64, f64>>| points.as_ref().map(|points| points.get(&step).copied());
+            let of = |points: &Option<BTreeMap<u64, f64>>| {
+                points.as_ref().map_or(Beside::Unasked, |points| Beside::of(points.get(&step).copied()))
+            };
             rows.push(at_s, points.get(&step).copied(), of(&live), of(&uptime));
         }
         Ok(rows.recording)

@@ -23,6 +23,24 @@ pub(crate) struct Recording {
     pub(crate) restarts: Vec<usize>,
 }
 
+/// What stands beside a value at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Beside {
+    /// Nobody asked for it.
+    Unasked,
+    /// It was not read.
+    Missing,
+    /// It was.
+    Read(f64),
+}
+
+impl Beside {
+    /// Of a column that was asked for.
+    pub(crate) fn of(value: Option<f64>) -> Self {
+        value.map_or(Self::Missing, Self::Read)
+    }
+}
+
 /// Builds a recording, moment by moment.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
@@ -33,19 +51,13 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Takes a moment: its value, and the live data and the uptime where there are such columns. An uptime, or any counter, falls only when the target was restarted.
-    pub(crate) fn push(
-        &mut self,
-        at_s: f64,
-        value: Option<f64>,
-        live: Option<Option<f64>>,
-        uptime: Option<Option<f64>>,
-    ) {
-        if let Some(Some(uptime)) = uptime {
+    pub(crate) fn push(&mut self, at_s: f64, value: Option<f64>, live: Beside, uptime: Beside) {
+        if let Beside::Read(uptime) = uptime {
             self.restarted |= self.uptime.is_some_and(|before| uptime < before);
             self.uptime = Some(uptime);
         }
         let found = &mut self.recording;
-        let (Some(value), true) = (value, live != Some(None)) else {
+        let (Some(value), true) = (value, live != Beside::Missing) else {
             found.missing += 1;
             return;
         };
@@ -54,7 +66,9 @@ impl Rows {
         }
         found.times_s.push(at_s);
         found.values.push(value);
-        found.live.extend(live.flatten());
+        if let Beside::Read(live) = live {
+            found.live.push(live);
+        }
     }
 }
 
@@ -165,7 +179,8 @@ impl Table {
         let at = |values: &[f64], i: usize| values.get(i).copied().filter(|value| value.is_finite());
         let values = self.judged.get(index).map_or(&[][..], |(_, values)| values);
         for (i, at_s) in self.times_s.iter().enumerate() {
-            let beside = |column: &Option<Vec<f64>>| column.as_ref().map(|values| at(values, i));
+            let beside =
+                |column: &Option<Vec<f64>>| column.as_ref().map_or(Beside::Unasked, |values| Beside::of(at(values, i)));
             rows.push(*at_s, at(values, i), beside(&self.live), beside(&self.uptime));
         }
         rows.recording

@@ -1,5 +1,7 @@
 //! How one criterion came to its answers: what it took from the record, what it computed, and what the variants shared.
 
+use std::collections::BTreeMap;
+
 use soak_record::VariantRecord;
 use soak_scenario::{Knobs, Plan};
 
@@ -32,7 +34,7 @@ pub fn explain(
         .into_iter()
         .map(|record| {
             let evidence = (criterion.measure)(&Observed::new(plan, &record), threshold);
-            (VariantRecord { series: Default::default(), ..record }, evidence)
+            (VariantRecord { series: BTreeMap::new(), ..record }, evidence)
         })
         .collect();
     let (judged, dosed): (Vec<_>, Vec<_>) = measured.into_iter().partition(|(record, _)| record.variant.dose.is_none());

@@ -190,6 +190,12 @@ impl Family {
                 making.collector(40.0);
                 making.spikes();
             }
+            _ => self.held_out_shape(making),
+        }
+    }
+
+    fn held_out_shape(self, making: &mut Making<'_>) {
+        match self {
             Self::Swinging => {
                 making.swinging();
                 making.remembering(20.0, 3.0);
@@ -216,6 +222,7 @@ impl Family {
                 making.uneven_period();
                 making.remembering(20.0, 3.0);
             }
+            _ => {}
         }
     }
 }

@@ -95,8 +95,8 @@ fn a_run_without_one_of_its_variants_is_inconclusive() {
 fn damaged_tables_are_judged_or_refused() {
     let holder = tempfile::tempdir().unwrap();
     let path = holder.path().join("table.csv");
-    let mut table = "time_s,rss,up\n".to_owned();
-    (0..60).for_each(|i| table += &format!("{},{},{}\n", i * 10, 500_000_000 + i * 1000, i));
+    let rows = (0..60).map(|i| format!("{},{},{i}\n", i * 10, 500_000_000 + i * 1000));
+    let table = format!("time_s,rss,up\n{}", rows.collect::<String>());
     let mut random = Pcg64::seed_from_u64(6);
     for round in 0..60 {
         fs::write(&path, damaged(table.as_bytes(), &mut random)).unwrap();

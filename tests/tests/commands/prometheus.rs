@@ -1,5 +1,6 @@
 //! A real Prometheus server: `soak judge --prometheus` asks it, and the usual tests equal what it computes itself.
 
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -25,12 +26,12 @@ fn import(folder: &Path, promtool: &str) {
     let mut text = "# TYPE soak_test_bytes gauge\n".to_owned();
     for (name, leak) in [("leaks", 4.0), ("healthy", 0.0)] {
         for (at_s, value) in samples(leak) {
-            text += &format!("soak_test_bytes{{store=\"{name}\"}} {value} {at_s}\n");
+            let _ = writeln!(text, "soak_test_bytes{{store=\"{name}\"}} {value} {at_s}");
         }
     }
     text += "# TYPE soak_test_level gauge\n";
     for i in 0..60 {
-        text += &format!("soak_test_level 7 {}\n", START_S + i * STEP_S);
+        let _ = writeln!(text, "soak_test_level 7 {}", START_S + i * STEP_S);
     }
     text += "# EOF\n";
     let source = folder.join("samples.txt");
@@ -135,9 +136,8 @@ fn lines_are_the_servers(server: &Server) {
 fn a_recording_is_judged_as_its_table(server: &Server) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.csv");
-    let mut table = "time_s,rss\n".to_owned();
-    // What the server does not know of the last five minutes it repeats; the lookback is made shorter than a step below.
-    samples(4.0).iter().for_each(|(at_s, value)| table += &format!("{at_s},{value}\n"));
+    let rows = samples(4.0).into_iter().map(|(at_s, value)| format!("{at_s},{value}\n"));
+    let table = format!("time_s,rss\n{}", rows.collect::<String>());
     std::fs::write(&path, table).unwrap();
     let csv =
         ["judge", "--csv", path.to_str().unwrap(), "--series", "rss", "--tolerance", "1MiB/min", "--format", "json"];

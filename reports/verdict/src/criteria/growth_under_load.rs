@@ -15,7 +15,7 @@ use crate::trend::{self, Answer, Question};
 const SERIES: &str = "rss_anon_bytes";
 const LIVE: &str = "ledger_live_vectors";
 /// A shorter phase shows no growth that anybody tolerates.
-const LONG: Duration = Duration::from_mins(10);
+const LONG: Duration = Duration::from_secs(600);
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 1: Memory Usage Keeps Growing”: compare two heap profiles taken during the phase; the difference \
      names the site.";
 
@@ -39,7 +39,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     let live = observed.series(LIVE).map_or_else(Vec::new, |live| at(live, times_s));
     let tolerance = threshold.at_most.unwrap_or(0.0);
     match trend::judge(&Question { times_s, values, tolerance, live: &live, limit: None }) {
-        Ok(answer) => found(answer, tolerance, to_s - from_s),
+        Ok(answer) => found(&answer, tolerance, to_s - from_s),
         Err(why) => Evidence::absent(format!("The series {SERIES} of the query phase cannot be judged: {why}.")),
     }
 }
@@ -50,7 +50,7 @@ fn at(series: &Series, times_s: &[f64]) -> Vec<f64> {
     times_s.iter().map(|time| before(time).map(|i| series.values[i])).collect::<Option<Vec<f64>>>().unwrap_or_default()
 }
 
-fn found(answer: Answer, tolerance: f64, seconds: f64) -> Evidence {
+fn found(answer: &Answer, tolerance: f64, seconds: f64) -> Evidence {
     let a_minute = |rate: f64| human::in_unit(rate, "bytes/s");
     let [low, high] = answer.interval;
     let summary = format!(

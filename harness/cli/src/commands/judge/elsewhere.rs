@@ -23,7 +23,7 @@ pub(super) struct Elsewhere {
     /// The column that is judged, or a glob of several; with --prometheus only a name for it
     #[arg(long, value_name = "NAME", conflicts_with_all = NOT_OF_A_RUN)]
     series: Option<String>,
-    /// A Prometheus server of this machine, such as http://127.0.0.1:9090, or a port that is forwarded to one
+    /// A Prometheus server of this machine, such as `http://127.0.0.1:9090`, or a port that is forwarded to one
     #[arg(
         long,
         value_name = "URL",

@@ -24,7 +24,8 @@ pub(super) fn explain(folder: &Path, id: &str) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("--explain: {id} cannot be asked of this run's target")));
     };
     let mut text = format!("{id}: {}\n", spec.doc);
-    explained.iter().for_each(|one| text.push_str(&paragraph(one)));
+    let paragraphs: Vec<String> = explained.iter().map(paragraph).collect();
+    text.push_str(&paragraphs.concat());
     output::print(&text)?;
     Ok(Exit::Pass)
 }
