@@ -51,6 +51,16 @@ pub enum Family {
     Bursts,
     /// A warm-up under a collector's saw-tooth.
     WarmUpAndCollector,
+    /// Up by two steps, and down again by both at once.
+    UpUpAndDown,
+    /// Noise that is the mean of the last few draws.
+    MovingAverage,
+    /// A warm-up, and one step.
+    WarmUpAndStep,
+    /// Heavy tails on periodic compactions.
+    HeavyTailsAndCompaction,
+    /// Pools that begin to fill in the middle.
+    LateFilling,
     /// A period that gets longer and shorter by itself, in noise that remembers.
     UnevenPeriod,
 }
@@ -72,7 +82,7 @@ pub struct Simulated {
 
 impl Family {
     /// The families that the judge of trends was developed on, with their names. The last one's noise is slower than a twenty-fifth of half an hour.
-    pub const ALL: [(Self, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str); 20] = [
         (Self::White, "white"),
         (Self::Remembering(20), "AR(1), 20 s"),
         (Self::Remembering(60), "AR(1), 60 s"),
@@ -90,19 +100,24 @@ impl Family {
         (Self::StepAndRemembering, "step + AR(1)"),
         (Self::SpikesAndCollector, "spikes + saw-tooth"),
         (Self::MissingAndHeavyTails, "missing + heavy tails"),
+        (Self::LinearWarmUp, "linear warm-up"),
+        (Self::UpAndDown, "step up and down"),
         (Self::Remembering(110), "AR(1), 110 s"),
     ];
 
     /// Families that the judge was never developed on: no setting of it was chosen by them.
-    pub const HELD_OUT: [(Self, &'static str); 8] = [
+    pub const HELD_OUT: [(Self, &'static str); 11] = [
         (Self::Swinging, "swinging load"),
         (Self::Switching, "switching levels"),
-        (Self::LinearWarmUp, "linear warm-up"),
-        (Self::UpAndDown, "step up and down"),
         (Self::Skewed, "skewed"),
         (Self::Bursts, "bursts of noise"),
         (Self::WarmUpAndCollector, "warm-up + saw-tooth"),
         (Self::UnevenPeriod, "uneven period + AR(1)"),
+        (Self::UpUpAndDown, "two steps up, one down"),
+        (Self::MovingAverage, "moving average"),
+        (Self::WarmUpAndStep, "warm-up + step"),
+        (Self::HeavyTailsAndCompaction, "heavy tails + compaction"),
+        (Self::LateFilling, "late filling"),
     ];
 
     /// Whether its noise is slower than a twenty-fifth of a series of this length: no judge that estimates the noise can be held to its level there.
@@ -221,6 +236,24 @@ impl Family {
             Self::UnevenPeriod => {
                 making.uneven_period();
                 making.remembering(20.0, 3.0);
+            }
+            Self::UpUpAndDown => {
+                making.up_up_and_down();
+                making.remembering(20.0, 3.0);
+            }
+            Self::MovingAverage => making.moving_average(6.0),
+            Self::WarmUpAndStep => {
+                making.warm_up();
+                making.step();
+                making.white(4.0);
+            }
+            Self::HeavyTailsAndCompaction => {
+                making.compaction();
+                making.heavy_tails(4.0);
+            }
+            Self::LateFilling => {
+                making.late_filling();
+                making.white(4.0);
             }
             _ => {}
         }
@@ -345,6 +378,35 @@ impl Making<'_> {
         let height = 20.0 + 130.0 * self.random.uniform();
         let shape = self.over_time(|time| if *time >= from_s && *time < to_s { 1.0 } else { 0.0 });
         self.add_shape(height, shape);
+    }
+
+    fn up_up_and_down(&mut self) {
+        let moment = |from: f64, random: &mut Random| self.length_s * (from + 0.25 * random.uniform());
+        let moments = [moment(0.05, self.random), moment(0.35, self.random), moment(0.65, self.random)];
+        let [first, second, third] = moments;
+        for (from, height) in
+            [(first, 20.0 + 60.0 * self.random.uniform()), (second, 20.0 + 60.0 * self.random.uniform())]
+        {
+            let shape = self.over_time(|time| if *time >= from && *time < third { 1.0 } else { 0.0 });
+            self.add_shape(height, shape);
+        }
+    }
+
+    fn late_filling(&mut self) {
+        let from_s = self.length_s * (0.2 + 0.3 * self.random.uniform());
+        let tau_s = self.length_s * (0.03 + 0.06 * self.random.uniform());
+        let height = 50.0 + 150.0 * self.random.uniform();
+        let shape = self.over_time(|time| if *time > from_s { 1.0 - (-(time - from_s) / tau_s).exp() } else { 0.0 });
+        self.add_shape(height, shape);
+    }
+
+    /// The mean of six draws, each of which counts in six samples: to the oracle a part that remembers for as long.
+    fn moving_average(&mut self, deviation: f64) {
+        let draws: Vec<f64> = (0..self.made.times_s.len() + 5).map(|_| self.random.normal()).collect();
+        for (value, window) in self.made.values.iter_mut().zip(draws.windows(6)) {
+            *value += deviation * window.iter().sum::<f64>() / 6_f64.sqrt();
+        }
+        self.made.slow.push((3.0 * self.step_s, deviation * deviation));
     }
 
     fn staircase(&mut self) {

@@ -8,6 +8,7 @@
 
 pub(crate) mod basis;
 mod forecast;
+mod jumps;
 mod noise;
 mod period;
 mod posterior;
@@ -108,11 +109,16 @@ pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
     let period = period::find(&series.times_s, &series.values, &nuisances, scale);
     let period_s = period.as_ref().map(|period| period.seconds);
     nuisances.extend(period.into_iter().flat_map(|period| period.columns));
+    nuisances.extend(jumps::find(&series.times_s, &series.values, &nuisances, scale));
     let design = Design { times_s: &series.times_s, values: &series.values, nuisances: &nuisances };
     let posterior = Posterior::refined(&design, scale).ok_or("too few samples for all that moves them")?;
     let forecast = question.limit.and_then(|limit| {
-        let beyond = forecast::of(&design, &posterior.components, (limit - centre) / unit - series.peak);
-        series.already_at(question, limit).or_else(|| beyond.map(|found| found.after(series.tail_s)))
+        let first_s = question.times_s.first().copied().unwrap_or(0.0);
+        let times_s: Vec<f64> = question.times_s.iter().map(|time| time - first_s).collect();
+        let values: Vec<f64> = question.values.iter().map(|value| (value - centre) / unit).collect();
+        let samples = forecast::Samples { times_s: &times_s, values: &values };
+        let beyond = || forecast::of(&design, &posterior.components, &samples, (limit - centre) / unit);
+        series.already_at(question, limit).or_else(beyond)
     });
     let found = answer(&posterior, tolerance, length_s);
     Ok(Answer {
@@ -203,10 +209,6 @@ struct Prepared {
     times_s: Vec<f64>,
     values: Vec<f64>,
     live: Vec<f64>,
-    /// How far the highest samples stand above their blocks.
-    peak: f64,
-    /// From the last block's mean time to the last sample.
-    tail_s: f64,
 }
 
 impl Prepared {
@@ -221,7 +223,7 @@ impl Prepared {
         let blocks = BLOCKS_MAX.min(values.len());
         let width_s = (last - first) / blocks as f64;
         let block = |at_s: f64| (((at_s - first) / width_s) as usize).min(blocks - 1);
-        let mut prepared = Self { times_s: Vec::new(), values: Vec::new(), live: Vec::new(), peak: 0.0, tail_s: 0.0 };
+        let mut prepared = Self { times_s: Vec::new(), values: Vec::new(), live: Vec::new() };
         let mut from = 0;
         while from < values.len() {
             let this = block(times_s[from]);
@@ -242,15 +244,7 @@ impl Prepared {
                 values.len()
             ));
         }
-        prepared.tail_s = last - first - prepared.length_s();
         prepared.cut_spikes();
-        let of_block = |at_s: &f64| prepared.times_s.partition_point(|mean| block(mean + first) < block(*at_s));
-        let above: Vec<f64> = times_s
-            .iter()
-            .zip(values)
-            .map(|(at_s, value)| value - prepared.values[of_block(at_s).min(moments - 1)])
-            .collect();
-        prepared.peak = quantile(&above, PEAK).unwrap_or(0.0).max(0.0);
         Ok(prepared)
     }
 
@@ -267,7 +261,6 @@ impl Prepared {
         for value in &mut self.values {
             *value = (*value - centre) / unit;
         }
-        self.peak /= unit;
         Some((centre, unit))
     }
 

@@ -38,6 +38,9 @@ pub(crate) struct Judge {
     /// The first seed of the simulated series
     #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate", conflicts_with_all = ["run", "csv", "prometheus"])]
     seed: u64,
+    /// Only the families whose name matches, such as 'AR*'
+    #[arg(long, value_name = "GLOB", default_value = "*", requires = "simulate", conflicts_with_all = ["run", "csv", "prometheus"])]
+    family: String,
     /// Hold what was simulated against the goals of accuracy, which takes longer
     #[arg(long, requires = "simulate", conflicts_with_all = ["run", "csv", "prometheus"])]
     goals: bool,
@@ -64,7 +67,7 @@ impl Judge {
         }
         if self.simulate {
             let simulation = Simulation { series: self.series_each, seed: self.seed, length_s: 1800.0, step_s: 10.0 };
-            let measured = Measured::of(simulation, self.goals);
+            let measured = Measured::of(simulation, self.goals, &self.family);
             match self.format {
                 VerdictFormat::Json => output::print_json(measured.document())?,
                 VerdictFormat::Human | VerdictFormat::Github => output::print(&measured.table())?,

@@ -23,12 +23,13 @@ pub struct OfFamily {
 }
 
 impl OfFamily {
-    /// Measures every family.
-    pub fn all(simulation: Simulation, twice: bool) -> Vec<Self> {
+    /// Measures every family that is `wanted` by its name.
+    pub fn all(simulation: Simulation, twice: bool, wanted: impl Fn(&str) -> bool) -> Vec<Self> {
         let tuned = Family::ALL.into_iter().map(|one| (one, true));
         let families = tuned.chain(Family::HELD_OUT.into_iter().map(|one| (one, false)));
         let longer = Simulation { length_s: 2.0 * simulation.length_s, ..simulation };
         families
+            .filter(|((_, name), _)| wanted(name))
             .map(|((family, name), tuned)| Self {
                 name,
                 tuned,

@@ -1,22 +1,23 @@
 //! When will the series reach its limit, if it goes on as it does?
 //!
 //! Each component of the posterior is fitted once more, its coefficients without their priors. Its trend at a later moment is a combination of them, so that its distribution is
-//! Student's t, with the doubt about level and slope in it and the correlation between the two (as Fieller's interval has it). P(above at that moment) is the mixture of the
-//! components' probabilities, and the quantiles of the time are where it first passes .05, .5 and .95. What is reached first is a peak, not the trend: the limit is lowered by
-//! what the series stands above its trend in its highest samples.
+//! Student's t, with the doubt about level and slope in it and the correlation between the two (as Fieller's interval has it). What reaches a limit is not the trend but the first sample
+//! that stands far enough above it: so futures are drawn, each with a component by its weight and a trend by its distribution, and in each stretch of time to come the highest that a sample
+//! stood above the trend in a stretch of as long before. The quantiles of the times at which they reach the limit are the answer.
 
 use super::basis::dot;
 use super::posterior::{Component, Design};
 use super::shape;
-use crate::stats::location::quantile;
-use crate::stats::student::t_tail;
+use crate::stats::student::t_quantile;
 
 /// Components of less weight add nothing that shows.
 const WEIGHT_AT_LEAST: f64 = 1e-3;
 /// Nobody plans further ahead than this many lengths of what was measured.
 const LENGTHS_AHEAD: f64 = 200.0;
-/// The part of the samples below which the height of a peak is read.
-const PEAK: f64 = 0.98;
+/// Stretches that the measured time is cut into.
+const STRETCHES: usize = 20;
+/// Futures that are drawn.
+const FUTURES: u64 = 400;
 
 /// When a limit will be reached, in seconds from the last sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,40 +28,89 @@ pub struct Forecast {
     pub interval_s: [Option<f64>; 2],
 }
 
-impl Forecast {
-    /// The same, counted from a moment that is so much later.
-    pub(crate) fn after(self, later_s: f64) -> Self {
-        let less = |in_s: f64| (in_s - later_s).max(0.0);
-        Self { in_s: less(self.in_s), interval_s: self.interval_s.map(|end| end.map(less)) }
-    }
+/// Samples as they were read, in the units of the design.
+pub(crate) struct Samples<'a> {
+    /// Seconds since the first.
+    pub(crate) times_s: &'a [f64],
+    pub(crate) values: &'a [f64],
 }
 
 /// The forecast; `None` where the limit is less likely than not to be reached within [`LENGTHS_AHEAD`].
-pub(crate) fn of(design: &Design<'_>, components: &[Component], limit: f64) -> Option<Forecast> {
+pub(crate) fn of(design: &Design<'_>, components: &[Component], samples: &Samples<'_>, limit: f64) -> Option<Forecast> {
     let trends: Vec<(f64, Trend)> = components
         .iter()
         .filter(|one| one.weight >= WEIGHT_AT_LEAST)
         .filter_map(|one| Some((one.weight, Trend::of(design, one)?)))
         .collect();
-    let weight: f64 = trends.iter().map(|(weight, _)| weight).sum();
-    let (_, first) = trends.first()?;
-    let peak = quantile(&first.left, PEAK)?.max(0.0);
-    let reached = |in_s: f64| {
-        trends.iter().map(|(weight, trend)| weight * trend.is_above(limit - peak, in_s)).sum::<f64>() / weight
+    let all: f64 = trends.iter().map(|(weight, _)| weight).sum();
+    let (_, heaviest) = trends.first()?;
+    let last_s = *samples.times_s.last()?;
+    let stretch_s = last_s / STRETCHES as f64;
+    let peaks = peaks(heaviest, samples, stretch_s);
+    let future = |draw: u64| {
+        let wanted = all * (draw as f64 + 0.5) / FUTURES as f64;
+        let mut so_far = 0.0;
+        let chosen = trends.iter().find(|(weight, _)| {
+            so_far += weight;
+            so_far >= wanted
+        });
+        let (_, trend) = chosen.or(trends.last())?;
+        reached(trend, &peaks, limit, (last_s, stretch_s), draw)
     };
-    let horizon_s = LENGTHS_AHEAD * design.times_s.last()?;
-    let at = |p: f64| {
-        if reached(horizon_s) < p {
-            return None;
-        }
-        let (mut low, mut high) = (0.0, horizon_s);
-        for _ in 0..60 {
-            let middle = 0.5 * (low + high);
-            if reached(middle) < p { low = middle } else { high = middle }
-        }
-        Some(high)
-    };
+    let mut times_s: Vec<f64> = (0..FUTURES).map(|draw| future(draw).unwrap_or(f64::INFINITY)).collect();
+    times_s.sort_by(f64::total_cmp);
+    let at = |p: f64| times_s.get((p * FUTURES as f64) as usize).copied().filter(|time| time.is_finite());
     Some(Forecast { in_s: at(0.5)?, interval_s: [at(0.05), at(0.95)] })
+}
+
+/// The highest that the samples of each stretch stand above the trend.
+fn peaks(trend: &Trend, samples: &Samples<'_>, stretch_s: f64) -> Vec<f64> {
+    let mut peaks = [f64::NEG_INFINITY; STRETCHES];
+    for (time, value) in samples.times_s.iter().zip(samples.values) {
+        let peak = &mut peaks[((time / stretch_s) as usize).min(STRETCHES - 1)];
+        *peak = peak.max(value - trend.at(*time).0);
+    }
+    peaks.into_iter().filter(|peak| peak.is_finite()).collect()
+}
+
+/// When one future reaches the limit, in seconds after the last sample.
+fn reached(trend: &Trend, peaks: &[f64], limit: f64, (last_s, stretch_s): (f64, f64), draw: u64) -> Option<f64> {
+    let quantile = t_quantile(radical_inverse(draw + 1), trend.df);
+    let value = |stretch: u64| {
+        let (mean, error) = trend.at(last_s + (stretch as f64 + 0.5) * stretch_s);
+        mean + quantile * error
+    };
+    let horizon = (LENGTHS_AHEAD * STRETCHES as f64) as u64;
+    let highest = peaks.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if value(horizon) + highest < limit {
+        return None;
+    }
+    // Before this the highest peak there was does not reach it.
+    let (mut low, mut high) = (0, horizon);
+    while low < high {
+        let middle = u64::midpoint(low, high);
+        if value(middle) + highest < limit { low = middle + 1 } else { high = middle }
+    }
+    let drawn = |stretch: u64| mixed(draw.wrapping_mul(1 << 20).wrapping_add(stretch));
+    let stretch = (low..=horizon).find(|stretch| {
+        let peak = peaks[(drawn(*stretch) % peaks.len() as u64) as usize];
+        value(*stretch) + peak >= limit
+    })?;
+    let part = (drawn(stretch) >> 40) as f64 / (1_u64 << 24) as f64;
+    Some((stretch as f64 + part) * stretch_s)
+}
+
+/// The i-th of a sequence that fills the unit interval evenly (van der Corput's, base 2).
+fn radical_inverse(i: u64) -> f64 {
+    (i.reverse_bits() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Mixed bits (splitmix64), so that a forecast is a function of its series.
+fn mixed(i: u64) -> u64 {
+    let mut z = i.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }
 
 /// One component's trend beyond the end.
@@ -73,8 +123,6 @@ struct Trend {
     inverse: Vec<Vec<f64>>,
     variance: f64,
     df: f64,
-    /// What the trend leaves of the series.
-    left: Vec<f64>,
 }
 
 impl Trend {
@@ -94,27 +142,21 @@ impl Trend {
         let fitted = |i: usize| coefficients.iter().zip(&whitened).map(|(b, column)| b * column[i]).sum::<f64>();
         let variance = (0..values.len()).map(|i| (values[i] - fitted(i)).powi(2)).sum::<f64>() / df.max(1.0);
         // The nuisances' swing belongs to the peaks, not to the trend.
-        let trend = |i: usize| {
-            let of = |k: usize| coefficients[k] * columns[k][i];
-            of(0) + (before..columns.len()).map(of).sum::<f64>()
-        };
-        let left = (0..values.len()).map(|i| design.values[i] - trend(i)).collect();
         let keep = |k: &usize| *k == 0 || *k >= before;
         let kept: Vec<usize> = (0..columns.len()).filter(keep).collect();
         let inverse = kept.iter().map(|i| kept.iter().map(|j| inverse[*i][*j]).collect()).collect();
         let coefficients = kept.iter().map(|i| coefficients[*i]).collect();
-        Some(Self { end_s, component: *component, coefficients, inverse, variance, df, left })
+        Some(Self { end_s, component: *component, coefficients, inverse, variance, df })
     }
 
-    /// P(the trend is above `bound` so long after the end).
-    fn is_above(&self, bound: f64, in_s: f64) -> f64 {
+    /// The trend's mean and its error at a moment since the start.
+    fn at(&self, at_s: f64) -> (f64, f64) {
         let row: Vec<f64> = std::iter::once(1.0)
-            .chain(moving(&self.component.shape, &[self.end_s + in_s], self.end_s).into_iter().map(|column| column[0]))
+            .chain(moving(&self.component.shape, &[at_s], self.end_s).into_iter().map(|column| column[0]))
             .collect();
         let mean = dot(&row, &self.coefficients);
         let spread: f64 = row.iter().zip(&self.inverse).map(|(share, line)| share * dot(line, &row)).sum();
-        let error = (self.variance * spread).sqrt();
-        if error > 0.0 { t_tail((bound - mean) / error, self.df) } else { f64::from(u8::from(mean > bound)) }
+        (mean, (self.variance * spread).max(0.0).sqrt())
     }
 }
 
@@ -128,7 +170,7 @@ fn moving(shape: &shape::Shape, times_s: &[f64], end_s: f64) -> Vec<Vec<f64>> {
     };
     let line = shape.line.then(|| less(times_s.to_vec(), end_s));
     let step = shape.step_at_s.map(|at_s| less(shape::step(times_s, at_s), 1.0));
-    let filling = shape.filling_s.map(|tau_s| less(shape::filling(times_s, tau_s), shape::filling(&[end_s], tau_s)[0]));
+    let filling = shape.filling.map(|filling| less(shape::filling(times_s, filling), filling.at(end_s)));
     [line, step, filling].into_iter().flatten().collect()
 }
 

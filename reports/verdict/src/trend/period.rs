@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 
 use super::basis::Basis;
 use super::posterior::{Design, Posterior, Scale};
-use super::shape::Shape;
+use super::shape::{Filling, Shape};
 
 /// A period must fit this often into the series, or it is a trend.
 const CYCLES_AT_LEAST: f64 = 4.0;
@@ -58,7 +58,7 @@ fn shapes(length_s: f64) -> Vec<(Shape, f64)> {
     let some = [
         level,
         Shape { line: true, ..level },
-        Shape { line: true, filling_s: Some(0.1 * length_s), ..level },
+        Shape { line: true, filling: Some(Filling::Slowing(0.1 * length_s)), ..level },
         Shape { line: true, step_at_s: Some(0.5 * length_s), ..level },
     ];
     some.map(|shape| (shape, 0.25)).to_vec()

@@ -11,7 +11,7 @@
 
 use super::basis::{Basis, dot};
 use super::noise::Noise;
-use super::shape::{self, Grid, Shape};
+use super::shape::{self, Filling, Grid, Shape};
 use crate::stats::student::t_cdf;
 
 /// How large effects may be beforehand, in the units of the series.
@@ -192,24 +192,33 @@ impl Columns {
     fn of(times_s: &[f64], shapes: &[(Shape, f64)]) -> Self {
         let mut all = vec![times_s.to_vec()];
         let mut steps: Vec<(f64, usize)> = Vec::new();
-        let mut fillings: Vec<(f64, usize)> = Vec::new();
-        let mut place = |known: &mut Vec<(f64, usize)>, key: f64, column: fn(&[f64], f64) -> Vec<f64>| {
-            if let Some((_, place)) = known.iter().find(|(other, _)| (other - key).abs() < 1e-9) {
-                return *place;
-            }
-            all.push(column(times_s, key));
-            known.push((key, all.len() - 1));
-            all.len() - 1
-        };
+        let mut fillings: Vec<(Filling, usize)> = Vec::new();
         let mut of_shape = Vec::new();
         for (shape, _) in shapes {
             let line = shape.line.then_some(0);
-            let step = shape.step_at_s.map(|at_s| place(&mut steps, at_s, shape::step));
-            let filling = shape.filling_s.map(|tau_s| place(&mut fillings, tau_s, shape::filling));
+            let step = shape.step_at_s.map(|at_s| place(&mut all, &mut steps, at_s, || shape::step(times_s, at_s)));
+            let filling = shape
+                .filling
+                .map(|filling| place(&mut all, &mut fillings, filling, || shape::filling(times_s, filling)));
             of_shape.push([line, step, filling].into_iter().flatten().collect());
         }
         Self { all, of_shape }
     }
+}
+
+/// Where a column is, made if it is not there yet.
+fn place<K: PartialEq>(
+    all: &mut Vec<Vec<f64>>,
+    known: &mut Vec<(K, usize)>,
+    key: K,
+    make: impl FnOnce() -> Vec<f64>,
+) -> usize {
+    if let Some((_, place)) = known.iter().find(|(other, _)| *other == key) {
+        return *place;
+    }
+    all.push(make());
+    known.push((key, all.len() - 1));
+    all.len() - 1
 }
 
 /// Inner products of everything after one noise's filter and after the nuisances.

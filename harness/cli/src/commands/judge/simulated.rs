@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::json;
+use soak_scenario::matches_glob;
 use soak_verdict::accuracy::{Goal, LEAKS, OfFamily, Simulation, Tally, USUAL, goals};
 
 /// What was measured.
@@ -14,9 +15,9 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Measures every family, and on request what the goals need besides.
-    pub(super) fn of(simulation: Simulation, with_goals: bool) -> Self {
-        let families = OfFamily::all(simulation, with_goals);
+    /// Measures every family that a glob matches, and on request what the goals need besides.
+    pub(super) fn of(simulation: Simulation, with_goals: bool, family: &str) -> Self {
+        let families = OfFamily::all(simulation, with_goals, |name| matches_glob(family, name));
         let goals = if with_goals { goals(&families, simulation) } else { Vec::new() };
         Self { simulation, families, goals }
     }
