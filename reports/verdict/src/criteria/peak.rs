@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use soak_record::Phase;
 use soak_scenario::Threshold;
+use soak_scenario::units::Limit;
 
 use crate::evidence::{Evidence, Ruling};
 use crate::human;
 use crate::observed::Observed;
 use crate::outcome::Verdict;
+use crate::stats::limit;
 use crate::stats::student::{mean_interval, p_mean_above};
 
 /// While data is taken in.
@@ -17,6 +19,11 @@ const TAKING_IN: [Phase; 2] = [Phase::Ingest, Phase::Index];
 const SERIES: &str = "rss_anon_bytes";
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 2: Memory Spikes During Indexing”: compare the variants with 500 and \
      4096 rows a batch; if the small ones stay lower, reduce import_batch_size.";
+
+/// Of the forecast of a limit.
+const FORECAST_LEVEL: f64 = 0.9;
+/// What lies further ahead is no news.
+const FORECAST_CYCLES: f64 = 1000.0;
 
 /// Measures one variant.
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
@@ -47,7 +54,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         interval: Some(interval),
         threshold: limit,
         summary,
-        notes: Vec::new(),
+        notes: limit_ahead(observed).into_iter().collect(),
         band: None,
         working: Vec::new(),
         p: vec![p],
@@ -63,6 +70,30 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             ruling.detectable(Some(limit + (interval[1] - mean)).filter(|value| value.is_finite()))
         }),
     }
+}
+
+/// Kills happen at peaks: when those of the cycles, if they go on rising as they do, reach the target's own limit.
+fn limit_ahead(observed: &Observed<'_>) -> Option<String> {
+    let Limit::At(limit) = observed.record.variant.knobs.memory_limit else { return None };
+    let series = observed.series("cgroup_usage_bytes").or_else(|| observed.series(SERIES))?;
+    let highest = |cycle: u32| {
+        let (from, to) = (observed.phase(Phase::Ingest, cycle)?[0], observed.phase(Phase::Settle, cycle)?[1]);
+        let (_, values) = series.within(from, to);
+        Some((f64::from(cycle), values.iter().copied().reduce(f64::max)?))
+    };
+    let (x, y): (Vec<f64>, Vec<f64>) = observed.counted_cycles().filter_map(highest).unzip();
+    let found = limit::reached(&x, &y, limit.as_f64(), FORECAST_LEVEL)?;
+    // What may never come is no forecast.
+    (found.interval[1].is_finite() && found.after < FORECAST_CYCLES).then(|| {
+        format!(
+            "The peaks of the cycles rise: if that goes on they reach the limit of {} in {:.0} cycles ({:.0} to {:.0}, {:.0} % sure).",
+            human::bytes(limit.as_f64()),
+            found.after.ceil(),
+            found.interval[0].ceil(),
+            found.interval[1].ceil(),
+            FORECAST_LEVEL * 100.0
+        )
+    })
 }
 
 /// Peak above the local baseline over bytes ingested, of each counted cycle; and how many cycles had to be left out because memory of the
