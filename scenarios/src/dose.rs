@@ -71,13 +71,19 @@ impl Plan {
         }
         let tolerance = self.floor_tolerance(&variant.knobs).ok_or("no floor is judged")?;
         let ingested = self.bytes_per_cycle(&variant.knobs);
+        if tolerance <= 0.0 || ingested <= 0.0 {
+            return Err("no growth is tolerated, so that a leak has no size in tolerances".to_owned());
+        }
         let retained = tolerances * tolerance / ingested;
         if retained > 1.0 {
             return Err(format!("a cycle puts less than {tolerances} tolerances"));
         }
-        // Four digits are said to the target; the dose is what was said.
-        let retained = Share((retained * 1e4).round() / 1e4);
+        // Nine digits are said to the target; the dose is what was said.
+        let retained = Share((retained * 1e9).round() / 1e9);
         let bytes_per_cycle = retained.0 * ingested;
+        if (bytes_per_cycle - tolerances * tolerance).abs() > 1e-3 * tolerances * tolerance {
+            return Err("a leak of that size is too small a share of what a cycle puts".to_owned());
+        }
         let dose = Dose { tolerances: bytes_per_cycle / tolerance, bytes_per_cycle, retained };
         Ok(Variant { id, dose: Some(dose), ..variant.clone() })
     }

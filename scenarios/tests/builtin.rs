@@ -111,6 +111,21 @@ fn why_there_is_no_control_is_said() {
     assert!(why(&[], Some("attach:pid=1")).contains("cannot be told to leak"));
     let small = ["workload.vectors_per_cycle=128", "matrix.batch_rows=[64]", "matrix.dim=[128]", "matrix.include=[]"];
     assert!(why(&small, None).contains("puts less than"));
+    let none = [
+        "criteria.rss_floor={at_most=\"0B/cycle\",at_most_of_ingested=\"0%\"}",
+        "criteria.heap_floor={at_most=\"0B/cycle\",at_most_of_ingested=\"0%\"}",
+    ];
+    assert!(why(&none, None).contains("no growth is tolerated"));
+    let much = "workload.vectors_per_cycle=1000000";
+    let edits = [
+        much,
+        "criteria.rss_floor={at_most=\"128KiB/cycle\",at_most_of_ingested=\"0%\"}",
+        "criteria.heap_floor={at_most=\"128KiB/cycle\",at_most_of_ingested=\"0%\"}",
+    ];
+    let edits: Vec<String> = edits.iter().map(|edit| (*edit).to_owned()).collect();
+    let plan = load(&Request { pace: Some(Pace::Gate), edits: &edits, ..scenario2() }).unwrap().plan;
+    let dose = plan.variants.last().unwrap().dose.unwrap();
+    assert!((2.0..=4.0).contains(&dose.tolerances) && dose.bytes_per_cycle > 262_000.0, "{dose:?}");
     let quick = |edits: &[String]| load(&Request { edits, ..scenario2() }).unwrap().plan.variants.len();
     assert_eq!((quick(&[]), quick(&["control=true".to_owned()])), (6, 7));
 }

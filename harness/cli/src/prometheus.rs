@@ -11,7 +11,7 @@ use soak_engine::http;
 use soak_engine::target::CallError;
 
 use crate::failure::Failure;
-use crate::recording::{Beside, Recording, Rows};
+use crate::recording::{Beside, Recording, Rows, is_amount};
 
 /// A server refuses to answer more points of a series at once than 11,000.
 const POINTS_MAX: u64 = 10_000;
@@ -112,6 +112,9 @@ impl Prometheus {
                         value.parse().map_err(|_| Failure::usage(format!("`{query}`: `{value}` is no number")))?;
                     let step = ((at_s - range.start_s) / range.step_s).round();
                     // What is not a number was not measured.
+                    if value.is_finite() && !is_amount(value) {
+                        return Err(Failure::usage(format!("`{query}`: {value} is no amount of memory")));
+                    }
                     if value.is_finite() && step >= 0.0 {
                         found.insert(step as u64, value);
                     }
@@ -133,7 +136,10 @@ impl Prometheus {
         let endpoint =
             format!("GET {}/api/v1/query_range?query={query_text}&start={start}&end={end}&step={step}", self.prefix);
         let text = http::call(self.addr, &endpoint, DEADLINE).await.map_err(|error| match error {
-            CallError::Refused(why) => Failure::usage(format!("the server at {} refuses `{query}`: {why}", self.addr)),
+            // What is wrong with the query is the caller's mistake; a server in trouble is not.
+            CallError::Refused(why) if !why.contains(" answered 5") => {
+                Failure::usage(format!("the server at {} refuses `{query}`: {why}", self.addr))
+            }
             error => Failure::platform(format!("the server at {} does not answer: {error}", self.addr)),
         })?;
         let foreign = |error: &dyn std::fmt::Display| {
@@ -163,6 +169,9 @@ pub(crate) struct Queries<'a> {
 impl Range {
     /// Checks the order of the ends and the number of points.
     pub(crate) fn new(start_s: f64, end_s: f64, step_s: f64) -> Result<Self, String> {
+        if start_s < 0.0 {
+            return Err("--start is before 1970".to_owned());
+        }
         if end_s <= start_s {
             return Err("--end is not after --start".to_owned());
         }

@@ -110,6 +110,8 @@ pub(crate) struct Table {
     judged: Vec<(String, Vec<f64>)>,
     live: Option<Vec<f64>>,
     uptime: Option<Vec<f64>>,
+    /// Whether a column was asked for by its name.
+    is_one: bool,
 }
 
 /// The columns that are read.
@@ -119,6 +121,18 @@ pub(crate) struct Columns<'a> {
     pub(crate) series: &'a str,
     pub(crate) live: Option<&'a str>,
     pub(crate) uptime: Option<&'a str>,
+}
+
+impl Columns<'_> {
+    /// A series explains nothing by itself.
+    fn differ(self) -> Result<(), String> {
+        let named = [Some(TIME), Some(self.series), self.live, self.uptime];
+        let named: Vec<&str> = named.into_iter().flatten().collect();
+        let twice = named.iter().enumerate().find(|(i, name)| named[..*i].contains(name));
+        twice.map_or(Ok(()), |(_, name)| {
+            Err(format!("`{name}` is asked for twice; series, live data, uptime and {TIME} are different columns"))
+        })
+    }
 }
 
 impl Table {
@@ -133,14 +147,28 @@ impl Table {
             let names = heading.iter().collect::<Vec<_>>().join(", ");
             wrong(&format!("there is no column `{name}`; it has {names}"))
         };
-        let column = |name: &str| heading.iter().position(|other| other == name).ok_or_else(|| missing(name));
+        let column = |name: &str| {
+            let mut found = heading.iter().enumerate().filter(|(_, other)| *other == name).map(|(i, _)| i);
+            match (found.next(), found.next()) {
+                (Some(column), None) => Ok(column),
+                (None, _) => Err(missing(name)),
+                (Some(_), Some(_)) => Err(wrong(&format!("there are several columns `{name}`; rename all but one"))),
+            }
+        };
         let time = column(TIME)?;
-        let judged = matching(&heading, columns).ok_or_else(|| missing(columns.series))?;
+        columns.differ().map_err(|why| wrong(&why))?;
+        let is_one = heading.iter().any(|name| name == columns.series);
+        let judged = if is_one { Some(vec![column(columns.series)?]) } else { matching(&heading, columns) };
+        let judged = judged.ok_or_else(|| missing(columns.series))?;
+        for column_of_glob in &judged {
+            column(&heading[*column_of_glob])?;
+        }
         let (live, uptime) = (columns.live.map(column).transpose()?, columns.uptime.map(column).transpose()?);
         let mut table = Self {
             judged: judged.iter().map(|column| (heading[*column].to_owned(), Vec::new())).collect(),
             live: live.map(|_| Vec::new()),
             uptime: uptime.map(|_| Vec::new()),
+            is_one,
             ..Self::default()
         };
         let mut last = f64::NEG_INFINITY;
@@ -168,6 +196,11 @@ impl Table {
         Ok(table)
     }
 
+    /// Whether one column was asked for, and not a glob of them.
+    pub(crate) fn is_one(&self) -> bool {
+        self.is_one
+    }
+
     /// Names of the columns that are judged.
     pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.judged.iter().map(|(name, _)| name.as_str())
@@ -187,15 +220,17 @@ impl Table {
     }
 }
 
-/// The column of this name, or those that a glob matches, but for the time and what is read beside them.
+/// The columns that a glob matches, but for the time and what is read beside them.
 fn matching(heading: &csv::StringRecord, columns: Columns<'_>) -> Option<Vec<usize>> {
-    if let Some(exact) = heading.iter().position(|name| name == columns.series) {
-        return Some(vec![exact]);
-    }
     let beside = [Some(TIME), columns.live, columns.uptime];
     let matches = |name: &str| !beside.contains(&Some(name)) && soak_scenario::matches_glob(columns.series, name);
     let found: Vec<usize> = heading.iter().enumerate().filter(|(_, name)| matches(name)).map(|(i, _)| i).collect();
     (!found.is_empty()).then_some(found)
+}
+
+/// Whether a number can be an amount of memory.
+pub(crate) fn is_amount(number: f64) -> bool {
+    (0.0..=MOST).contains(&number)
 }
 
 /// A cell; `None` when it is empty.
@@ -207,9 +242,7 @@ fn number(row: &csv::StringRecord, column: usize, heading: &csv::StringRecord) -
     let number = cell.parse::<f64>().map_err(|_| format!("{name} is `{cell}`, which is no number"))?;
     match number {
         number if !number.is_finite() => Err(format!("{name} is {cell}; leave the cell empty where nothing was read")),
-        number if name != TIME && !(0.0..=MOST).contains(&number) => {
-            Err(format!("{name} is {cell}, which is no amount of memory"))
-        }
+        number if name != TIME && !is_amount(number) => Err(format!("{name} is {cell}, which is no amount of memory")),
         number => Ok(Some(number)),
     }
 }
@@ -253,6 +286,7 @@ mod tests {
         assert_eq!(found.recording(1).values, [3.0]);
         let all = table("time_s,a,b,up\n0,1,2,5\n", "*").unwrap();
         assert_eq!(all.names().collect::<Vec<_>>(), ["a", "b"], "neither time nor uptime is judged");
+        assert!(table("time_s,a\n0,1\n", "time_s").unwrap_err().contains("`time_s` is asked for twice"));
         assert!(table("time_s,a\n0,1\n", "rss*").unwrap_err().contains("there is no column `rss*`"));
     }
 
@@ -267,6 +301,7 @@ mod tests {
             ("time_s,rss\n0,1\n1,-5\n", "line 3: rss is -5, which is no amount of memory"),
             ("time_s,rss\n0,1e200\n", "line 2: rss is 1e200, which is no amount of memory"),
             ("time_s,rss\n,1\n", "line 2: no time_s"),
+            ("time_s,rss,rss\n0,1,2\n", "there are several columns `rss`"),
             ("time_s,rss\n0,1\n1\n", "line: 3"),
         ] {
             let said = read(text).unwrap_err();

@@ -120,7 +120,7 @@ pub struct OfCriterion {
     pub predicted: Option<f64>,
     /// Of the trials with a leak at or above what they predicted, those that found it.
     pub predicted_and_found: Share,
-    /// Pass: nothing was answered wrongly, every leak of twice the tolerance was found, and predictions held. Fail: more was wrong, or less was found of what was
+    /// Pass: nothing was answered wrongly, every leak of twice the tolerance was found, often enough, and predictions are not refuted. Fail: more was wrong, or less was found of what was
     /// predicted, than chance explains. Inconclusive otherwise.
     pub verdict: Verdict,
 }
@@ -218,6 +218,7 @@ fn verdict([none, _, leak]: &[Row; 3], predicted_and_found: &Share) -> Verdict {
     if excluded {
         Verdict::Fail
     } else if wrong == 0
+        && none.pass.of > 0
         && leak.fail.count == leak.fail.of
         && none.pass.count == none.pass.of
         && leak.fail.interval[0] > RECALL_SURE

@@ -1,7 +1,7 @@
 //! Does a series grow, by more than is tolerated, over a long phase? The judge for series without matched states: a soak phase, or a recording from production.
 //!
 //! The series is thinned to at most [`BLOCKS_MAX`] blocks (medians, at the mean time of what was really sampled: nothing is filled in), single spikes are
-//! cut back, a period is looked for, and then the shapes of the mean that explain it best are weighed with every shape of noise (`posterior.rs`). The verdict is read off the
+//! cut back, a period and levels that come and go are looked for, and then the shapes of the mean that explain it best are weighed with every shape of noise (`posterior.rs`). The verdict is read off the
 //! mixture. *Fail* where P(slope > tolerance) is at least [`SURE`]. *Pass* where it is as sure that neither the slope nor the rate in the end, which a filling-up may add to, is
 //! above the tolerance; and where this is so among the shapes with a line alone as well ([`SEEN`]): a level is simpler than a line, and would win by that wherever noise hides
 //! everything. *Inconclusive* otherwise.
@@ -109,7 +109,7 @@ pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
     let period = period::find(&series.times_s, &series.values, &nuisances, scale);
     let period_s = period.as_ref().map(|period| period.seconds);
     nuisances.extend(period.into_iter().flat_map(|period| period.columns));
-    nuisances.extend(jumps::find(&series.times_s, &series.values, &nuisances, scale));
+    nuisances.extend(jumps::find(&series.times_s, &series.values, &nuisances, (scale, tolerance)));
     let design = Design { times_s: &series.times_s, values: &series.values, nuisances: &nuisances };
     let posterior = Posterior::refined(&design, scale).ok_or("too few samples for all that moves them")?;
     let forecast = question.limit.and_then(|limit| {

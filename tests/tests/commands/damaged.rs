@@ -82,6 +82,28 @@ fn damaged_runs_are_judged_or_refused() {
 }
 
 #[test]
+fn no_damage_to_samples_makes_a_leak_pass() {
+    let holder = tempfile::tempdir().unwrap();
+    let folder = holder.path().join("run");
+    record(&folder, Story::Leaking);
+    let samples: Vec<_> = files(&folder).into_iter().filter(|(name, _)| name.starts_with("samples")).collect();
+    let mut random = Pcg64::seed_from_u64(7);
+    let mut open = 0;
+    for _ in 0..DAMAGES / 4 {
+        let (name, bytes) = &samples[random.random_range(0..samples.len())];
+        fs::write(folder.join(name), damaged(bytes, &mut random)).unwrap();
+        if let Ok(run) = Run::open(&folder) {
+            let read: Result<Vec<_>, _> = (0..run.plan.variants.len()).map(|index| run.variant(index)).collect();
+            let verdict = read.map(|records| judge(&run.id, &run.plan, records).verdict);
+            assert!(!matches!(verdict, Ok(Verdict::Pass)), "{}", name.display());
+            open += usize::from(matches!(verdict, Ok(Verdict::Inconclusive)));
+        }
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    assert!(open < DAMAGES as usize / 4, "the leak is seen through most of them");
+}
+
+#[test]
 fn a_run_without_one_of_its_variants_is_inconclusive() {
     let holder = tempfile::tempdir().unwrap();
     let made = record(&holder.path().join("run"), Story::Healthy);

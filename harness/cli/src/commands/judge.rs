@@ -25,7 +25,7 @@ pub(crate) struct Judge {
     #[arg(required_unless_present_any = ["csv", "prometheus", "simulate"], conflicts_with_all = ["csv", "prometheus", "simulate"])]
     run: Option<PathBuf>,
     /// Show how one criterion came to its answers, instead of judging them all
-    #[arg(long, value_name = "CRITERION", requires = "run")]
+    #[arg(long, value_name = "CRITERION", requires = "run", conflicts_with_all = ["csv", "prometheus", "simulate"])]
     explain: Option<String>,
     #[command(flatten)]
     elsewhere: Elsewhere,
@@ -33,7 +33,7 @@ pub(crate) struct Judge {
     #[arg(long, conflicts_with_all = ["csv", "prometheus"])]
     simulate: bool,
     /// How many series of each family and leak
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100_000), requires = "simulate", conflicts_with_all = ["run", "csv", "prometheus"])]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=100_000), requires = "simulate", conflicts_with_all = ["run", "csv", "prometheus"])]
     series_each: u64,
     /// The first seed of the simulated series
     #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate", conflicts_with_all = ["run", "csv", "prometheus"])]
@@ -67,7 +67,7 @@ impl Judge {
         }
         if self.simulate {
             let simulation = Simulation { series: self.series_each, seed: self.seed, length_s: 1800.0, step_s: 10.0 };
-            let measured = Measured::of(simulation, self.goals, &self.family);
+            let measured = Measured::of(simulation, self.goals, &self.family).map_err(Failure::usage)?;
             match self.format {
                 VerdictFormat::Json => output::print_json(measured.document())?,
                 VerdictFormat::Human | VerdictFormat::Github => output::print(&measured.table())?,
@@ -94,8 +94,8 @@ impl Judge {
     }
 
     fn judge_series(&self, found: &Found) -> Result<Exit, Failure> {
-        let verdict = match (found.len(), self.format) {
-            (1, format) => {
+        let verdict = match (found.is_one(), self.format) {
+            (true, format) => {
                 let judged = self.elsewhere.judged(found, 0)?;
                 let answer = judged.answer();
                 match format {

@@ -144,7 +144,10 @@ fn rule(
         ),
         Trend::StillFilling { more } => Ruling::new(
             Verdict::Inconclusive,
-            format!("It is still filling, ever more slowly: about {more} more cycles are needed to see what is behind."),
+            format!(
+                "It is still filling, ever more slowly: {} more cycles are needed to see what is behind.",
+                if more > 100 { "many".to_owned() } else { format!("about {more}") }
+            ),
         )
         .next(NEXT_FILLING),
         Trend::Unclear => Ruling::new(

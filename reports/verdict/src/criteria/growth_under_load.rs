@@ -24,14 +24,15 @@ pub(super) fn applies(plan: &Plan) -> bool {
     plan.workload.query.duration.0 >= LONG
 }
 
-/// Measures one variant: the longest query phase of a counted cycle, the last of several alike.
+/// Measures one variant: the query phase of the last counted cycle that was not cut short.
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
     if let Some(why) = observed.unusable(SERIES) {
         return Evidence::absent(why);
     }
     let phases = observed.counted_cycles().filter_map(|cycle| observed.phase(Phase::Query, cycle));
-    let length = |[from, to]: &[f64; 2]| to - from;
-    let Some([from_s, to_s]) = phases.max_by(|a, b| length(a).total_cmp(&length(b))) else {
+    // The last that was not cut short.
+    let whole = observed.plan.workload.query.duration.as_secs_f64() * 0.9;
+    let Some([from_s, to_s]) = phases.filter(|[from, to]| to - from >= whole).last() else {
         return Evidence::absent("No query phase of a counted cycle came to its end.");
     };
     let Some(series) = observed.series(SERIES) else { return Evidence::absent("") };
@@ -71,8 +72,7 @@ fn found(answer: &Answer, tolerance: f64, seconds: f64) -> Evidence {
         format!("P(growth above the tolerance) = {:.4}.", answer.above),
     ];
     let because = format!("{} is tolerated: {}.", a_minute(tolerance), answer.reason);
-    let ruling = Ruling::new(answer.verdict, because).detectable(Some(answer.detectable));
-    let ruling = if answer.verdict == Verdict::Fail { ruling.next(NEXT) } else { ruling };
+    let (verdict, detectable) = (answer.verdict, answer.detectable);
     Evidence {
         value: Some(answer.slope),
         interval: Some(answer.interval),
@@ -81,9 +81,19 @@ fn found(answer: &Answer, tolerance: f64, seconds: f64) -> Evidence {
         notes: Vec::new(),
         band: None,
         working,
-        // The verdict is a probability of its own, and not a test that is corrected.
-        p: Vec::new(),
-        rule: Box::new(move |_| ruling),
+        // What is left of certainty, so that the variants share the chance of a false fail.
+        p: vec![1.0 - answer.above],
+        rule: Box::new(move |shared| {
+            match verdict {
+                Verdict::Fail if shared.rejects(0) => Ruling::new(verdict, because).next(NEXT),
+                Verdict::Fail => Ruling::new(
+                    Verdict::Inconclusive,
+                    format!("{because} Among so many variants that is not sure enough."),
+                ),
+                verdict => Ruling::new(verdict, because),
+            }
+            .detectable(Some(detectable))
+        }),
     }
 }
 
@@ -117,6 +127,7 @@ mod tests {
 
     fn verdict(leak: f64) -> Verdict {
         let shared = crate::evidence::Shared { rejected: Vec::new(), alpha: 0.05, bands: Vec::new() };
+        let shared = crate::evidence::Shared { rejected: vec![true], ..shared };
         (measured(leak).rule)(&shared).verdict
     }
 

@@ -75,7 +75,8 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
 /// Kills happen at peaks: when those of the cycles, if they go on rising as they do, reach the target's own limit.
 fn limit_ahead(observed: &Observed<'_>) -> Option<String> {
     let Limit::At(limit) = observed.record.variant.knobs.memory_limit else { return None };
-    let series = observed.series("cgroup_usage_bytes").or_else(|| observed.series(SERIES))?;
+    // What the kernel can take back, such as page cache, brings no kill.
+    let series = observed.series(SERIES)?;
     let highest = |cycle: u32| {
         let (from, to) = (observed.phase(Phase::Ingest, cycle)?[0], observed.phase(Phase::Settle, cycle)?[1]);
         let (_, values) = series.within(from, to);
@@ -86,7 +87,7 @@ fn limit_ahead(observed: &Observed<'_>) -> Option<String> {
     // What may never come is no forecast.
     (found.interval[1].is_finite() && found.after < FORECAST_CYCLES).then(|| {
         format!(
-            "The peaks of the cycles rise: if that goes on they reach the limit of {} in {:.0} cycles ({:.0} to {:.0}, {:.0} % sure).",
+            "The peaks of anonymous memory rise from cycle to cycle: if that goes on they reach the limit of {} in {:.0} cycles ({:.0} to {:.0}, {:.0} % sure).",
             human::bytes(limit.as_f64()),
             found.after.ceil(),
             found.interval[0].ceil(),

@@ -148,3 +148,40 @@ fn over_cycles(observed: &Observed<'_>, signature: &str) -> Vec<f64> {
     });
     counts.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use soak_record::{Event, VariantRecord};
+
+    use super::*;
+
+    /// A record whose readings, at the end of each counted cycle and after the drain, have these numbers of two stacks.
+    fn named(counts: &[[u64; 2]]) -> String {
+        let plan = crate::simulation::plan();
+        let group = |signature: &str, count| TaskGroup { signature: signature.to_owned(), count, oldest_minutes: 3 };
+        let events = counts.iter().zip(1..).map(|(count, cycle)| {
+            let groups = vec![group("wait < repair", count[0]), group("burst < late", count[1])];
+            let (phase, cycle) =
+                if cycle == counts.len() as u32 { (Phase::Drain, None) } else { (Phase::Settle, Some(cycle)) };
+            Event {
+                at_s: f64::from(cycle.unwrap_or(99)),
+                variant: None,
+                kind: EventKind::Tasks { phase, cycle, groups },
+            }
+        });
+        let record = VariantRecord { variant: plan.variants[0].clone(), events: events.collect(), series: [].into() };
+        culprit(&Observed::new(&plan, &record)).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_stack_that_rises_from_cycle_to_cycle_is_named_before_one_that_jumped() {
+        let steady = named(&[[1, 5], [2, 5], [3, 5], [4, 5], [5, 5], [6, 5], [6, 40]]);
+        assert!(
+            steady.contains("grows from cycle to cycle is “wait < repair”: from 1 to 6, the oldest is 3 minutes"),
+            "{steady}"
+        );
+        let jumped = named(&[[1, 5], [1, 5], [1, 5], [1, 5], [1, 5], [1, 5], [1, 40]]);
+        assert!(jumped.contains("The stack that grows is “burst < late”: from 5 to 40"), "{jumped}");
+        assert_eq!(named(&[[1, 5]; 7]), "");
+    }
+}

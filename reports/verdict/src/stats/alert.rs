@@ -32,11 +32,12 @@ pub fn firings(times_s: &[f64], values: &[f64], rule: Rule) -> Vec<Firing> {
     let mut firing: Option<Firing> = None;
     for (time, value) in times_s.iter().zip(values) {
         let is_stale = pending.is_some_and(|(_, last)| time - last > rule.stale_s);
-        if is_stale || *value <= rule.above || !value.is_finite() {
+        let is_above = *value > rule.above;
+        if is_stale || !is_above {
             pending = None;
             firings.extend(firing.take());
         }
-        if *value > rule.above && value.is_finite() {
+        if is_above {
             let since = pending.map_or(*time, |(since, _)| since);
             pending = Some((since, *time));
             if time - since >= rule.for_s {

@@ -37,6 +37,15 @@ pub fn reached(x: &[f64], y: &[f64], limit: f64, level: f64) -> Option<Reached> 
     let wide = q * q * variance;
     let (a, h, c) = (slope * slope - wide / xx, slope * d, d * d - wide / n);
     let after = (d / slope - last).max(0.0);
+    if after <= 0.0 {
+        return Some(Reached {
+            after,
+            interval: [
+                0.0,
+                if a > 0.0 { 0.0_f64.max((h + (h * h - a * c).max(0.0).sqrt()) / a - last) } else { f64::INFINITY },
+            ],
+        });
+    }
     let root = (h * h - a * c).max(0.0).sqrt();
     let interval = if a > 0.0 {
         [(h - root) / a - last, (h + root) / a - last]

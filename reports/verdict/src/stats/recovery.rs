@@ -11,6 +11,9 @@ const NORMAL: f64 = 1.4826;
 /// Deviations of the baseline that are no change.
 const DEVIATIONS: f64 = 3.0;
 
+/// A window of fewer samples says nothing.
+const LEAST_SAMPLES: usize = 3;
+
 /// What a series did before, and what counts as being back.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Baseline {
@@ -51,16 +54,20 @@ impl Recovery {
 pub fn recovery(times_s: &[f64], values: &[f64], healed_s: f64, hold_s: f64, baseline: Baseline) -> Option<Recovery> {
     let from = times_s.partition_point(|time| *time < healed_s);
     let last_s = *times_s.get(from..)?.last()?;
+    let mut examined_s = 0.0;
     for start in from..times_s.len() {
         if times_s[start] + hold_s > last_s {
             break;
         }
         let end = times_s.partition_point(|time| *time <= times_s[start] + hold_s);
-        if median(&values[start..end]).is_some_and(|middle| middle <= baseline.bound) {
+        let window = &values[start..end];
+        if window.len() >= LEAST_SAMPLES && median(window).is_some_and(|middle| middle <= baseline.bound) {
             return Some(Recovery::After(times_s[start] - healed_s));
         }
+        examined_s = times_s[start] - healed_s;
     }
-    Some(Recovery::LongerThan(last_s - healed_s))
+    // What began later was not watched for as long as it has to hold.
+    Some(Recovery::LongerThan(examined_s))
 }
 
 /// Of several faults, the interval (Clopper and Pearson) of the share that recovers within an objective; those of which it is not known are left out. `None` of none.
@@ -92,7 +99,7 @@ mod tests {
             Some(Recovery::After(0.0)),
             "one sample decides nothing"
         );
-        assert_eq!(recovery(&times(), &[30.0; 100], 20.0, 5.0, baseline), Some(Recovery::LongerThan(79.0)));
+        assert_eq!(recovery(&times(), &[30.0; 100], 20.0, 5.0, baseline), Some(Recovery::LongerThan(74.0)));
         assert_eq!(recovery(&times(), &[30.0; 100], 200.0, 5.0, baseline), None);
         assert_eq!(
             recovery(&times(), &[1.0; 100], 20.0, 5.0, baseline),

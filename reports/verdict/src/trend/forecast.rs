@@ -82,11 +82,11 @@ fn reached(trend: &Trend, peaks: &[f64], limit: f64, (last_s, stretch_s): (f64, 
     };
     let horizon = (LENGTHS_AHEAD * STRETCHES as f64) as u64;
     let highest = peaks.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if value(horizon) + highest < limit {
+    if value(0) + highest < limit && value(horizon) + highest < limit {
         return None;
     }
     // Before this the highest peak there was does not reach it.
-    let (mut low, mut high) = (0, horizon);
+    let (mut low, mut high) = (0, if value(0) + highest < limit { horizon } else { 0 });
     while low < high {
         let middle = u64::midpoint(low, high);
         if value(middle) + highest < limit { low = middle + 1 } else { high = middle }

@@ -1,5 +1,6 @@
 //! Levels that come and go: a batch of data that is held for a while, a pool that is taken and given back. One step is a shape of its own; where several explain the series far better
-//! than noise does, and what they add is taken away again, they are nuisances. Steps that all go up are none: that is how some leaks look.
+//! than noise does, and what they add is taken away again, they are nuisances. Steps that leave something behind are none: that is how some leaks look. What may be left is small against
+//! what the tolerance allows over the whole series, the doubt about the heights included.
 
 use super::basis::{Basis, dot};
 use super::posterior::{Component, Design, Posterior, Scale};
@@ -9,11 +10,18 @@ use super::shape::{self, Filling, Shape};
 const AT_MOST: usize = 4;
 /// ln of likelihood, less its cost, by which another step must be better than none.
 const BETTER_BY: f64 = 4.0;
-/// What is left in the end is no more than this part of the highest of the steps.
+/// What is left in the end is no more than this part of what the tolerance allows over the series, each way.
 const GIVEN_BACK: f64 = 0.5;
+/// Deviations of doubt about what is left.
+const DOUBT: f64 = 1.64;
 
-/// The columns of steps that come and go; none where there are none, or too many.
-pub(crate) fn find(times_s: &[f64], values: &[f64], known: &[Vec<f64>], scale: Scale) -> Vec<Vec<f64>> {
+/// The columns of steps that come and go; none where there are none, or too many. `tolerance` is growth per second that is tolerated.
+pub(crate) fn find(
+    times_s: &[f64],
+    values: &[f64],
+    known: &[Vec<f64>],
+    (scale, tolerance): (Scale, f64),
+) -> Vec<Vec<f64>> {
     let Some(length_s) = times_s.last().copied() else { return Vec::new() };
     let shapes = shapes(length_s);
     let posterior = |nuisances: &[Vec<f64>]| Posterior::of(&Design { times_s, values, nuisances }, &shapes, scale);
@@ -36,7 +44,10 @@ pub(crate) fn find(times_s: &[f64], values: &[f64], known: &[Vec<f64>], scale: S
     }
     let steps = nuisances.split_off(known.len());
     let come_and_go = (2..=AT_MOST).contains(&steps.len())
-        && best.components.first().is_some_and(|component| is_given_back(times_s, values, (known, &steps), component));
+        && best.components.first().is_some_and(|component| {
+            let left = left_behind(times_s, values, (known, &steps), component);
+            left.is_some_and(|left| left < GIVEN_BACK * tolerance * length_s)
+        });
     if come_and_go { steps } else { Vec::new() }
 }
 
@@ -78,27 +89,78 @@ fn shape_columns(times_s: &[f64], shape: &Shape) -> Vec<Vec<f64>> {
     [line, filling].into_iter().flatten().collect()
 }
 
-/// Whether what the steps add is taken away again by the last.
-fn is_given_back(
+/// The most that the steps together leave behind, up or down, with the doubt about it. The first step is exchanged for the sum of all: in that basis the coefficient of the first column is what
+/// is left.
+fn left_behind(
     times_s: &[f64],
     values: &[f64],
     (known, steps): (&[Vec<f64>], &[Vec<f64>]),
     component: &Component,
-) -> bool {
+) -> Option<f64> {
     let filter = component.noise.filter(times_s);
-    let columns: Vec<Vec<f64>> = known.iter().cloned().chain(shape_columns(times_s, &component.shape)).collect();
-    let height = |i: usize| {
-        let mut basis = Basis::default();
-        basis.add(filter.whiten(&vec![1.0; times_s.len()]));
-        let others = steps.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, step)| step);
-        for column in columns.iter().chain(others) {
-            basis.add(filter.whiten(column));
-        }
-        let step = basis.cleared(filter.whiten(&steps[i]));
-        let square = dot(&step, &step);
-        if square > 0.0 { dot(&step, &filter.whiten(values)) / square } else { 0.0 }
-    };
-    let heights: Vec<f64> = (0..steps.len()).map(height).collect();
-    let highest = heights.iter().copied().fold(0.0, f64::max);
-    heights.iter().sum::<f64>() <= GIVEN_BACK * highest
+    let (first, others) = steps.split_first()?;
+    let mut basis = Basis::default();
+    basis.add(filter.whiten(&vec![1.0; times_s.len()]));
+    for column in known.iter().chain(&shape_columns(times_s, &component.shape)) {
+        basis.add(filter.whiten(column));
+    }
+    // Σ hᵢ·sᵢ = (Σ hᵢ)·s₁ + Σ hᵢ·(sᵢ − s₁).
+    for other in others {
+        let difference: Vec<f64> = other.iter().zip(first).map(|(other, first)| other - first).collect();
+        basis.add(filter.whiten(&difference));
+    }
+    let values = filter.whiten(values);
+    let column = basis.cleared(filter.whiten(first));
+    let square = dot(&column, &column);
+    if square <= 0.0 {
+        return None;
+    }
+    let left = dot(&column, &values) / square;
+    basis.add(column);
+    let rest = basis.cleared(values);
+    let df = (rest.len().saturating_sub(basis.len())).max(1) as f64;
+    let error = (dot(&rest, &rest) / df / square).sqrt();
+    Some(left.abs() + DOUBT * error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::growth::normal;
+
+    /// How many columns are found of a series with these steps (moment in seconds, height) in noise of .05.
+    fn found(steps: &[(f64, f64)]) -> usize {
+        let times: Vec<f64> = (0..180).map(|i| f64::from(i) * 10.0).collect();
+        let value = |(i, time): (usize, &f64)| {
+            let level: f64 = steps.iter().filter(|(at_s, _)| time >= at_s).map(|(_, height)| height).sum();
+            level + 0.05 * normal(3_000_000 + i as u64)
+        };
+        let values: Vec<f64> = times.iter().enumerate().map(value).collect();
+        // Over the half hour .54 is tolerated.
+        find(&times, &values, &[], (Scale { slope: 1e-3, height: 1.0 }, 3e-4)).len()
+    }
+
+    #[test]
+    fn levels_that_come_and_go_are_found() {
+        assert_eq!(found(&[(405.0, 1.0), (905.0, -1.0)]), 2);
+        assert_eq!(found(&[(305.0, 0.6), (605.0, 0.6), (1205.0, -1.2)]), 3);
+    }
+
+    #[test]
+    fn what_leaves_something_behind_is_no_nuisance() {
+        assert_eq!(found(&[(405.0, 1.0), (905.0, -0.6)]), 0);
+        assert_eq!(found(&[(305.0, 1.0), (605.0, -0.75), (1005.0, 1.0), (1405.0, -0.75)]), 0);
+    }
+
+    #[test]
+    fn what_goes_up_alone_is_no_nuisance() {
+        assert_eq!(found(&[]), 0);
+        assert_eq!(found(&[(905.0, 1.0)]), 0, "one step is a shape of its own");
+        assert_eq!(found(&[(405.0, 0.5), (905.0, 0.5)]), 0);
+        let stairs: Vec<(f64, f64)> = (1..9).map(|i| (f64::from(i) * 195.0, 0.2)).collect();
+        assert_eq!(found(&stairs), 0);
+        let comb: Vec<(f64, f64)> =
+            (1..9).map(|i| (f64::from(i) * 195.0, if i % 2 == 0 { -1.0 } else { 1.0 })).collect();
+        assert_eq!(found(&comb), 0, "so many are no few levels");
+    }
 }

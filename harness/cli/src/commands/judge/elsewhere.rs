@@ -76,6 +76,14 @@ impl Found {
         }
     }
 
+    /// Whether a single series was asked for, and not a glob of them.
+    pub(super) fn is_one(&self) -> bool {
+        match self {
+            Self::Table(table) => table.is_one(),
+            Self::One(_) => true,
+        }
+    }
+
     fn name(&self, index: usize) -> Option<&str> {
         match self {
             Self::Table(table) => table.names().nth(index),

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 use soak_scenario::matches_glob;
 use soak_verdict::accuracy::{Goal, LEAKS, OfFamily, Simulation, Tally, USUAL, goals};
+use soak_verdict::simulated::Family;
 
 /// What was measured.
 pub(super) struct Measured {
@@ -16,10 +17,14 @@ pub(super) struct Measured {
 
 impl Measured {
     /// Measures every family that a glob matches, and on request what the goals need besides.
-    pub(super) fn of(simulation: Simulation, with_goals: bool, family: &str) -> Self {
+    pub(super) fn of(simulation: Simulation, with_goals: bool, family: &str) -> Result<Self, String> {
+        let names: Vec<&str> = Family::ALL.iter().chain(&Family::HELD_OUT).map(|(_, name)| *name).collect();
+        if !names.iter().any(|name| matches_glob(family, name)) {
+            return Err(format!("--family: none matches `{family}`; expected one of {}", names.join(", ")));
+        }
         let families = OfFamily::all(simulation, with_goals, |name| matches_glob(family, name));
         let goals = if with_goals { goals(&families, simulation) } else { Vec::new() };
-        Self { simulation, families, goals }
+        Ok(Self { simulation, families, goals })
     }
 
     /// As tables in Markdown.
