@@ -32,7 +32,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     let phases = observed.counted_cycles().filter_map(|cycle| observed.phase(Phase::Query, cycle));
     // The last that was not cut short.
     let whole = observed.plan.workload.query.duration.as_secs_f64() * 0.9;
-    let Some([from_s, to_s]) = phases.filter(|[from, to]| to - from >= whole).last() else {
+    let Some([from_s, to_s]) = phases.rev().find(|[from, to]| to - from >= whole) else {
         return Evidence::absent("No query phase of a counted cycle came to its end.");
     };
     let Some(series) = observed.series(SERIES) else { return Evidence::absent("") };
