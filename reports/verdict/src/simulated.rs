@@ -82,7 +82,7 @@ pub struct Simulated {
 
 impl Family {
     /// The families that the judge of trends was developed on, with their names. The last one's noise is slower than a twenty-fifth of half an hour.
-    pub const ALL: [(Self, &'static str); 20] = [
+    pub const ALL: [(Self, &'static str); 21] = [
         (Self::White, "white"),
         (Self::Remembering(20), "AR(1), 20 s"),
         (Self::Remembering(60), "AR(1), 60 s"),
@@ -102,11 +102,12 @@ impl Family {
         (Self::MissingAndHeavyTails, "missing + heavy tails"),
         (Self::LinearWarmUp, "linear warm-up"),
         (Self::UpAndDown, "step up and down"),
+        (Self::LateFilling, "late filling"),
         (Self::Remembering(110), "AR(1), 110 s"),
     ];
 
     /// Families that the judge was never developed on: no setting of it was chosen by them.
-    pub const HELD_OUT: [(Self, &'static str); 11] = [
+    pub const HELD_OUT: [(Self, &'static str); 10] = [
         (Self::Swinging, "swinging load"),
         (Self::Switching, "switching levels"),
         (Self::Skewed, "skewed"),
@@ -117,7 +118,6 @@ impl Family {
         (Self::MovingAverage, "moving average"),
         (Self::WarmUpAndStep, "warm-up + step"),
         (Self::HeavyTailsAndCompaction, "heavy tails + compaction"),
-        (Self::LateFilling, "late filling"),
     ];
 
     /// Whether its noise is slower than a twenty-fifth of a series of this length: no judge that estimates the noise can be held to its level there.
