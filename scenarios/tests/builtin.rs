@@ -253,7 +253,7 @@ fn quantities_reach_the_plan_in_base_units() {
     let reclaim = plan.criteria["compaction_reclaim"];
     assert_eq!((reclaim.at_least, reclaim.at_most), (Some(0.2), Some(0.3)));
     assert_eq!(plan.criteria["time_to_baseline"].at_most, Some(5.0));
-    assert_eq!((plan.workload.rows_per_cycle(128), plan.workload.rows_per_cycle(3072)), (6144, 4096));
+    assert_eq!((plan.workload.rows_per_cycle(128), plan.workload.rows_per_cycle(3072)), (5120, 4096));
     assert_eq!(plan.target.profile.launch.env["GOGC"], "{gogc}");
     assert_eq!(plan.target.profile.series["compaction_errors_total"], r#"compaction_events_total{event="error"}"#);
     // The bytes of every recorded run depend on these.
