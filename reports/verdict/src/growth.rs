@@ -11,7 +11,6 @@
 //! Either may be an innocent rise that has ended: pools that fill, one step ([`crate::stats::rise`]). Where that model beats the line (F test, 1 % to
 //! excuse a growth, 5 % to resolve a doubt), the line behind the rise is judged instead.
 
-use crate::human;
 use crate::stats::rise::{self, Rise, Shape};
 use crate::stats::student::t_tail;
 use crate::stats::theil_sen::{self, Slope};
@@ -95,31 +94,31 @@ impl Growth {
         }
     }
 
-    /// What was computed, in lines; the values are bytes.
-    pub(crate) fn working(&self) -> Vec<String> {
+    /// What was computed, in lines; `told` puts a value into words.
+    pub(crate) fn working(&self, told: fn(f64) -> String) -> Vec<String> {
         let bounds = self.slope.bounds.map_or_else(
             || "no bounds with so few".to_owned(),
             |[low, high]| {
                 let level = self.slope.level * 100.0;
-                format!("bounds {} and {}, each {level:.1} % sure", human::bytes(low), human::bytes(high))
+                format!("bounds {} and {}, each {level:.1} % sure", told(low), told(high))
             },
         );
         let mut lines = vec![
             format!("By rank: Kendall's exact one-sided p = {:.4} of {} values in order.", self.p[0], self.n),
-            format!("Theil–Sen slope: {} a cycle, {bounds}.", human::bytes(self.slope.slope)),
+            format!("Theil–Sen slope: {} a cycle, {bounds}.", told(self.slope.slope)),
             format!("By size: p = {:.4} that least squares' slope is no more than the tolerance.", self.p[1]),
-            format!("Scatter around the model: {}.", human::bytes(self.noise)),
+            format!("Scatter around the model: {}.", told(self.noise)),
         ];
         lines.push(match self.rise {
             Some(rise) if rise.p < DOUBT => format!(
                 "A bounded rise explains it better than a line (F test, p = {:.4}): {} by {}, behind it {} a cycle ({} to {}); its last cycle brought {}.",
                 rise.p,
                 rise_in_words(rise.shape),
-                human::bytes(rise.height),
-                human::bytes(rise.slope),
-                human::bytes(rise.bounds[0]),
-                human::bytes(rise.bounds[1]),
-                human::bytes(rise.last_step),
+                told(rise.height),
+                told(rise.slope),
+                told(rise.bounds[0]),
+                told(rise.bounds[1]),
+                told(rise.last_step),
             ),
             Some(rise) => format!("A bounded rise explains it no better than a line (F test, p = {:.2}).", rise.p),
             None => "No bounded rise explains it better than a line.".to_owned(),

@@ -390,6 +390,13 @@ fn the_working_of_a_criterion_is_told() {
             .contains("ln(after / before)")
     );
     assert!(crate::explain(&plan, "nonsense", records()).is_none());
+    for spec in soak_scenario::criterion::CRITERIA {
+        for one in crate::explain(&plan, spec.id, records()).unwrap_or_default() {
+            // Nobody was killed: there is nothing to work out.
+            let told = !one.working.is_empty() || one.finding.value.is_none() || spec.id == "oom_cascade";
+            assert!(told, "{} tells nothing", spec.id);
+        }
+    }
 }
 
 #[test]

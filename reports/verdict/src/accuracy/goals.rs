@@ -64,10 +64,10 @@ pub fn goals(families: &[OfFamily], simulation: Simulation) -> Vec<Goal> {
     let leak = |leak: f64| LEAKS.iter().position(|other| (other - leak).abs() < 1e-9).unwrap_or(0);
     let (none, two, four) = (leak(0.0), leak(2.0), leak(4.0));
     let mut goals = vec![
-        at_most("false fail, no leak", "≤ 2 %", 0.02, &fast, |one| {
+        bounded("false fail, no leak", "≤ 2 %", Bound::AtMost(0.02), &fast, |one| {
             (one.tallies[none].fail, one.tallies[none].series)
         }),
-        at_most("false pass at a leak of twice the tolerance", "≤ 3 %", 0.03, &fast, |one| {
+        bounded("false pass at a leak of twice the tolerance", "≤ 3 %", Bound::AtMost(0.03), &fast, |one| {
             (one.tallies[two].pass, one.tallies[two].series)
         }),
         of_the_oracle(
@@ -91,37 +91,35 @@ pub fn goals(families: &[OfFamily], simulation: Simulation) -> Vec<Goal> {
     ];
     if fast.iter().all(|one| one.twice.is_some()) {
         let passed = |one: &OfFamily| one.twice.map_or((0, 1), |tally| (tally.pass, tally.series));
-        goals.push(at_least("pass rate with no leak, 60 min", "≥ 90 %", 0.9, &fast, passed));
+        goals.push(bounded("pass rate with no leak, 60 min", "≥ 90 %", Bound::AtLeast(0.9), &fast, passed));
     }
     goals.push(matched_states());
     goals.push(forecasts(simulation));
     goals
 }
 
-fn at_most(
+/// The worst family's share of a count, held against a bound: the most that is allowed, or the least.
+fn bounded(
     question: &'static str,
     target: &'static str,
-    most: f64,
+    bound: Bound,
     families: &[&OfFamily],
     of: impl Fn(&OfFamily) -> (u64, u64),
 ) -> Goal {
-    let rate = |one: &&&OfFamily| share(of(one));
-    let worst = families.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)));
+    let beyond = |one: &&&OfFamily| match bound {
+        Bound::AtMost(most) => share(of(one)) - most,
+        Bound::AtLeast(least) => least - share(of(one)),
+    };
+    let worst = families.iter().max_by(|a, b| beyond(a).total_cmp(&beyond(b)));
     let measured = worst.map_or_else(String::new, |one| in_words(one.name, of(one)));
-    Goal { question, target, measured, met: worst.is_some_and(|one| rate(&one) <= most) }
+    Goal { question, target, measured, met: worst.is_some_and(|one| beyond(&one) <= 0.0) }
 }
 
-fn at_least(
-    question: &'static str,
-    target: &'static str,
-    least: f64,
-    families: &[&OfFamily],
-    of: impl Fn(&OfFamily) -> (u64, u64),
-) -> Goal {
-    let rate = |one: &&&OfFamily| share(of(one));
-    let worst = families.iter().min_by(|a, b| rate(a).total_cmp(&rate(b)));
-    let measured = worst.map_or_else(String::new, |one| in_words(one.name, of(one)));
-    Goal { question, target, measured, met: worst.is_some_and(|one| rate(&one) >= least) }
+/// What a share is held against.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 /// Nine tenths of what the oracle reaches, and 99 % wherever it does so. The families that miss it are named.

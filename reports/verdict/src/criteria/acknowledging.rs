@@ -5,7 +5,7 @@ use soak_scenario::Threshold;
 
 use crate::evidence::{Evidence, Ruling};
 use crate::human;
-use crate::observed::Observed;
+use crate::observed::{Ingest, Observed};
 use crate::outcome::Verdict;
 
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Step 3: Verify GC Behavior” for pauses, and “Step 2: Check Compaction Status”; a \
@@ -33,6 +33,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         Some((cycle, seconds, _)) => format!("The longest silence was {} in cycle {cycle}", human::seconds(seconds)),
         None => "The target never fell silent".to_owned(),
     };
+    let working = working(&ingests, &silences);
     let limit = threshold.at_most;
     Evidence {
         value: Some(seconds),
@@ -41,7 +42,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary: format!("{silence}; {rows} rows were acknowledged, with {slowed} requests to slow down."),
         notes: Vec::new(),
         band: None,
-        working: Vec::new(),
+        working,
         p: Vec::new(),
         rule: Box::new(move |_| {
             let limit = limit.unwrap_or(f64::INFINITY);
@@ -59,4 +60,18 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             }
         }),
     }
+}
+
+/// What was acknowledged in each cycle, and every silence.
+fn working(ingests: &[Ingest], silences: &[(u32, f64, bool)]) -> Vec<String> {
+    let mut lines = vec!["Acknowledged, cycle by cycle:".to_owned()];
+    lines.extend(ingests.iter().map(|ingest| {
+        let slowed = human::plural(ingest.back_pressure as usize, "request");
+        format!("  cycle {}: {} rows, {slowed} to slow down", ingest.cycle, ingest.acked_rows)
+    }));
+    lines.extend(silences.iter().map(|(cycle, seconds, gave_up)| {
+        let end = if *gave_up { "; the harness gave up" } else { "" };
+        format!("Silent in cycle {cycle} for {}{end}.", human::seconds(*seconds))
+    }));
+    lines
 }

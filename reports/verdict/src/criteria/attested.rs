@@ -16,9 +16,12 @@ const NEXT: &str = "Set the knob where the target reads it (the profile's launch
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
     let mut knobs = 0;
     let mut broken = Vec::new();
+    let mut working = Vec::new();
     for event in observed.events() {
-        let EventKind::Attested { knob, requested, effective, holds, .. } = event else { continue };
+        let EventKind::Attested { knob, requested, effective, holds, source } = event else { continue };
         knobs += 1;
+        let read = effective.as_deref().unwrap_or("nothing");
+        working.push(format!("{knob}: {requested} was asked for, {read} was read from {source}"));
         if *holds != Some(true) {
             broken.push(match effective {
                 Some(effective) => format!("{knob} is {effective}, {requested} was asked for"),
@@ -46,7 +49,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes: Vec::new(),
         band: None,
-        working: Vec::new(),
+        working,
         p: Vec::new(),
         rule: Box::new(move |_| {
             if count as f64 <= limit.unwrap_or(0.0) {

@@ -43,7 +43,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         },
         notes: Vec::new(),
         band: None,
-        working: Vec::new(),
+        working: kills.iter().map(|at_s| format!("A replica was killed at {}.", human::seconds(*at_s))).collect(),
         p: Vec::new(),
         rule: Box::new(move |_| {
             let allowed = limit.unwrap_or(f64::INFINITY);

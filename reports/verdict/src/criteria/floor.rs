@@ -182,7 +182,7 @@ fn working(floors: &[Floor], growth: &Growth, tolerance: f64) -> Vec<String> {
         format!("  cycle {}: {}, {above} above the first{moving}", floor.cycle, human::bytes(floor.value))
     }));
     lines.push(format!("Tolerance: {} a cycle.", human::bytes(tolerance)));
-    lines.extend(growth.working());
+    lines.extend(growth.working(human::bytes));
     lines
 }
 

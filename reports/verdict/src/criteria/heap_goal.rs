@@ -71,7 +71,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         ),
         notes: Vec::new(),
         band: Some(band),
-        working: Vec::new(),
+        working: working(&peaks),
         p: Vec::new(),
         rule: Box::new(move |shared| {
             let limit = limit.unwrap_or(f64::INFINITY);
@@ -85,6 +85,19 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             }
         }),
     }
+}
+
+/// The peak of every cycle.
+fn working(peaks: &[Peak]) -> Vec<String> {
+    let mut lines =
+        vec!["The greatest ratio of heap objects to the goal of the same moment, for each counted cycle:".to_owned()];
+    lines.extend(
+        peaks
+            .iter()
+            .map(|peak| format!("  {:.3} of the goal, {:.2} bytes for each live byte", peak.of_goal, peak.per_live)),
+    );
+    lines.push("The value is how far the median is from 1.".to_owned());
+    lines
 }
 
 fn extent(values: &[f64]) -> [f64; 2] {

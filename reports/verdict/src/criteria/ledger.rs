@@ -53,7 +53,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         ),
         notes: Vec::new(),
         band: None,
-        working: Vec::new(),
+        working: moments.iter().map(Moment::working).collect(),
         p: Vec::new(),
         rule: Box::new(move |_| {
             let limit = limit.unwrap_or(f64::INFINITY);
@@ -98,6 +98,14 @@ impl Moment {
     /// The share of the charge that no part explains; what is counted twice is no less a gap in the books.
     fn unexplained(&self) -> f64 {
         (self.charge - self.anon - self.file - self.shmem - self.kernel).abs() / self.charge
+    }
+
+    /// One line of the books.
+    fn working(&self) -> String {
+        let [charge, anon, file, shmem, kernel] =
+            [self.charge, self.anon, self.file, self.shmem, self.kernel].map(human::bytes);
+        let left = human::percent(self.unexplained());
+        format!("charged {charge}: anonymous {anon}, files {file}, shared {shmem}, kernel {kernel}; left {left}")
     }
 
     /// The parts, for people.

@@ -56,7 +56,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes: limit_ahead(observed).into_iter().collect(),
         band: None,
-        working: Vec::new(),
+        working: working(&ratios, mean, interval, left_out),
         p: vec![p],
         rule: Box::new(move |shared| {
             let limit = limit.unwrap_or(f64::INFINITY);
@@ -70,6 +70,22 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             ruling.detectable(Some(limit + (interval[1] - mean)).filter(|value| value.is_finite()))
         }),
     }
+}
+
+/// The ratio of every cycle, and what was computed of them.
+fn working(ratios: &[f64], mean: f64, [low, high]: [f64; 2], left_out: usize) -> Vec<String> {
+    let each: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.3}")).collect();
+    let mut lines =
+        vec![format!("Highest above the floor before, over bytes of vectors, cycle by cycle: {}.", each.join(", "))];
+    if left_out > 0 {
+        let cycles = human::plural(left_out, "cycle");
+        lines.push(format!("{cycles} left out: memory of the cycle before was still on its way back."));
+    }
+    lines.push(format!(
+        "Mean: {mean:.3}, 95 % interval {low:.3} to {high:.3} (Student's t, {} − 1 degrees of freedom).",
+        ratios.len()
+    ));
+    lines
 }
 
 /// Kills happen at peaks: when those of the cycles, if they go on rising as they do, reach the target's own limit.

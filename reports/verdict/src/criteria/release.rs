@@ -69,10 +69,28 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         ),
         notes: Vec::new(),
         band: None,
-        working: Vec::new(),
+        working: working(&releases, late, limit),
         p: vec![sign_test(late, times.len())],
         rule: Box::new(move |shared| rule(&releases, limit.unwrap_or(f64::INFINITY), shared)),
     }
+}
+
+/// The time of every cycle, and what was computed of them.
+fn working(releases: &[Release], late: usize, limit: Option<f64>) -> Vec<String> {
+    let mut lines = vec!["From the end of the clear phase to the floor, for each counted cycle:".to_owned()];
+    lines.extend(releases.iter().map(|release| {
+        let longer = if release.censored { "longer than " } else { "" };
+        format!("  {longer}{}", human::seconds(release.seconds))
+    }));
+    if let Some(limit) = limit {
+        lines.push(format!(
+            "Sign test: {late} of {} took longer than the {} allowed.",
+            releases.len(),
+            human::seconds(limit)
+        ));
+    }
+    lines.push("The interval holds the median cycle: two of the ordered times, 95 % sure.".to_owned());
+    lines
 }
 
 fn rule(releases: &[Release], limit: f64, shared: &Shared) -> Ruling {

@@ -7,7 +7,7 @@ use crate::evidence::{Evidence, Ruling, Shared};
 use crate::growth::{Growth, Trend};
 use crate::human;
 use crate::judge::ALPHA;
-use crate::observed::Observed;
+use crate::observed::{Floor, Observed};
 use crate::outcome::Verdict;
 use crate::stats::holm;
 use crate::stats::kendall::p_of_growth;
@@ -57,12 +57,23 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes: Vec::new(),
         band: None,
-        working: Vec::new(),
+        working: working(baseline, idle.len(), &floors, growth.as_ref()),
         p: growth.as_ref().map_or_else(Vec::new, |growth| growth.p.to_vec()),
         rule: Box::new(move |shared| {
             rule(over, limit.unwrap_or(f64::INFINITY), growth.as_ref(), shared, culprit.as_deref(), minutes)
         }),
     }
+}
+
+/// The baseline, what was left at the end of each cycle, and what was computed of that.
+fn working(baseline: f64, idle: usize, floors: &[Floor], growth: Option<&Growth>) -> Vec<String> {
+    let of = human::plural(idle, "sample");
+    let mut lines =
+        vec![format!("Baseline: {}, the most of {of} of the idle window after the warm-up.", human::number(baseline))];
+    lines.push("Left at the end of a cycle (median of the window):".to_owned());
+    lines.extend(floors.iter().map(|floor| format!("  cycle {}: {}", floor.cycle, human::number(floor.value))));
+    lines.extend(growth.map(|growth| growth.working(human::number)).unwrap_or_default());
+    lines
 }
 
 fn rule(

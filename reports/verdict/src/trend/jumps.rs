@@ -6,8 +6,8 @@ use super::basis::{Basis, dot};
 use super::posterior::{Component, Design, Posterior, Scale};
 use super::shape::{self, Filling, Shape};
 
-/// More steps than this are no few levels.
-const AT_MOST: usize = 4;
+/// More steps than this are no few levels. One that falls into the middle of a block of samples takes two.
+const AT_MOST: usize = 6;
 /// ln of likelihood, less its cost, by which another step must be better than none.
 const BETTER_BY: f64 = 4.0;
 /// What is left in the end is no more than this part of what the tolerance allows over the series, each way.

@@ -12,6 +12,8 @@ const CYCLES_AT_LEAST: f64 = 4.0;
 /// Peaks of the spectrum that are followed up, and periods that are taken for the same.
 const PEAKS: usize = 4;
 const SAME: f64 = 0.02;
+/// Time constants of warm-ups, as parts of the length: a steep one has more power than a period.
+const WARM_UPS: [f64; 2] = [0.04, 0.1];
 /// Numbers of harmonics that are compared: a sine, a rounded saw, a sharp one.
 const HARMONICS: [usize; 5] = [1, 2, 4, 8, 12];
 /// ln of likelihood, less its cost, by which a period must be better than none.
@@ -54,14 +56,10 @@ pub(crate) fn find(times_s: &[f64], values: &[f64], known: &[Vec<f64>], scale: S
 
 /// Few shapes are enough to tell whether there is a period.
 fn shapes(length_s: f64) -> Vec<(Shape, f64)> {
-    let level = Shape::LEVEL;
-    let some = [
-        level,
-        Shape { line: true, ..level },
-        Shape { line: true, filling: Some(Filling::Slowing(0.1 * length_s)), ..level },
-        Shape { line: true, step_at_s: Some(0.5 * length_s), ..level },
-    ];
-    some.map(|shape| (shape, 0.25)).to_vec()
+    let line = Shape { line: true, ..Shape::LEVEL };
+    let step = Shape { step_at_s: Some(0.5 * length_s), ..line };
+    let fillings = WARM_UPS.map(|part| Shape { filling: Some(Filling::Slowing(part * length_s)), ..line });
+    [Shape::LEVEL, line, step].into_iter().chain(fillings).map(|shape| (shape, 0.2)).collect()
 }
 
 fn columns(times_s: &[f64], seconds: f64, harmonics: usize) -> Vec<Vec<f64>> {
@@ -128,7 +126,7 @@ fn power(times_s: &[f64], values: &[f64], frequency: f64) -> f64 {
     re * re + im * im
 }
 
-/// Without its parabola by least squares: what is slower than any period.
+/// Without its parabola and its warm-up by least squares: what is slower than any period, or no period.
 fn detrended(times_s: &[f64], values: &[f64]) -> Vec<f64> {
     let middle = 0.5 * times_s.last().copied().unwrap_or(0.0);
     let powers =
@@ -136,6 +134,9 @@ fn detrended(times_s: &[f64], values: &[f64]) -> Vec<f64> {
     let mut basis = Basis::default();
     for power in 0..3 {
         basis.add(powers(power));
+    }
+    for part in WARM_UPS {
+        basis.add(super::shape::filling(times_s, Filling::Slowing(2.0 * part * middle)));
     }
     basis.cleared(values.to_vec())
 }

@@ -221,10 +221,38 @@ fn place<K: PartialEq>(
     all.len() - 1
 }
 
+/// Inner products of columns, of those pairs that some shape has together: of all pairs they are few.
+struct Products {
+    columns: usize,
+    /// Row by row; not a number where no shape has both.
+    all: Vec<f64>,
+}
+
+impl Products {
+    fn of(columns: &[Vec<f64>], of_shape: &[Vec<usize>]) -> Self {
+        let mut products = Self { columns: columns.len(), all: vec![f64::NAN; columns.len() * columns.len()] };
+        for chosen in of_shape {
+            for (i, a) in chosen.iter().enumerate() {
+                for b in &chosen[..=i] {
+                    if products.at(*a, *b).is_nan() {
+                        products.all[a * products.columns + b] = dot(&columns[*a], &columns[*b]);
+                    }
+                }
+            }
+        }
+        products
+    }
+
+    /// Of the `a`-th column and the `b`-th, in the order in which a shape has them.
+    fn at(&self, a: usize, b: usize) -> f64 {
+        self.all[a * self.columns + b]
+    }
+}
+
 /// Inner products of everything after one noise's filter and after the nuisances.
 struct Gram {
     noise: Noise,
-    products: Vec<Vec<f64>>,
+    products: Products,
     with_values: Vec<f64>,
     values: f64,
     /// −½ ln|V| − ½ ln|B′B|
@@ -253,7 +281,7 @@ impl Gram {
         let cleared = |column: &[f64]| basis.cleared(filter.whiten(column));
         let values = cleared(design.values);
         let whitened: Vec<Vec<f64>> = columns.all.iter().map(|column| cleared(column)).collect();
-        let products = whitened.iter().map(|a| whitened.iter().map(|b| dot(a, b)).collect()).collect();
+        let products = Products::of(&whitened, &columns.of_shape);
         let with_values = whitened.iter().map(|column| dot(column, &values)).collect();
         let df = design.values.len() as f64 - basis.len() as f64;
         let (samples, log_determinant) = (design.values.len() as f64, filter.log_determinant);
@@ -307,9 +335,9 @@ impl Gram {
             for j in 0..=i {
                 let own = if i == j { precisions[i] } else { 0.0 };
                 let sum: f64 = (0..j).map(|k| lower[i][k] * lower[j][k]).sum();
-                let rest = self.products[chosen[i]][chosen[j]] + own - sum;
+                let rest = self.products.at(chosen[i], chosen[j]) + own - sum;
                 lower[i][j] = if i == j {
-                    rest.max(1e-12 * self.products[chosen[i]][chosen[i]].max(f64::MIN_POSITIVE)).sqrt()
+                    rest.max(1e-12 * self.products.at(chosen[i], chosen[i]).max(f64::MIN_POSITIVE)).sqrt()
                 } else {
                     rest / lower[j][j]
                 };

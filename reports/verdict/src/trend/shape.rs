@@ -131,18 +131,19 @@ fn steps(times_s: &[f64], grid: Grid) -> Vec<f64> {
 }
 
 /// Fillings-up with their shares. Time constants are evenly spaced by ratio from a hundredth of the length to all of it, the quick ones likelier. Those that fill at a steady rate end
-/// anywhere in the first three quarters: what ends later cannot be told from what goes on. Those that begin late do so anywhere in the first three quarters.
+/// in the first three quarters, rather early than late: what ends later cannot be told from what goes on. Those that begin late do so anywhere in the first three quarters.
 fn fillings(length_s: f64, grid: Grid) -> Vec<(Filling, f64)> {
     let (slowing, steady, [late, taus_of_late]) = match grid {
         Grid::Coarse => (9, 9, [7, 4]),
-        Grid::Fine => (49, 45, [14, 6]),
+        Grid::Fine => (49, 45, [45, 10]),
     };
     let taus: Vec<f64> =
         (0..slowing).map(|i| length_s * 0.01_f64.powf(1.0 - f64::from(i) / f64::from(slowing - 1))).collect();
     let all: f64 = taus.iter().map(|tau| tau.recip()).sum();
     let slowing = taus.into_iter().map(|tau| (Filling::Slowing(tau), 0.7 * tau.recip() / all));
     let part = |i: i32, of: i32| length_s * 0.75 * f64::from(i) / f64::from(of);
-    let steady_ones = (1..=steady).map(|i| (Filling::Steady(part(i, steady)), 0.2 / f64::from(steady)));
+    let all_steady: f64 = (1..=steady).map(|i| f64::from(i).recip()).sum();
+    let steady_ones = (1..=steady).map(|i| (Filling::Steady(part(i, steady)), 0.2 / f64::from(i) / all_steady));
     let each = 0.1 / f64::from(late * taus_of_late);
     let late_ones = (1..=late).flat_map(|i| {
         let tau = move |k: i32| length_s * 0.02 * 8.0_f64.powf(f64::from(k) / f64::from(taus_of_late - 1));
