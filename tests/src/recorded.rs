@@ -7,6 +7,8 @@ use soak_scenario::series::Source;
 use soak_scenario::{Pace, Plan, Request, load};
 
 const MIB: f64 = 1_048_576.0;
+/// Bytes that a target holds for each byte of vectors.
+const HELD: f64 = 5.0;
 
 /// What happened in a made-up run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +111,8 @@ impl Telling {
     fn cycle(&mut self, plan: &Plan, cycle: u32, dim: u32) {
         let rows = plan.workload.rows_per_cycle(dim);
         let bytes = rows * u64::from(dim) * 4;
-        self.anon = 26.0;
+        let held = HELD * bytes as f64 / MIB;
+        self.anon = 10.0 + held;
         self.phase(Phase::Ingest, cycle, 0.6);
         let (refused_rows, indeterminate_rows, back_pressure) = (0, 0, 0);
         let account = EventKind::Ingested {
@@ -128,7 +131,7 @@ impl Telling {
         self.phase(Phase::Delete, cycle, 0.1);
         self.event(EventKind::Deleted { cycle, rows: rows * 28 / 100, failed: 0 });
         self.rest(Phase::BeforeCompact, Some(cycle));
-        self.anon = 10.0 + 16.0 * 0.72;
+        self.anon = 10.0 + 0.72 * held;
         self.phase(Phase::Compact, cycle, 0.2);
         self.event(EventKind::Compacted { cycle, seconds: 0.2, error: None });
         self.rest(Phase::AfterCompact, Some(cycle));

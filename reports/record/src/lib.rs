@@ -44,4 +44,6 @@ pub struct VariantRecord {
     pub events: Vec<Event>,
     /// Its series by canonical name.
     pub series: BTreeMap<String, Series>,
+    /// Files of its samples that are damaged or cut off, by name: what stood behind the break is not among the series.
+    pub broken: Vec<String>,
 }

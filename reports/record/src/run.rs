@@ -30,8 +30,8 @@ impl Run {
         let variant = variant.ok_or_else(|| RecordError::malformed(&self.folder, format!("has no variant {index}")))?;
         let events = self.events.iter().filter(|event| event.variant.as_deref() == Some(&variant.id));
         let events = events.cloned().collect();
-        let series = samples::read(&self.folder.join(file::SAMPLES), index)?;
-        Ok(VariantRecord { variant, events, series })
+        let (series, broken) = samples::read(&self.folder.join(file::SAMPLES), index)?;
+        Ok(VariantRecord { variant, events, series, broken })
     }
 
     /// Whether the run came to its end.

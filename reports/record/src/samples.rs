@@ -30,6 +30,9 @@ const VERSION_KEY: &str = "soak.schema";
 /// What every message of an Arrow stream begins with.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
+/// What such a stream ends with.
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+
 const TIME: &str = "time_s";
 
 /// Rows of a batch; a flush may write fewer.
@@ -133,11 +136,11 @@ impl SampleFile {
     }
 }
 
-/// Reads every series of a variant from a run's `samples` folder. A file that breaks off is read up to its last whole batch.
-pub(crate) fn read(folder: &Path, variant: usize) -> Result<BTreeMap<String, Series>, RecordError> {
+/// Reads every series of a variant from a run's `samples` folder, and the names of files that break off: they are read up to their last whole batch.
+pub(crate) fn read(folder: &Path, variant: usize) -> Result<(BTreeMap<String, Series>, Vec<String>), RecordError> {
     let prefix = format!("{variant:03}-");
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
         entries => entries.map_err(RecordError::io("cannot list", folder))?,
     };
     let mut files = Vec::new();
@@ -145,26 +148,31 @@ pub(crate) fn read(folder: &Path, variant: usize) -> Result<BTreeMap<String, Ser
         let path = entry.map_err(RecordError::io("cannot list", folder))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if name.starts_with(&prefix) && path.extension().is_some_and(|extension| extension == "arrow") {
-            files.push(path);
+            files.push((name, path));
         }
     }
     files.sort();
-    let mut series = BTreeMap::new();
-    for path in files {
-        read_file(&path, &mut series)?;
+    let (mut series, mut broken) = (BTreeMap::new(), Vec::new());
+    for (name, path) in files {
+        if !read_file(&path, &mut series)? {
+            broken.push(name);
+        }
     }
-    Ok(series)
+    Ok((series, broken))
 }
 
-fn read_file(path: &Path, series: &mut BTreeMap<String, Series>) -> Result<(), RecordError> {
+/// Whether the stream came to its end.
+fn read_file(path: &Path, series: &mut BTreeMap<String, Series>) -> Result<bool, RecordError> {
     // Of bounded length: files are rotated.
     let bytes = fs::read(path).map_err(RecordError::io("cannot read", path))?;
     // Nothing was flushed yet, or the writer was cut off within the schema: then there are no rows either.
     let is_start = bytes.iter().zip(CONTINUATION).all(|(byte, expected)| *byte == expected);
-    let intact = if is_start { &bytes[..intact::length(&bytes)] } else { &bytes };
+    let length = if is_start { intact::length(&bytes) } else { bytes.len() };
+    let intact = &bytes[..length];
+    let ended = bytes[length..].starts_with(&END);
     let stream = match StreamReader::try_new(intact, None) {
         Ok(stream) => stream,
-        Err(_) if is_start => return Ok(()),
+        Err(_) if is_start => return Ok(false),
         Err(error) => return Err(RecordError::malformed(path, format!("not an Arrow stream: {error}"))),
     };
     let version = stream.schema().metadata().get(VERSION_KEY).and_then(|version| version.parse::<u32>().ok());
@@ -177,11 +185,12 @@ fn read_file(path: &Path, series: &mut BTreeMap<String, Series>) -> Result<(), R
         }
         None => return Err(RecordError::malformed(path, "an Arrow stream, but not of samples (no schema version)")),
     }
-    // The first error is where the writer was cut off.
-    for batch in stream.map_while(Result::ok) {
+    for batch in stream {
+        // The first error is where the writer was cut off.
+        let Ok(batch) = batch else { return Ok(false) };
         take(&batch, series).ok_or_else(|| RecordError::malformed(path, "columns are not the samples'"))?;
     }
-    Ok(())
+    Ok(ended)
 }
 
 fn take(batch: &RecordBatch, series: &mut BTreeMap<String, Series>) -> Option<()> {

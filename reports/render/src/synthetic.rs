@@ -218,7 +218,7 @@ pub(crate) fn record(index: usize, target: Target) -> VariantRecord {
     builder.rest(Phase::Drain, None);
     builder.tasks(Phase::Drain);
     builder.event(EventKind::VariantEnded { outcome: Outcome::Completed });
-    VariantRecord { variant, events: builder.events, series: builder.series }
+    VariantRecord { variant, events: builder.events, series: builder.series, broken: Vec::new() }
 }
 
 /// The run without its records.

@@ -178,7 +178,12 @@ impl Builder {
         builder.rest(Phase::Drain, None);
         builder.tasks(Phase::Drain);
         builder.event(EventKind::VariantEnded { outcome: Outcome::Completed });
-        VariantRecord { variant: plan.variants[id].clone(), events: builder.events, series: builder.series }
+        VariantRecord {
+            variant: plan.variants[id].clone(),
+            events: builder.events,
+            series: builder.series,
+            broken: Vec::new(),
+        }
     }
 }
 

@@ -104,6 +104,29 @@ fn no_damage_to_samples_makes_a_leak_pass() {
 }
 
 #[test]
+fn samples_that_break_off_are_named_and_do_not_pass() {
+    let holder = tempfile::tempdir().unwrap();
+    let folder = holder.path().join("run");
+    let made = record(&folder, Story::Healthy);
+    let verdict = |folder: &Path| {
+        let run = Run::open(folder).unwrap();
+        judge(&run.id, &run.plan, (0..made.plan.variants.len()).map(|index| run.variant(index).unwrap()))
+    };
+    assert_eq!(verdict(&folder).verdict, Verdict::Pass);
+    let name = "000-metrics-000.arrow";
+    let path = folder.join("samples").join(name);
+    let bytes = fs::read(&path).unwrap();
+    // The last byte is of the mark at the end: every sample is still there, and nobody can know that.
+    for length in [bytes.len() - 1, bytes.len() / 2, 0] {
+        fs::write(&path, &bytes[..length]).unwrap();
+        let found = verdict(&folder);
+        assert_eq!(found.verdict, Verdict::Inconclusive, "cut to {length}");
+        let told = found.variants[0].findings.iter().any(|finding| finding.reason.contains(name));
+        assert!(told, "cut to {length}: {:?}", found.variants[0].findings);
+    }
+}
+
+#[test]
 fn a_run_without_one_of_its_variants_is_inconclusive() {
     let holder = tempfile::tempdir().unwrap();
     let made = record(&holder.path().join("run"), Story::Healthy);

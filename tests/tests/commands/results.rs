@@ -68,7 +68,7 @@ fn a_plan_for_a_person_has_variants_sizes_and_thresholds() {
         "gogc 75",
         "6 variants",
         "dim3072-rows4096",
-        "6144          3.0",
+        "5120          2.5",
         "at most 1.00 MiB a cycle, or 1.0 % of what a cycle ingests",
         "at least 20.0 %; above 30.0 % is noted",
     ] {

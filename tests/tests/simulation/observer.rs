@@ -112,7 +112,12 @@ impl Observed {
 
     pub(crate) fn judge(&self, plan: &Plan) -> RunVerdict {
         let variant = plan.variants[0].clone();
-        let record = VariantRecord { variant, events: self.told.events.clone(), series: self.told.series.clone() };
+        let record = VariantRecord {
+            variant,
+            events: self.told.events.clone(),
+            series: self.told.series.clone(),
+            broken: Vec::new(),
+        };
         judge("simulated", plan, [record])
     }
 }

@@ -120,8 +120,12 @@ mod tests {
             event(100.0, EventKind::PhaseStarted { phase, cycle }),
             event(1300.0, EventKind::PhaseEnded { phase, cycle, seconds: 1200.0 }),
         ];
-        let record =
-            VariantRecord { variant: plan.variants[0].clone(), events, series: [(SERIES.to_owned(), series)].into() };
+        let record = VariantRecord {
+            variant: plan.variants[0].clone(),
+            events,
+            series: [(SERIES.to_owned(), series)].into(),
+            broken: Vec::new(),
+        };
         measure(&Observed::new(&plan, &record), Threshold { at_most: Some(1_048_576.0 / 60.0), ..Threshold::default() })
     }
 

@@ -180,7 +180,12 @@ mod tests {
                 kind: EventKind::Tasks { phase, cycle, groups },
             }
         });
-        let record = VariantRecord { variant: plan.variants[0].clone(), events: events.collect(), series: [].into() };
+        let record = VariantRecord {
+            variant: plan.variants[0].clone(),
+            events: events.collect(),
+            series: [].into(),
+            broken: Vec::new(),
+        };
         culprit(&Observed::new(&plan, &record)).unwrap_or_default()
     }
 
