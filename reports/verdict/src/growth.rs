@@ -11,6 +11,7 @@
 //! Either may be an innocent rise that has ended: pools that fill, one step ([`crate::stats::rise`]). Where that model beats the line (F test, 1 % to
 //! excuse a growth, 5 % to resolve a doubt), the line behind the rise is judged instead.
 
+use crate::stats::draws::normal;
 use crate::stats::rise::{self, Rise, Shape};
 use crate::stats::student::t_tail;
 use crate::stats::theil_sen::{self, Slope};
@@ -166,19 +167,6 @@ pub(crate) fn rise_in_words(shape: Shape) -> &'static str {
         Shape::Step(_) => "stepped up once",
         Shape::Plateau(_) | Shape::Ramp(_) => "filled and stopped",
     }
-}
-
-/// The i-th of a fixed sequence of standard normal numbers: a bit mixer (splitmix64's constants) and Box and Muller's transform, which keep
-/// a verdict a pure function of its record.
-pub(crate) fn normal(i: u64) -> f64 {
-    let uniform = |i: u64| {
-        let mut z = i.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    };
-    let radius = (-2.0 * (1.0 - uniform(i.wrapping_mul(2))).ln()).sqrt();
-    radius * (std::f64::consts::TAU * uniform(i.wrapping_mul(2).wrapping_add(1))).cos()
 }
 
 #[cfg(test)]

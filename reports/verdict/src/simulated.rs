@@ -1,6 +1,6 @@
 //! Series that behave as memory does, with a leak of a known size: what a judge is measured on. The same seed gives the same series.
 
-use crate::growth::normal;
+use crate::stats::draws::normal;
 
 /// What a series does beside growing. Amounts are in MiB on a level of 500; times in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use soak_record::{Event, EventKind, Outcome, Phase, Series, TaskGroup, VariantRecord};
 use soak_scenario::Plan;
 
-use crate::growth::normal;
+use crate::stats::draws::normal;
 use crate::{CONTROL, RunVerdict, Verdict, judge};
 
 const MIB: f64 = 1_048_576.0;

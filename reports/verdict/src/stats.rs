@@ -3,6 +3,7 @@
 
 pub mod alert;
 pub mod binomial;
+pub(crate) mod draws;
 pub mod holm;
 pub mod kendall;
 pub mod limit;

@@ -373,7 +373,7 @@ mod tests {
     fn noise_that_hides_everything_is_no_pass() {
         for leak in [0.0, 2.0] {
             let times: Vec<f64> = (0..180).map(|i| f64::from(i) * 10.0).collect();
-            let noise = |i: usize| 1000.0 * crate::growth::normal(i as u64 + 7000 * leak as u64);
+            let noise = |i: usize| 1000.0 * crate::stats::draws::normal(i as u64 + 7000 * leak as u64);
             let values: Vec<f64> =
                 times.iter().enumerate().map(|(i, time)| 8000.0 + leak * time / 60.0 + noise(i)).collect();
             let question = Question { times_s: &times, values: &values, tolerance: 1.0 / 60.0, live: &[], limit: None };
@@ -402,7 +402,7 @@ mod tests {
     fn a_leak_behind_memory_that_is_given_back_does_not_pass() {
         let times: Vec<f64> = (0..180).map(|i| f64::from(i) * 10.0).collect();
         let value = |(i, time): (usize, &f64)| {
-            500.0 + 300.0 * (-time / 1800.0).exp() + 4.0 * time / 60.0 + crate::growth::normal(i as u64)
+            500.0 + 300.0 * (-time / 1800.0).exp() + 4.0 * time / 60.0 + crate::stats::draws::normal(i as u64)
         };
         let values: Vec<f64> = times.iter().enumerate().map(value).collect();
         let question = Question { times_s: &times, values: &values, tolerance: 1.0 / 60.0, live: &[], limit: None };
@@ -415,7 +415,7 @@ mod tests {
         let values: Vec<f64> = times
             .iter()
             .enumerate()
-            .map(|(i, time)| 300.0 * (1.0 - (-time / 1000.0).exp()) + 3.0 * crate::growth::normal(i as u64))
+            .map(|(i, time)| 300.0 * (1.0 - (-time / 1000.0).exp()) + 3.0 * crate::stats::draws::normal(i as u64))
             .collect();
         let question = Question { times_s: &times, values: &values, tolerance: 1.0 / 60.0, live: &[], limit: None };
         let answer = judge(&question).unwrap();
@@ -427,7 +427,7 @@ mod tests {
     fn growth_of_the_data_is_not_growth_of_the_memory() {
         let times: Vec<f64> = (0..180).map(|i| f64::from(i) * 10.0).collect();
         let live: Vec<f64> = times.iter().map(|time| 100.0 + 50.0 * (time / 200.0).sin() + 0.02 * time).collect();
-        let noise = |i: usize| 3.0 * crate::growth::normal(i as u64);
+        let noise = |i: usize| 3.0 * crate::stats::draws::normal(i as u64);
         let values: Vec<f64> = live.iter().enumerate().map(|(i, live)| 50.0 + 1.4 * live + noise(i)).collect();
         let question = Question { times_s: &times, values: &values, tolerance: 1.0 / 60.0, live: &live, limit: None };
         assert_ne!(judge(&Question { live: &[], ..question }).unwrap().verdict, Verdict::Pass);

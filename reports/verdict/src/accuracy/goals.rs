@@ -1,9 +1,10 @@
 //! The accuracy that the judges are held to: what each goal asks for, what was measured, and by how much it is missed where it is.
 
 use super::{LEAKS, Simulation, Tally, measure, over_all, seed};
-use crate::growth::{Growth, Trend, normal};
+use crate::growth::{Growth, Trend};
 use crate::simulated::Family;
 use crate::stats::binomial::wilson;
+use crate::stats::draws::normal;
 use crate::stats::holm;
 use crate::trend::{self, Question};
 

@@ -102,7 +102,7 @@ mod tests {
     use soak_record::{Event, EventKind, VariantRecord};
 
     use super::*;
-    use crate::growth::normal;
+    use crate::stats::draws::normal;
 
     /// Twenty minutes of queries at 1 Hz, which leak so many MiB a minute.
     fn measured(leak: f64) -> Evidence {

@@ -59,7 +59,7 @@ pub fn reached(x: &[f64], y: &[f64], limit: f64, level: f64) -> Option<Reached> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::growth::normal;
+    use crate::stats::draws::normal;
 
     #[test]
     fn an_exact_line_has_an_exact_answer() {

@@ -8,6 +8,7 @@
 use super::basis::dot;
 use super::posterior::{Component, Design};
 use super::shape;
+use crate::stats::draws::mixed;
 use crate::stats::student::t_quantile;
 
 /// Components of less weight add nothing that shows.
@@ -103,14 +104,6 @@ fn reached(trend: &Trend, peaks: &[f64], limit: f64, (last_s, stretch_s): (f64, 
 /// The i-th of a sequence that fills the unit interval evenly (van der Corput's, base 2).
 fn radical_inverse(i: u64) -> f64 {
     (i.reverse_bits() >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// Mixed bits (splitmix64), so that a forecast is a function of its series.
-fn mixed(i: u64) -> u64 {
-    let mut z = i.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// One component's trend beyond the end.

@@ -126,7 +126,7 @@ fn left_behind(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::growth::normal;
+    use crate::stats::draws::normal;
 
     /// How many columns are found of a series with these steps (moment in seconds, height) in noise of .05.
     fn found(steps: &[(f64, f64)]) -> usize {
