@@ -21,6 +21,9 @@ const RANGE_SHARE: f64 = 0.01;
 /// Samples of a look-back, at least.
 const LEAST_SAMPLES: usize = 5;
 
+/// The shortest look-back: in less a release of two mebibytes a second would look like rest.
+const LEAST_LOOK_BACK: Duration = Duration::from_millis(150);
+
 /// How often rest is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -111,7 +114,8 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Option<Rest> {
         _ => return None,
     };
     // Half a sample more than needed, or the sampler's phase would decide.
-    let look_back = (cycle.window.0 / 2).max(plan.sampling.process.0.mul_f64(LEAST_SAMPLES as f64 + 0.5));
+    let needed = plan.sampling.process.0.mul_f64(LEAST_SAMPLES as f64 + 0.5);
+    let look_back = (cycle.window.0 / 2).max(needed).max(LEAST_LOOK_BACK);
     Some(Rest { window, look_back, at_most: cycle.settle_at_most.0 })
 }
 

@@ -7,6 +7,8 @@
 use arrow_ipc::root_as_message;
 
 const PREFIX: usize = 8;
+/// What every message begins with.
+pub(crate) const CONTINUATION: [u8; 4] = [0xff; 4];
 /// More rows than any writer puts into one batch.
 const ROWS_MAX: usize = 1 << 20;
 /// Of the widest column, and what padding may add.
@@ -24,7 +26,7 @@ pub(crate) fn length(bytes: &[u8]) -> usize {
 
 /// Where the message that begins at `at` ends; `None` where it is broken off, damaged, or the end of the stream.
 fn message_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = bytes.get(at..)?;
+    let rest = bytes.get(at..).filter(|rest| rest.starts_with(&CONTINUATION))?;
     let metadata_bytes = usize::try_from(i32::from_le_bytes(rest.get(4..PREFIX)?.try_into().ok()?)).ok()?;
     if metadata_bytes == 0 {
         return None;

@@ -20,15 +20,13 @@ use soak_scenario::series::{SERIES, Source};
 
 use crate::event::Sample;
 use crate::folder::RecordError;
-use crate::intact;
+use crate::intact::{self, CONTINUATION};
 use crate::series::Series;
 
 /// The version of the samples' schema. A reader refuses a greater one.
 pub const SAMPLES_SCHEMA: u32 = 1;
 
 const VERSION_KEY: &str = "soak.schema";
-/// What every message of an Arrow stream begins with.
-const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// What such a stream ends with.
 const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];

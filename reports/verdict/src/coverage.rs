@@ -16,16 +16,10 @@ const FAILED_SHARE: f64 = 0.01;
 
 /// Why passes of this variant cannot be trusted, each as the clause of a sentence that begins with “but”.
 pub(crate) fn doubts(observed: &Observed<'_>) -> Vec<String> {
-    [broken(observed), floors(observed), rows(observed), deletes(observed), operations(observed), kills(observed)]
+    [floors(observed), rows(observed), deletes(observed), operations(observed), kills(observed)]
         .into_iter()
         .flatten()
         .collect()
-}
-
-/// Samples that are lost: the run came to its end, and wrote all of them.
-fn broken(observed: &Observed<'_>) -> Option<String> {
-    let broken = &observed.record.broken;
-    (!broken.is_empty()).then(|| format!("but {} of its samples is damaged or cut off", broken.join(", ")))
 }
 
 /// Cycles without a floor, or with one that hardly holds a sample.

@@ -23,11 +23,16 @@ pub(crate) const TABLE: &[Criterion] = &[
     Criterion { id: "heap_floor", series: &["heap_bytes"], measure: floor::heap, applies: always },
     Criterion {
         id: "rss_trend",
-        series: &["rss_anon_bytes"],
+        series: &["rss_anon_bytes", "ledger_live_vectors"],
         measure: growth_under_load::measure,
         applies: growth_under_load::applies,
     },
-    Criterion { id: "compaction_reclaim", series: &["rss_anon_bytes"], measure: compaction::measure, applies: always },
+    Criterion {
+        id: "compaction_reclaim",
+        series: &["rss_anon_bytes", "dataset_bytes"],
+        measure: compaction::measure,
+        applies: always,
+    },
     Criterion { id: "goroutine_baseline", series: &["goroutines"], measure: tasks::measure, applies: always },
     Criterion { id: "peak_per_ingested", series: &["rss_anon_bytes"], measure: peak::measure, applies: always },
     Criterion { id: "time_to_baseline", series: &["rss_anon_bytes"], measure: release::measure, applies: always },
@@ -40,7 +45,7 @@ pub(crate) const TABLE: &[Criterion] = &[
     },
     Criterion {
         id: "unexplained_memory",
-        series: &["cgroup_usage_bytes"],
+        series: &["cgroup_usage_bytes", "rss_anon_bytes"],
         measure: ledger::measure,
         applies: has_cgroup,
     },

@@ -26,6 +26,8 @@ struct Measured {
     ending: Ending,
     /// Series whose samples were lost after the warm-up, by source.
     dropped: BTreeMap<String, u64>,
+    /// Files of samples that are damaged or cut off.
+    broken: Vec<String>,
     /// Why its passes cannot be trusted.
     doubts: Vec<String>,
     notes: Vec<String>,
@@ -104,6 +106,7 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         ending: Ending::of(&observed),
         dropped: dropped(&observed),
         doubts: coverage::doubts(&observed),
+        broken: record.broken.clone(),
         notes: notes(&observed),
     }
 }
@@ -183,7 +186,13 @@ fn rule(plan: &Plan, measured: Vec<Measured>, family: usize) -> Vec<VariantVerdi
     let mut rest = Vec::new();
     for variant in measured {
         evidence.push(variant.evidence.into_iter());
-        rest.push((variant.id, variant.attested, variant.ending, (variant.dropped, variant.doubts), variant.notes));
+        rest.push((
+            variant.id,
+            variant.attested,
+            variant.ending,
+            (variant.dropped, variant.broken, variant.doubts),
+            variant.notes,
+        ));
     }
     let mut notes_of: Vec<Vec<String>> = rest.iter().map(|_| Vec::new()).collect();
     for criterion in criteria::of(plan) {
@@ -197,7 +206,7 @@ fn rule(plan: &Plan, measured: Vec<Measured>, family: usize) -> Vec<VariantVerdi
         }
     }
     let mut verdicts = Vec::new();
-    for ((id, attested, ending, (dropped, doubts), notes), (findings, more)) in
+    for ((id, attested, ending, (dropped, broken, doubts), notes), (findings, more)) in
         rest.into_iter().zip(findings.into_iter().zip(notes_of))
     {
         let variant = VariantVerdict {
@@ -208,7 +217,7 @@ fn rule(plan: &Plan, measured: Vec<Measured>, family: usize) -> Vec<VariantVerdi
             notes: notes.into_iter().chain(more).collect(),
             dose: None,
         };
-        verdicts.push(conclude(plan, variant, &ending, &dropped, doubts));
+        verdicts.push(conclude(plan, variant, &ending, (&dropped, &broken), doubts));
     }
     verdicts
 }
@@ -304,7 +313,7 @@ fn conclude(
     plan: &Plan,
     mut variant: VariantVerdict,
     ending: &Ending,
-    dropped: &BTreeMap<String, u64>,
+    (dropped, broken): (&BTreeMap<String, u64>, &[String]),
     more: Vec<String>,
 ) -> VariantVerdict {
     match ending {
@@ -331,6 +340,12 @@ fn conclude(
         let which = if wrong.is_empty() { "no setting".to_owned() } else { wrong.join(", ") };
         let effect = if wrong.is_empty() { "was read back" } else { "did not demonstrably take effect" };
         doubts.push((None, format!("but {which} {effect}")));
+    }
+    // Samples of a run that was cut off end early by themselves.
+    for file in broken.iter().filter(|_| matches!(ending, Ending::Completed)) {
+        variant.notes.push(format!("The samples in {file} are damaged or cut off: what came after is lost."));
+        // `000-process-000.arrow`.
+        doubts.push((file.split('-').nth(1), format!("but {file} is damaged or cut off")));
     }
     for (source, rows) in dropped {
         doubts.push((

@@ -2,7 +2,7 @@
 //!
 //! The series is thinned to at most [`BLOCKS_MAX`] blocks (medians, at the mean time of what was really sampled: nothing is filled in), single spikes are
 //! cut back, a period and levels that come and go are looked for, and then the shapes of the mean that explain it best are weighed with every shape of noise (`posterior.rs`). The verdict is read off the
-//! mixture. *Fail* where P(slope > tolerance) is at least [`SURE_FAIL`]. *Pass* where it is as sure ([`SURE_PASS`]) that neither the slope nor the rate in the end, which a filling-up may add to, is
+//! mixture. *Fail* where P(slope > tolerance) is at least [`SURE_FAIL`]. *Pass* where it is sure enough ([`SURE_PASS`]) that neither the slope nor the rate in the end, which a filling-up may add to, is
 //! above the tolerance; and where this is so among the shapes with a line alone as well ([`SEEN`]): a level is simpler than a line, and would win by that wherever noise hides
 //! everything. *Inconclusive* otherwise.
 

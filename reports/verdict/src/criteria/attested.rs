@@ -20,8 +20,10 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     for event in observed.events() {
         let EventKind::Attested { knob, requested, effective, holds, source } = event else { continue };
         knobs += 1;
-        let read = effective.as_deref().unwrap_or("nothing");
-        working.push(format!("{knob}: {requested} was asked for, {read} was read from {source}"));
+        working.push(match effective {
+            Some(effective) => format!("{knob}: {requested} was asked for, {effective} was read from {source}"),
+            None => format!("{knob}: {requested} was asked for, and could not be read back"),
+        });
         if *holds != Some(true) {
             broken.push(match effective {
                 Some(effective) => format!("{knob} is {effective}, {requested} was asked for"),

@@ -43,7 +43,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         },
         notes: Vec::new(),
         band: None,
-        working: kills.iter().map(|at_s| format!("A replica was killed at {}.", human::seconds(*at_s))).collect(),
+        working: kills.iter().map(|at_s| format!("A replica was killed {at_s:.1} s into the run.")).collect(),
         p: Vec::new(),
         rule: Box::new(move |_| {
             let allowed = limit.unwrap_or(f64::INFINITY);

@@ -8,14 +8,18 @@ use soak_scenario::{Plan, Threshold};
 
 use crate::evidence::{Evidence, Ruling};
 use crate::human;
+use crate::judge::ALPHA;
 use crate::observed::Observed;
 use crate::outcome::Verdict;
+use crate::stats::student::t_quantile;
 use crate::trend::{self, Answer, Question};
 
 const SERIES: &str = "rss_anon_bytes";
 const LIVE: &str = "ledger_live_vectors";
 /// A shorter phase shows no growth that anybody tolerates.
 const LONG: Duration = Duration::from_secs(600);
+/// Degrees of freedom of a slope after ten minutes at 1 Hz, more or less: beyond this many they hardly matter.
+const DF: f64 = 100.0;
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 1: Memory Usage Keeps Growing”: compare two heap profiles taken during the phase; the difference \
      names the site.";
 
@@ -81,8 +85,7 @@ fn found(answer: &Answer, tolerance: f64, seconds: f64) -> Evidence {
         notes: Vec::new(),
         band: None,
         working,
-        // What is left of certainty, so that the variants share the chance of a false fail.
-        p: vec![1.0 - answer.above],
+        p: vec![p_of(answer.above)],
         rule: Box::new(move |shared| {
             match verdict {
                 Verdict::Fail if shared.rejects(0) => Ruling::new(verdict, because).next(NEXT),
@@ -92,9 +95,20 @@ fn found(answer: &Answer, tolerance: f64, seconds: f64) -> Evidence {
                 ),
                 verdict => Ruling::new(verdict, because),
             }
-            .detectable(Some(detectable))
+            .detectable(Some(tolerance + (detectable - tolerance) * stricter(shared.alpha)))
         }),
     }
+}
+
+/// What is left of certainty, so that the variants share the chance of a false fail: α where the judge of trends fails a series that is alone.
+fn p_of(above: f64) -> f64 {
+    ((1.0 - above) * ALPHA / (1.0 - trend::SURE_FAIL)).min(1.0)
+}
+
+/// How much further from the tolerance a growth must be to be found with 90 %, where the first of several variants is held to `alpha`.
+fn stricter(alpha: f64) -> f64 {
+    let distance = |sure: f64| t_quantile(sure, DF) + t_quantile(0.9, DF);
+    distance(1.0 - alpha / ALPHA * (1.0 - trend::SURE_FAIL)) / distance(trend::SURE_FAIL)
 }
 
 #[cfg(test)]
@@ -127,6 +141,33 @@ mod tests {
             broken: Vec::new(),
         };
         measure(&Observed::new(&plan, &record), Threshold { at_most: Some(1_048_576.0 / 60.0), ..Threshold::default() })
+    }
+
+    #[test]
+    fn what_fails_alone_is_not_excused_by_itself() {
+        let answer = |above: f64| Answer {
+            verdict: Verdict::Fail,
+            reason: "it grows".to_owned(),
+            model: "leak",
+            slope: 2.0,
+            interval: [0.9, 3.0],
+            detectable: 2.5,
+            above,
+            period_s: None,
+            correlation_s: 0.0,
+            forecast: None,
+        };
+        let ruled = |above: f64, family: usize| {
+            let column = [found(&answer(above), 1.0, 1200.0)];
+            let shared = crate::judge::share(&column, &[None], family).remove(0);
+            let [evidence] = column;
+            (evidence.rule)(&shared)
+        };
+        assert_eq!(ruled(trend::SURE_FAIL, 1).verdict, Verdict::Fail);
+        assert_eq!(ruled(0.95, 6).verdict, Verdict::Inconclusive, "one of six must be surer");
+        assert_eq!(ruled(0.985, 6).verdict, Verdict::Fail);
+        assert!((ruled(0.95, 1).detectable.unwrap() - 2.5).abs() < 1e-9);
+        assert!(ruled(0.95, 6).detectable.unwrap() > 2.8);
     }
 
     fn verdict(leak: f64) -> Verdict {

@@ -90,7 +90,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
 /// The peak of every cycle.
 fn working(peaks: &[Peak]) -> Vec<String> {
     let mut lines =
-        vec!["The greatest ratio of heap objects to the goal of the same moment, for each counted cycle:".to_owned()];
+        vec!["The greatest ratio of heap objects to the goal of the same moment, outside of ingest, indexing and compaction, cycle by cycle:".to_owned()];
     lines.extend(
         peaks
             .iter()

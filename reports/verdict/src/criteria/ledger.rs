@@ -97,15 +97,19 @@ impl Moment {
 
     /// The share of the charge that no part explains; what is counted twice is no less a gap in the books.
     fn unexplained(&self) -> f64 {
-        (self.charge - self.anon - self.file - self.shmem - self.kernel).abs() / self.charge
+        self.gap().abs() / self.charge
     }
 
-    /// One line of the books.
+    fn gap(&self) -> f64 {
+        self.charge - self.anon - self.file - self.shmem - self.kernel
+    }
+
+    /// One line of the books; a gap below 0 is memory that is counted twice.
     fn working(&self) -> String {
         let [charge, anon, file, shmem, kernel] =
             [self.charge, self.anon, self.file, self.shmem, self.kernel].map(human::bytes);
-        let left = human::percent(self.unexplained());
-        format!("charged {charge}: anonymous {anon}, files {file}, shared {shmem}, kernel {kernel}; left {left}")
+        let gap = human::bytes(self.gap());
+        format!("charged {charge}: anonymous {anon}, files {file}, shared {shmem}, kernel {kernel}; gap {gap}")
     }
 
     /// The parts, for people.

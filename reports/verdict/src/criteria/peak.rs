@@ -75,8 +75,10 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
 /// The ratio of every cycle, and what was computed of them.
 fn working(ratios: &[f64], mean: f64, [low, high]: [f64; 2], left_out: usize) -> Vec<String> {
     let each: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.3}")).collect();
-    let mut lines =
-        vec![format!("Highest above the floor before, over bytes of vectors, cycle by cycle: {}.", each.join(", "))];
+    let mut lines = vec![format!(
+        "Highest above the level of the neighbouring floors, over bytes of vectors, cycle by cycle: {}.",
+        each.join(", ")
+    )];
     if left_out > 0 {
         let cycles = human::plural(left_out, "cycle");
         lines.push(format!("{cycles} left out: memory of the cycle before was still on its way back."));

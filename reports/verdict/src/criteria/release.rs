@@ -89,7 +89,7 @@ fn working(releases: &[Release], late: usize, limit: Option<f64>) -> Vec<String>
             human::seconds(limit)
         ));
     }
-    lines.push("The interval holds the median cycle: two of the ordered times, 95 % sure.".to_owned());
+    lines.push("The interval of the median cycle: two of the ordered times, each at least 95 % sure.".to_owned());
     lines
 }
 

@@ -57,7 +57,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes: Vec::new(),
         band: None,
-        working: working(baseline, idle.len(), &floors, growth.as_ref()),
+        working: working(baseline, idle.len(), &floors, growth.as_ref().map(|growth| (growth, per_cycle))),
         p: growth.as_ref().map_or_else(Vec::new, |growth| growth.p.to_vec()),
         rule: Box::new(move |shared| {
             rule(over, limit.unwrap_or(f64::INFINITY), growth.as_ref(), shared, culprit.as_deref(), minutes)
@@ -66,13 +66,16 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
 }
 
 /// The baseline, what was left at the end of each cycle, and what was computed of that.
-fn working(baseline: f64, idle: usize, floors: &[Floor], growth: Option<&Growth>) -> Vec<String> {
+fn working(baseline: f64, idle: usize, floors: &[Floor], growth: Option<(&Growth, f64)>) -> Vec<String> {
     let of = human::plural(idle, "sample");
     let mut lines =
         vec![format!("Baseline: {}, the most of {of} of the idle window after the warm-up.", human::number(baseline))];
     lines.push("Left at the end of a cycle (median of the window):".to_owned());
     lines.extend(floors.iter().map(|floor| format!("  cycle {}: {}", floor.cycle, human::number(floor.value))));
-    lines.extend(growth.map(|growth| growth.working(human::number)).unwrap_or_default());
+    if let Some((growth, per_cycle)) = growth {
+        lines.push(format!("Tolerance: {} a cycle, which adds up to what is allowed.", human::number(per_cycle)));
+        lines.extend(growth.working(human::number));
+    }
     lines
 }
 

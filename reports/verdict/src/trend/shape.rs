@@ -68,7 +68,7 @@ impl Shape {
     /// The level alone.
     pub(crate) const LEVEL: Self = Self { line: false, step_at_s: None, filling: None };
 
-    /// Every shape for samples at these times, with its prior weight; they add up to 1. A line and none are equally likely beforehand, and so is what lies
+    /// Every shape for samples at these times, with its prior weight. A line and none are equally likely beforehand, and so is what lies
     /// beside it: nothing (.4), a filling-up (.3: most slow down, a fifth are steady, a tenth begin late), a step (.2), both (.1). Moments of a step are alike; a filling-up is the likelier the quicker it is, because pools
     /// fill in the first minutes, and what fills for longer than it is watched is a leak to whoever watches.
     pub(crate) fn all(times_s: &[f64], grid: Grid) -> Vec<(Self, f64)> {
