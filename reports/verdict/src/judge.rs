@@ -180,46 +180,21 @@ fn rule_all(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
 }
 
 /// One criterion at a time over these variants, of which there are as many as share an error rate, or more.
-fn rule(plan: &Plan, measured: Vec<Measured>, family: usize) -> Vec<VariantVerdict> {
+fn rule(plan: &Plan, mut measured: Vec<Measured>, family: usize) -> Vec<VariantVerdict> {
     let mut findings: Vec<Vec<Finding>> = measured.iter().map(|_| Vec::new()).collect();
-    let mut evidence: Vec<_> = Vec::new();
-    let mut rest = Vec::new();
-    for variant in measured {
-        evidence.push(variant.evidence.into_iter());
-        rest.push((
-            variant.id,
-            variant.attested,
-            variant.ending,
-            (variant.dropped, variant.broken, variant.doubts),
-            variant.notes,
-        ));
-    }
-    let mut notes_of: Vec<Vec<String>> = rest.iter().map(|_| Vec::new()).collect();
+    let mut evidence: Vec<_> =
+        measured.iter_mut().map(|variant| std::mem::take(&mut variant.evidence).into_iter()).collect();
     for criterion in criteria::of(plan) {
         let column: Vec<Evidence> = evidence.iter_mut().filter_map(Iterator::next).collect();
-        let knobs: Vec<Option<&Knobs>> = rest.iter().map(|(id, ..)| knobs(plan, id)).collect();
+        let knobs: Vec<Option<&Knobs>> = measured.iter().map(|variant| knobs(plan, &variant.id)).collect();
         let shared = share(&column, &knobs, family);
         for (i, (evidence, shared)) in column.into_iter().zip(shared).enumerate() {
             let (finding, notes) = decide(plan, criterion, evidence, &shared);
             findings[i].push(finding);
-            notes_of[i].extend(notes);
+            measured[i].notes.extend(notes);
         }
     }
-    let mut verdicts = Vec::new();
-    for ((id, attested, ending, (dropped, broken, doubts), notes), (findings, more)) in
-        rest.into_iter().zip(findings.into_iter().zip(notes_of))
-    {
-        let variant = VariantVerdict {
-            id,
-            verdict: Verdict::Inconclusive,
-            attested,
-            findings,
-            notes: notes.into_iter().chain(more).collect(),
-            dose: None,
-        };
-        verdicts.push(conclude(plan, variant, &ending, (&dropped, &broken), doubts));
-    }
-    verdicts
+    measured.into_iter().zip(findings).map(|(variant, findings)| conclude(plan, variant, findings)).collect()
 }
 
 fn knobs<'a>(plan: &'a Plan, id: &str) -> Option<&'a Knobs> {
@@ -309,14 +284,10 @@ fn is_set(id: &str, threshold: Threshold) -> bool {
 }
 
 /// The variant's verdict: its ending and its settings are brought to bear on its findings.
-fn conclude(
-    plan: &Plan,
-    mut variant: VariantVerdict,
-    ending: &Ending,
-    (dropped, broken): (&BTreeMap<String, u64>, &[String]),
-    more: Vec<String>,
-) -> VariantVerdict {
-    match ending {
+fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantVerdict {
+    let Measured { id, attested, ending, dropped, broken, doubts: more, notes, .. } = measured;
+    let mut variant = VariantVerdict { id, verdict: Verdict::Inconclusive, attested, findings, notes, dose: None };
+    match &ending {
         Ending::TargetFailed(reason) => variant.findings.insert(0, target_failed(reason)),
         Ending::PlatformFailed(reason) => {
             variant.notes.insert(0, format!("The harness or the machine failed: {reason}"));
@@ -347,7 +318,7 @@ fn conclude(
         // `000-process-000.arrow`.
         doubts.push((file.split('-').nth(1), format!("but {file} is damaged or cut off")));
     }
-    for (source, rows) in dropped {
+    for (source, rows) in &dropped {
         doubts.push((
             Some(source.as_str()),
             format!("but {} of {source} were lost", human::plural(*rows as usize, "sample")),

@@ -28,7 +28,7 @@ pub const BLOCKS_MAX: usize = 180;
 /// Fewer samples than this are too few to tell a trend from noise.
 pub const LEAST_SAMPLES: usize = 20;
 
-/// Probabilities from which on a series fails and passes: those at which a leak of exactly the tolerance does either one time in twenty, over the families that the judge was developed on. The
+/// Probabilities from which on a series fails and passes: those at which a leak of exactly the tolerance does either about one time in twenty, over the families that the judge was developed on. The
 /// mixture is warier than its own numbers, because it reckons with shapes that few series have.
 pub const SURE_FAIL: f64 = 0.9;
 /// See [`SURE_FAIL`].
