@@ -8,6 +8,7 @@ mod attest;
 mod client;
 pub mod doctor;
 mod driver;
+mod fault;
 mod host;
 pub mod http;
 mod journal;

@@ -1,0 +1,664 @@
+//! Faults: what a scenario injects, when, and for how long. The catalogue here is the one that `soak list faults` prints.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{ByteRate, Bytes, Rate, Share, Span};
+
+/// One entry of a scenario's `[faults]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// What is injected.
+    pub inject: Injection,
+    /// In which phase of a cycle it begins.
+    pub phase: FaultPhase,
+    /// In every so many counted cycles, from the first on.
+    pub every: u32,
+    /// How long after the phase began.
+    pub after: Span,
+    /// At this time since the target was started, instead of a phase and cycles: once.
+    #[serde(default)]
+    pub at: Option<Span>,
+    /// It begins only once this holds, and not at all where it never does.
+    #[serde(default)]
+    pub when: Option<Condition>,
+    /// How long it is held.
+    pub hold: Span,
+    /// How long the way back is watched after it was healed.
+    pub watch: Span,
+}
+
+/// The phases in which a fault may begin: those with load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FaultPhase {
+    /// While batches are put.
+    Ingest,
+    /// While all is being indexed.
+    Index,
+    /// While searches run; they go on until the way back has been watched.
+    Query,
+    /// While rows are deleted.
+    Delete,
+    /// While compaction runs.
+    Compact,
+}
+
+impl FaultPhase {
+    /// Every phase, in the order of a cycle.
+    pub const ALL: [Self; 5] = [Self::Ingest, Self::Index, Self::Query, Self::Delete, Self::Compact];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Index => "index",
+            Self::Query => "query",
+            Self::Delete => "delete",
+            Self::Compact => "compact",
+        }
+    }
+}
+
+/// What is injected. Externally tagged, as in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Injection {
+    /// The target leaks heap memory at this rate, because it was asked to.
+    LeakMemory {
+        /// How fast.
+        rate: ByteRate,
+    },
+    /// The target leaks tasks at this rate, because it was asked to.
+    LeakTasks {
+        /// How fast.
+        rate: Rate,
+    },
+    /// Put streams that are opened, begun and never finished.
+    UnfinishedStreams {
+        /// How many.
+        count: u32,
+    },
+    /// Results that are asked for and never read.
+    SlowReader {
+        /// How many at once.
+        count: u32,
+    },
+    /// Connections that are opened and never speak.
+    HalfOpen {
+        /// How many.
+        count: u32,
+    },
+    /// Connections that are opened and closed again.
+    ConnectionStorm {
+        /// How many over time.
+        rate: Rate,
+    },
+    /// Datasets that are made and left.
+    AbandonedDatasets {
+        /// How many.
+        count: u32,
+        /// Rows in each.
+        rows: u32,
+    },
+    /// Rows that are put and deleted, with no compaction after it.
+    Tombstones {
+        /// How many.
+        rows: u32,
+    },
+    /// Batches far above what is usual.
+    OversizedBatches {
+        /// Vectors in each.
+        size: Bytes,
+        /// How many.
+        count: u32,
+    },
+    /// Batches whose schema is not the dataset's.
+    WrongSchema {
+        /// How many over time.
+        rate: Rate,
+    },
+    /// Batches whose vectors have another dimension.
+    WrongDimension {
+        /// How many over time.
+        rate: Rate,
+    },
+    /// The same ids put again and again.
+    ReusedIds {
+        /// Batches over time.
+        rate: Rate,
+    },
+    /// Searches for very many neighbours.
+    HugeK {
+        /// Neighbours asked for.
+        k: u32,
+        /// How many over time.
+        rate: Rate,
+    },
+    /// The kernel's memory limit is lowered to this share of what it was.
+    LimitShrink {
+        /// Of the limit before.
+        to: Share,
+    },
+    /// A process in the target's cgroup takes memory until so much is left below the limit, and follows it.
+    Balloon {
+        /// What it leaves free.
+        keep: Bytes,
+    },
+    /// Files are read and written in the target's cgroup, so that its page cache is charged.
+    PageCache {
+        /// How much is cached.
+        size: Bytes,
+    },
+    /// Files in memory are written in the target's cgroup.
+    Tmpfs {
+        /// How much.
+        size: Bytes,
+    },
+    /// The target gets this share of one processor.
+    CpuThrottle {
+        /// Of one processor.
+        to: Share,
+    },
+    /// Every process of the target is stopped, and goes on when it is healed.
+    Pause,
+    /// The target is killed, and started again when it is healed.
+    Kill,
+    /// The target is asked to end, and started again when it is healed.
+    Restart,
+    /// Every byte between load and target takes longer.
+    Latency {
+        /// So much longer, each way.
+        delay: Span,
+    },
+    /// No more than so many bytes pass between load and target.
+    Bandwidth {
+        /// Each way and connection.
+        rate: ByteRate,
+    },
+    /// Nothing passes between load and target, and nobody is told.
+    Cut,
+    /// Every connection between load and target is reset, and so is every new one.
+    Reset,
+    /// The volume that the target keeps its data on is filled up.
+    DiskFull,
+}
+
+/// At which of three levels a fault works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The target is asked for it.
+    Cooperative,
+    /// Through the protocol, on any target.
+    Protocol,
+    /// From the target's environment.
+    Environment,
+}
+
+impl Level {
+    /// The word in the catalogue.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cooperative => "cooperative",
+            Self::Protocol => "protocol",
+            Self::Environment => "environment",
+        }
+    }
+}
+
+/// One kind of fault, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultKind {
+    /// The key under `inject`.
+    pub name: &'static str,
+    /// At which level it works.
+    pub level: Level,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    /// What shows that it happened.
+    pub evidence: &'static str,
+    /// What it takes.
+    pub needs: &'static str,
+    /// What must not be laid hold of twice at once.
+    pub lever: &'static str,
+}
+
+const fn kind(
+    name: &'static str,
+    level: Level,
+    lever: &'static str,
+    doc: &'static str,
+    evidence: &'static str,
+    needs: &'static str,
+) -> FaultKind {
+    FaultKind { name, level, doc, evidence, needs, lever }
+}
+
+const ASKED: &str = "an endpoint `leak` in the profile";
+const ANY: &str = "any target";
+const GROUP: &str = "a memory limit (`matrix.memory_limit`), and the right to change it";
+const FAMILY: &str = "a process or container of this machine";
+const OWN: &str = "a target that the run itself starts";
+const PROXY: &str = "a target that the run itself starts; load then goes through a proxy on 127.0.0.1";
+
+/// Every kind of fault, in the order of the catalogue.
+pub const FAULTS: &[FaultKind] = &[
+    kind(
+        "leak_memory",
+        Level::Cooperative,
+        "leak_memory",
+        "leaks heap memory at a known rate, and gives it back when it is healed",
+        "what the target says that it holds",
+        ASKED,
+    ),
+    kind(
+        "leak_tasks",
+        Level::Cooperative,
+        "leak_tasks",
+        "leaks tasks (goroutines) at a known rate, and ends them when it is healed",
+        "what the target says that it holds",
+        ASKED,
+    ),
+    kind(
+        "unfinished_streams",
+        Level::Protocol,
+        "unfinished_streams",
+        "put streams that are opened, begun and never finished",
+        "streams that are open at the end",
+        ANY,
+    ),
+    kind(
+        "slow_reader",
+        Level::Protocol,
+        "slow_reader",
+        "results that are asked for and never read",
+        "answers that wait to be read",
+        ANY,
+    ),
+    kind(
+        "half_open",
+        Level::Protocol,
+        "half_open",
+        "connections that are opened and never speak",
+        "connections that are open at the end",
+        ANY,
+    ),
+    kind(
+        "connection_storm",
+        Level::Protocol,
+        "connection_storm",
+        "connections that are opened and closed again",
+        "connections made",
+        ANY,
+    ),
+    kind(
+        "abandoned_datasets",
+        Level::Protocol,
+        "abandoned_datasets",
+        "datasets that are made and left; dropped when it is healed",
+        "datasets made, as acknowledged",
+        ANY,
+    ),
+    kind(
+        "tombstones",
+        Level::Protocol,
+        "tombstones",
+        "rows that are put and deleted, with no compaction after it; dropped when it is healed",
+        "deletes acknowledged",
+        ANY,
+    ),
+    kind(
+        "oversized_batches",
+        Level::Protocol,
+        "oversized_batches",
+        "batches far above what is usual; dropped when it is healed",
+        "bytes that the target took or refused",
+        ANY,
+    ),
+    kind(
+        "wrong_schema",
+        Level::Protocol,
+        "wrong_schema",
+        "batches whose schema is not the dataset's",
+        "batches sent, refused and taken",
+        ANY,
+    ),
+    kind(
+        "wrong_dimension",
+        Level::Protocol,
+        "wrong_dimension",
+        "batches whose vectors have another dimension",
+        "batches sent, refused and taken",
+        ANY,
+    ),
+    kind(
+        "reused_ids",
+        Level::Protocol,
+        "reused_ids",
+        "the same ids put again and again; dropped when it is healed",
+        "batches acknowledged",
+        ANY,
+    ),
+    kind("huge_k", Level::Protocol, "huge_k", "searches for very many neighbours", "searches answered or refused", ANY),
+    kind(
+        "limit_shrink",
+        Level::Environment,
+        "memory",
+        "lowers the memory limit, and restores it",
+        "the limit as the kernel has it",
+        GROUP,
+    ),
+    kind(
+        "balloon",
+        Level::Environment,
+        "memory",
+        "a process in the target's cgroup that leaves only so much below the limit, follows it, and is never the victim",
+        "bytes that it really holds",
+        GROUP,
+    ),
+    kind(
+        "page_cache",
+        Level::Environment,
+        "page_cache",
+        "page cache that is charged to the target's cgroup",
+        "file pages that the cgroup is charged with",
+        GROUP,
+    ),
+    kind(
+        "tmpfs",
+        Level::Environment,
+        "tmpfs",
+        "files in memory that are charged to the target's cgroup",
+        "shared pages that the cgroup is charged with",
+        GROUP,
+    ),
+    kind(
+        "cpu_throttle",
+        Level::Environment,
+        "cpu",
+        "lowers the processor quota, and restores it",
+        "time for which the kernel throttled the group",
+        "a cgroup of the target's own with the cpu controller",
+    ),
+    kind(
+        "pause",
+        Level::Environment,
+        "life",
+        "stops every process of the target, and lets them go on",
+        "the state of each process as the kernel has it",
+        FAMILY,
+    ),
+    kind(
+        "kill",
+        Level::Environment,
+        "life",
+        "kills the target (SIGKILL), and starts it again on the same data",
+        "the end as the kernel tells it, and another process after it",
+        OWN,
+    ),
+    kind(
+        "restart",
+        Level::Environment,
+        "life",
+        "ends the target in good order (SIGTERM), and starts it again on the same data",
+        "the end as the kernel tells it, and another process after it",
+        OWN,
+    ),
+    kind(
+        "latency",
+        Level::Environment,
+        "network",
+        "delays every byte between load and target",
+        "bytes that were delayed",
+        PROXY,
+    ),
+    kind(
+        "bandwidth",
+        Level::Environment,
+        "network",
+        "lets only so many bytes a second pass between load and target",
+        "bytes that passed, and for how long they waited",
+        PROXY,
+    ),
+    kind(
+        "cut",
+        Level::Environment,
+        "network",
+        "lets nothing pass between load and target, without telling either",
+        "bytes and connections that were held back",
+        PROXY,
+    ),
+    kind(
+        "reset",
+        Level::Environment,
+        "network",
+        "resets every connection between load and target",
+        "connections that were reset",
+        PROXY,
+    ),
+    kind(
+        "disk_full",
+        Level::Environment,
+        "disk",
+        "fills the volume that the target keeps its data on, and empties it",
+        "bytes free on the volume",
+        "`target.data_volume`, which gives the target a volume of that size; root",
+    ),
+];
+
+impl Injection {
+    /// The key under `inject`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LeakMemory { .. } => "leak_memory",
+            Self::LeakTasks { .. } => "leak_tasks",
+            Self::UnfinishedStreams { .. } => "unfinished_streams",
+            Self::SlowReader { .. } => "slow_reader",
+            Self::HalfOpen { .. } => "half_open",
+            Self::ConnectionStorm { .. } => "connection_storm",
+            Self::AbandonedDatasets { .. } => "abandoned_datasets",
+            Self::Tombstones { .. } => "tombstones",
+            Self::OversizedBatches { .. } => "oversized_batches",
+            Self::WrongSchema { .. } => "wrong_schema",
+            Self::WrongDimension { .. } => "wrong_dimension",
+            Self::ReusedIds { .. } => "reused_ids",
+            Self::HugeK { .. } => "huge_k",
+            Self::LimitShrink { .. } => "limit_shrink",
+            Self::Balloon { .. } => "balloon",
+            Self::PageCache { .. } => "page_cache",
+            Self::Tmpfs { .. } => "tmpfs",
+            Self::CpuThrottle { .. } => "cpu_throttle",
+            Self::Pause => "pause",
+            Self::Kill => "kill",
+            Self::Restart => "restart",
+            Self::Latency { .. } => "latency",
+            Self::Bandwidth { .. } => "bandwidth",
+            Self::Cut => "cut",
+            Self::Reset => "reset",
+            Self::DiskFull => "disk_full",
+        }
+    }
+
+    /// Its entry in the catalogue.
+    pub fn kind(&self) -> &'static FaultKind {
+        // Every name is in the table, which a test holds; the first entry stands in rather than a panic.
+        FAULTS.iter().find(|kind| kind.name == self.name()).unwrap_or(&FAULTS[0])
+    }
+
+    /// Whether load has to go through a proxy for it.
+    pub fn needs_proxy(&self) -> bool {
+        self.kind().lever == "network"
+    }
+
+    /// Whether it ends the target and starts it again.
+    pub fn restarts(&self) -> bool {
+        matches!(self, Self::Kill | Self::Restart)
+    }
+
+    /// Its settings in words, as in the file: `to 60%`; empty where it has none.
+    pub fn settings(&self) -> String {
+        let json = serde_json::to_value(self).unwrap_or_default();
+        let settings = json.as_object().and_then(|table| table.values().next()).and_then(serde_json::Value::as_object);
+        let words = settings.into_iter().flatten().map(|(key, value)| match value {
+            serde_json::Value::String(text) => format!("{key} {text}"),
+            other => format!("{key} {other}"),
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A condition on a series, such as `working_set > 80% of limit` or `goroutines > 500`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Condition {
+    /// What is looked at.
+    pub of: Watched,
+    /// Above it, or below it.
+    pub above: bool,
+    /// What it is held against.
+    pub against: Against,
+}
+
+/// What a condition may look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// The cgroup's working set: usage less inactive file pages.
+    WorkingSet,
+    /// Resident memory.
+    Rss,
+    /// Tasks.
+    Goroutines,
+}
+
+/// What a condition holds a series against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Against {
+    /// A share of the memory limit.
+    OfLimit(Share),
+    /// A size.
+    Size(Bytes),
+    /// A number.
+    Number(u32),
+}
+
+impl Watched {
+    /// Its names in files.
+    pub const ALL: [Self; 3] = [Self::WorkingSet, Self::Rss, Self::Goroutines];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WorkingSet => "working_set",
+            Self::Rss => "rss",
+            Self::Goroutines => "goroutines",
+        }
+    }
+
+    /// The series that is read for it.
+    pub fn series(self) -> &'static str {
+        match self {
+            Self::WorkingSet => "cgroup_working_set_bytes",
+            Self::Rss => "rss_bytes",
+            Self::Goroutines => "goroutines",
+        }
+    }
+}
+
+impl std::str::FromStr for Condition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no condition");
+        let (left, right, above) = match (text.split_once('>'), text.split_once('<')) {
+            (Some((left, right)), None) => (left, right, true),
+            (None, Some((left, right))) => (left, right, false),
+            _ => return Err(wrong()),
+        };
+        let of = Watched::ALL.into_iter().find(|of| of.name() == left.trim()).ok_or_else(wrong)?;
+        let right = right.trim();
+        let against = if let Some(share) = right.strip_suffix("of limit") {
+            Against::OfLimit(share.trim().parse().map_err(|_| wrong())?)
+        } else if of == Watched::Goroutines {
+            Against::Number(right.parse().map_err(|_| wrong())?)
+        } else {
+            Against::Size(right.parse().map_err(|_| wrong())?)
+        };
+        if of == Watched::Goroutines && !matches!(against, Against::Number(_)) {
+            return Err(wrong());
+        }
+        Ok(Self { of, above, against })
+    }
+}
+
+impl TryFrom<String> for Condition {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Condition> for String {
+    fn from(condition: Condition) -> Self {
+        condition.to_string()
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", self.of.name(), if self.above { ">" } else { "<" })?;
+        match self.against {
+            Against::OfLimit(share) => write!(f, "{share} of limit"),
+            Against::Size(size) => write!(f, "{size}"),
+            Against::Number(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+impl Condition {
+    /// Whether it holds for this value, under this memory limit in bytes; a share of no limit never does.
+    pub fn holds(&self, value: f64, limit_bytes: Option<f64>) -> bool {
+        let against = match self.against {
+            Against::OfLimit(share) => limit_bytes.map(|limit| share.0 * limit),
+            Against::Size(size) => Some(size.as_f64()),
+            Against::Number(number) => Some(f64::from(number)),
+        };
+        against.is_some_and(|against| if self.above { value > against } else { value < against })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_read_back_as_they_are_written() {
+        for text in ["working_set > 80% of limit", "rss < 64MiB", "goroutines > 500"] {
+            assert_eq!(text.parse::<Condition>().unwrap().to_string(), text);
+        }
+        for wrong in [
+            "",
+            "working_set",
+            "working_set > ",
+            "heap > 1MiB",
+            "goroutines > 5MiB",
+            "rss = 1MiB",
+            "goroutines > 1% of limit",
+        ] {
+            assert!(wrong.parse::<Condition>().is_err(), "{wrong}");
+        }
+        let condition: Condition = "working_set > 80% of limit".parse().unwrap();
+        assert!(
+            condition.holds(81.0, Some(100.0)) && !condition.holds(79.0, Some(100.0)) && !condition.holds(81.0, None)
+        );
+    }
+
+    #[test]
+    fn settings_are_in_words() {
+        let shrink = Injection::LimitShrink { to: Share(0.6) };
+        assert_eq!((shrink.name(), shrink.settings().as_str()), ("limit_shrink", "to 60%"));
+        assert_eq!(Injection::Pause.settings(), "");
+    }
+}
