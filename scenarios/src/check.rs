@@ -45,8 +45,8 @@ impl<'a> Checker<'a> {
             (Kind::ByDimension { min, max }, Value::Table(table)) => {
                 Value::Table(self.by_dimension(table, *min, *max, path))
             }
-            (Kind::Tagged { word, variants }, Value::Table(table)) => {
-                Value::Table(self.tagged(table, word, variants, &origin, path)?)
+            (Kind::Tagged { words, variants }, Value::Table(table)) => {
+                Value::Table(self.tagged(table, words, variants, &origin, path)?)
             }
             (Kind::List(of), Value::List(items)) => {
                 let count = items.len();
@@ -93,11 +93,15 @@ impl<'a> Checker<'a> {
         for (name, Entry { key, node }) in table {
             let path = join(path, &name);
             let (valid, noun): (Vec<&str>, &str) = match keys {
-                Keys::Any => (vec![name.as_str()], "name"),
+                Keys::Any | Keys::Names => (vec![name.as_str()], "name"),
                 Keys::Series => (mappable_series().collect(), "series"),
                 Keys::Knobs => (AXES.to_vec(), "knob"),
             };
-            if !valid.contains(&name.as_str()) {
+            if let (Keys::Names, Some((message, _))) = (keys, text_mistake(TextRule::Name, &name)) {
+                let expected = format!("expected {}", Kind::Text(TextRule::Name).expected());
+                self.mistakes.push(Diagnostic::new(&key, message, expected));
+                self.removed.insert(path);
+            } else if !valid.contains(&name.as_str()) {
                 let help = did_you_mean(&name, valid.iter().copied());
                 let expected = one_of(valid);
                 self.mistakes.push(Diagnostic::new(&key, format!("unknown {noun} `{name}`"), expected).with_help(help));
@@ -127,7 +131,14 @@ impl<'a> Checker<'a> {
     }
 
     /// Exactly one of the variants, whose own keys must all be there.
-    fn tagged(&mut self, table: Table, word: &str, variants: &[Field], origin: &Origin, path: &str) -> Option<Table> {
+    fn tagged(
+        &mut self,
+        table: Table,
+        words: &[&str],
+        variants: &[Field],
+        origin: &Origin,
+        path: &str,
+    ) -> Option<Table> {
         let mut expected: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
         if table.len() != 1 {
             let expected = one_of(expected.iter().copied());
@@ -137,9 +148,9 @@ impl<'a> Checker<'a> {
             return None;
         }
         if let Some((name, entry)) = table.iter().find(|(name, _)| !expected.contains(&name.as_str())) {
-            expected.push(word);
-            let help = if name == word {
-                Some(format!("write it as a word: \"{word}\""))
+            expected.extend(words);
+            let help = if words.contains(&name.as_str()) {
+                Some(format!("write it as a word: \"{name}\""))
             } else {
                 did_you_mean(name, expected.iter().copied())
             };
@@ -203,11 +214,11 @@ impl<'a> Checker<'a> {
                 }
                 (Some(format!("unknown pace `{text}`")), did_you_mean(text, names()))
             }
-            (Kind::Tagged { word, variants }, Value::Text(text)) => {
-                if text == word {
+            (Kind::Tagged { words, variants }, Value::Text(text)) => {
+                if words.contains(&text.as_str()) {
                     return Some(value);
                 }
-                let names = variants.iter().map(|variant| variant.name).chain([*word]);
+                let names = variants.iter().map(|variant| variant.name).chain(words.iter().copied());
                 (Some(format!("unknown value `{text}`")), did_you_mean(text, names))
             }
             // Bare on a command line, a number may be meant as a text.
@@ -244,7 +255,7 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
             let path = text.strip_prefix("GET ").or_else(|| text.strip_prefix("POST "));
             match path {
                 Some(path) if path.starts_with('/') && !path.contains(char::is_whitespace) => {
-                    return unknown_placeholder(text, &["dataset"]);
+                    return unknown_placeholder(text, &["dataset", "leak"]);
                 }
                 _ => Some(format!("`{text}` is not a method and a path")),
             }
@@ -291,11 +302,21 @@ pub(crate) fn missing_in(
     for field in fields {
         let here = join(path, field.name);
         match table.get(field.name) {
-            Some(entry) => {
-                if let (Kind::Section(inner), Some(table)) = (&field.kind, entry.node.table()) {
+            Some(entry) => match (&field.kind, entry.node.table()) {
+                (Kind::Section(inner), Some(table)) => {
                     missing_in(table, inner, &entry.key, &here, removed, mistakes);
                 }
-            }
+                (Kind::Map { keys: Keys::Names, values }, Some(named)) => {
+                    let Kind::Section(inner) = values.as_ref() else { continue };
+                    for (name, entry) in named {
+                        let tables = entry.node.table().into_iter();
+                        tables.for_each(|table| {
+                            missing_in(table, inner, &entry.key, &join(&here, name), removed, mistakes)
+                        });
+                    }
+                }
+                _ => {}
+            },
             None if field.presence == Presence::Required && !removed.contains(&here) => {
                 let place = if path.is_empty() { "at the top".to_owned() } else { format!("in [{path}]") };
                 let message = format!("missing key `{}` {place}", field.name);

@@ -129,6 +129,42 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "How many replicas did the kernel kill for memory within 30 s of one another? Asked of targets with replicas.",
     },
     CriterionSpec {
+        id: "fault_shown",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many faults are not shown to have taken place? More than allowed is inconclusive, never a fail.",
+    },
+    CriterionSpec {
+        id: "fault_recovery",
+        unit: Unit::Seconds,
+        bounds: Bounds::AtMost,
+        doc: "How long after a fault is healed are anonymous memory and tasks back where they were before it?",
+    },
+    CriterionSpec {
+        id: "first_answer",
+        unit: Unit::Seconds,
+        bounds: Bounds::AtMost,
+        doc: "How long after a fault is healed does the target answer again?",
+    },
+    CriterionSpec {
+        id: "acknowledged_data",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many acknowledged rows are lost, there twice, or there again after a fault?",
+    },
+    CriterionSpec {
+        id: "fault_residue",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many limits, processes, connections or tasks are not as before a fault once it is healed?",
+    },
+    CriterionSpec {
+        id: "fault_growth",
+        unit: Unit::BytesPerSecond,
+        bounds: Bounds::AtMost,
+        doc: "How fast does anonymous memory grow while the target leaks because it was asked to? Without a threshold it shows what a run sees of a known leak.",
+    },
+    CriterionSpec {
         id: "attested",
         unit: Unit::Count,
         bounds: Bounds::AtMost,

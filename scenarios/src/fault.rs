@@ -183,6 +183,15 @@ pub enum Injection {
     Reset,
     /// The volume that the target keeps its data on is filled up.
     DiskFull,
+    /// The load pauses: the runbook's "stop ingestion temporarily".
+    StopLoad,
+    /// The memory limit is raised by so much: the runbook's "increase memory limit".
+    RaiseLimit {
+        /// On top of what it is.
+        by: Bytes,
+    },
+    /// Every dataset is compacted: the runbook's "force compaction".
+    ForceCompaction,
 }
 
 /// At which of three levels a fault works.
@@ -195,6 +204,8 @@ pub enum Level {
     Protocol,
     /// From the target's environment.
     Environment,
+    /// A first response of the runbook, rehearsed: its effect is measured as a fault's is.
+    Remedy,
 }
 
 impl Level {
@@ -204,6 +215,7 @@ impl Level {
             Self::Cooperative => "cooperative",
             Self::Protocol => "protocol",
             Self::Environment => "environment",
+            Self::Remedy => "remedy",
         }
     }
 }
@@ -446,6 +458,23 @@ pub const FAULTS: &[FaultKind] = &[
         "bytes free on the volume",
         "`target.data_volume`, which gives the target a volume of that size; root",
     ),
+    kind("stop_load", Level::Remedy, "load", "the load pauses, and goes on", "operations that were held back", ANY),
+    kind(
+        "raise_limit",
+        Level::Remedy,
+        "memory",
+        "raises the memory limit, and puts it back",
+        "the limit as the kernel has it",
+        GROUP,
+    ),
+    kind(
+        "force_compaction",
+        Level::Remedy,
+        "compaction",
+        "asks for a compaction of every dataset",
+        "the target's answer",
+        "an endpoint that compacts in the profile",
+    ),
 ];
 
 impl Injection {
@@ -478,6 +507,9 @@ impl Injection {
             Self::Cut => "cut",
             Self::Reset => "reset",
             Self::DiskFull => "disk_full",
+            Self::StopLoad => "stop_load",
+            Self::RaiseLimit { .. } => "raise_limit",
+            Self::ForceCompaction => "force_compaction",
         }
     }
 

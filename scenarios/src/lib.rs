@@ -24,6 +24,8 @@ mod diagnostic;
 mod dose;
 mod edit;
 mod fault;
+mod fault_rules;
+mod fault_shape;
 mod glob;
 mod launch;
 mod load;
@@ -40,6 +42,7 @@ mod schema;
 pub mod series;
 mod shape;
 mod source;
+mod timetable;
 mod tree;
 pub mod units;
 

@@ -17,7 +17,7 @@ use crate::profile::Profile;
 use crate::shape::{Field, Kind};
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Node, Table, Value, parse_document};
-use crate::{glob, matrix, profile_file, rules, scenario_shape};
+use crate::{fault_rules, glob, matrix, profile_file, rules, scenario_shape};
 
 /// What a person asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -149,6 +149,7 @@ fn plan(found: Found, request: &Request<'_>) -> Result<Loaded, LoadError> {
     let plan = assemble(&loading.root, parts);
     if let Ok(plan) = &plan {
         loading.mistakes.extend(rules::check(plan, &loading.root, &loading.removed));
+        loading.mistakes.extend(fault_rules::check(plan, &loading.root, &loading.removed));
     }
     sort(&mut loading.mistakes);
     match plan {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::shape::{Field, Kind, Presence};
+use crate::shape::{Field, Keys, Kind, Presence};
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Entry, Node, Table, Value, parse_value};
 
@@ -10,6 +10,7 @@ use crate::tree::{Entry, Node, Table, Value, parse_value};
 pub(crate) fn merge(base: &mut Node, over: Node, kind: &Kind) {
     let fields: &[Field] = match kind {
         Kind::Section(fields) | Kind::Paces(fields) => fields,
+        Kind::Map { keys: Keys::Names, values } => return merge_named(base, over, values),
         Kind::ByDimension { .. } | Kind::Map { .. } => &[],
         _ => {
             *base = over;
@@ -38,6 +39,23 @@ pub(crate) fn merge(base: &mut Node, over: Node, kind: &Kind) {
     }
 }
 
+/// The same for a table whose keys a person chose, each of them a section.
+fn merge_named(base: &mut Node, over: Node, kind: &Kind) {
+    match (&mut base.value, over.value) {
+        (Value::Table(under), Value::Table(table)) => {
+            for (name, entry) in table {
+                match under.get_mut(&name) {
+                    Some(old) => merge(&mut old.node, entry.node, kind),
+                    None => {
+                        under.insert(name, entry);
+                    }
+                }
+            }
+        }
+        (_, value) => *base = Node { origin: over.origin, value },
+    }
+}
+
 /// Fills in every default that is absent, in sections that exist or have a default themselves.
 pub(crate) fn fill_defaults(table: &mut Table, fields: &[Field]) {
     for field in fields {
@@ -49,10 +67,20 @@ pub(crate) fn fill_defaults(table: &mut Table, fields: &[Field]) {
                 table.insert(field.name.to_owned(), Entry { key, node });
             }
         }
-        if let (Kind::Section(inner), Some(entry)) = (&field.kind, table.get_mut(field.name))
-            && let Value::Table(inner_table) = &mut entry.node.value
-        {
-            fill_defaults(inner_table, inner);
+        let Some(Value::Table(inner_table)) = table.get_mut(field.name).map(|entry| &mut entry.node.value) else {
+            continue;
+        };
+        match &field.kind {
+            Kind::Section(inner) => fill_defaults(inner_table, inner),
+            Kind::Map { keys: Keys::Names, values } => {
+                let Kind::Section(inner) = values.as_ref() else { continue };
+                for entry in inner_table.values_mut() {
+                    if let Value::Table(named) = &mut entry.node.value {
+                        fill_defaults(named, inner);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::dose::Dose;
+use crate::fault::Fault;
 use crate::launch::Launch;
 use crate::profile::Profile;
 use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
@@ -42,6 +43,15 @@ pub struct Plan {
     pub sampling: Sampling,
     /// How long any one thing may take.
     pub deadlines: Deadlines,
+    /// What is injected, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<String, Fault>,
+    /// Lots instead of a schedule.
+    #[serde(default)]
+    pub chaos: Chaos,
+    /// What ends the run safely.
+    #[serde(default)]
+    pub stop: Stop,
     /// Thresholds by criterion. A criterion that is absent here is informational: shown, never judged.
     pub criteria: BTreeMap<String, Threshold>,
     /// The points of the matrix, in the order in which they run.
@@ -98,6 +108,15 @@ pub struct Target {
     pub profile: Profile,
     /// Faults of its own that the target is asked to have; empty for a healthy run.
     pub misbehave: Misbehave,
+    /// It is given a folder to keep its data in.
+    #[serde(default)]
+    pub durable: bool,
+    /// Size of that folder, where it is a volume of its own.
+    #[serde(default)]
+    pub data_volume: Option<Bytes>,
+    /// Faults may be injected although it was running already.
+    #[serde(default)]
+    pub permit_faults: bool,
 }
 
 /// Faults that a target can be told to have where its profile allows it, each with a known size: the ground truth of the harness's own tests.
@@ -372,6 +391,40 @@ pub struct Deadlines {
     pub call: Span,
     /// From the last acknowledgement until all of it is indexed; also one compaction.
     pub index: Span,
+}
+
+/// Faults drawn by lot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chaos {
+    /// How many are drawn in each counted cycle; 0 leaves every fault to its own entry.
+    pub draw: u32,
+    /// A fault that was drawn begins at a moment of this length.
+    pub within: Span,
+}
+
+impl Default for Chaos {
+    fn default() -> Self {
+        Self { draw: 0, within: Span::seconds(0) }
+    }
+}
+
+/// What ends a run safely. It says nothing of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    /// The machine has less than this available.
+    pub host_memory_below: Bytes,
+    /// More of the operations of a query phase than this fail, outside of faults.
+    #[serde(default)]
+    pub error_rate_above: Option<Share>,
+    /// A variant has taken this long.
+    #[serde(default)]
+    pub after: Option<Span>,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { host_memory_below: Bytes::mib(0), error_rate_above: None, after: None }
+    }
 }
 
 /// What a criterion's value is held against, in the criterion's own unit (bytes, seconds, a share of 1, a count).

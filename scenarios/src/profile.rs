@@ -97,4 +97,10 @@ pub struct Endpoints {
     pub compact_all: Option<String>,
     /// Gives retired memory back now.
     pub vacuum: Option<String>,
+    /// Begins a leak; `{leak}` stands for `bytes_rate=…` or `tasks_rate=…`.
+    #[serde(default)]
+    pub leak: Option<String>,
+    /// Ends the leak and gives back what it held.
+    #[serde(default)]
+    pub leak_stop: Option<String>,
 }

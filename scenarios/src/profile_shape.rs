@@ -99,5 +99,7 @@ fn endpoints() -> Vec<Field> {
         endpoint("compact", "compacts one dataset (`{dataset}`) and answers when it is done"),
         endpoint("compact_all", "compacts every dataset"),
         endpoint("vacuum", "gives retired memory back now"),
+        endpoint("leak", "begins a leak; `{leak}` stands for `bytes_rate=64MiB/min` or `tasks_rate=600/min`"),
+        endpoint("leak_stop", "ends that leak, and gives back what it held"),
     ]
 }

@@ -32,8 +32,21 @@ fn sections(out: &mut String, fields: &[Field], path: &str) {
                 table(out, inner);
                 sections(out, inner, &here);
             }
-            Kind::Tagged { word, variants } => {
-                let _ = writeln!(out, "\n### `{here}`\n\n`\"{word}\"`, or a table with exactly one of these keys.\n");
+            Kind::Map { keys: Keys::Names, values } => {
+                if let Kind::Section(inner) = values.as_ref() {
+                    let here = format!("{here}.NAME");
+                    let _ = writeln!(out, "\n### `[{here}]`\n\n{}. NAME is of your choice.\n", field.doc);
+                    table(out, inner);
+                    sections(out, inner, &here);
+                }
+            }
+            Kind::Tagged { words, variants } => {
+                let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+                let _ = writeln!(
+                    out,
+                    "\n### `{here}`\n\n{}, or a table with exactly one of these keys.\n",
+                    words.join(", ")
+                );
                 table(out, variants);
                 for variant in variants {
                     if let Kind::Section(inner) = &variant.kind {

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use crate::criterion::{Bounds, CRITERIA, CriterionSpec, Unit};
+use crate::fault_shape;
 use crate::plan::{BadCompaction, Distribution, IdType};
-use crate::shape::{Field, Kind, Presence, Quantity, TextRule, optional, required, section, with_default};
+use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule, optional, required, section, with_default};
 use crate::units::{Bytes, Span};
 
 /// The smallest kernel limit that a target could boot under.
@@ -46,6 +47,9 @@ fn root() -> Vec<Field> {
         section("cycle", cycle(), "how one variant's run is cut into cycles and windows"),
         section("sampling", sampling(), "how often series are read"),
         section("deadlines", deadlines(), "how long any one thing may take"),
+        fault_shape::faults(),
+        fault_shape::chaos(),
+        fault_shape::stop(),
         section(
             "criteria",
             CRITERIA.iter().map(criterion).collect(),
@@ -92,6 +96,23 @@ fn target() -> Vec<Field> {
     vec![
         with_default("profile", Kind::Text(TextRule::NotEmpty), "\"reference\"", doc),
         section("container", container(), "how its containers are run, over what the profile says"),
+        with_default(
+            "durable",
+            Kind::Flag,
+            "false",
+            "it is given a folder to keep its data in (`{data_dir}` of the profile), so that the data outlives a kill",
+        ),
+        optional(
+            "data_volume",
+            Kind::Quantity(Quantity::Bytes),
+            "size of that folder: a volume of its own in memory, which can be full without filling a disk; as root",
+        ),
+        with_default(
+            "permit_faults",
+            Kind::Flag,
+            "false",
+            "faults may be injected into a target that was running already (`attach:`)",
+        ),
         section("misbehave", misbehave, "faults of its own that the target is asked to have; none in a healthy run"),
     ]
 }
@@ -171,7 +192,7 @@ fn schedule(default: &'static str, doc: &'static str) -> Field {
         optional("step", Kind::Section(step), "one rate, then another"),
         optional("burst", Kind::Section(burst), "a base rate with bursts"),
     ];
-    with_default("schedule", Kind::Tagged { word: "all", variants }, default, doc)
+    with_default("schedule", Kind::Tagged { words: vec!["all"], variants }, default, doc)
 }
 
 fn workload() -> Vec<Field> {
@@ -302,6 +323,9 @@ fn paces() -> Vec<Field> {
             section("cycle", cycle(), "changes to the cycles"),
             section("sampling", sampling(), "changes to the sampling"),
             section("deadlines", deadlines(), "changes to the deadlines"),
+            fault_shape::faults(),
+            fault_shape::chaos(),
+            fault_shape::stop(),
         ];
         Kind::Section(sections.into_iter().map(partial).collect())
     };
@@ -319,8 +343,13 @@ fn partial(mut field: Field) -> Field {
     if field.presence != Presence::Required {
         field.presence = Presence::Optional;
     }
-    if let Kind::Section(fields) = field.kind {
-        field.kind = Kind::Section(fields.into_iter().map(partial).collect());
-    }
+    field.kind = match field.kind {
+        Kind::Section(fields) => Kind::Section(fields.into_iter().map(partial).collect()),
+        Kind::Map { keys: Keys::Names, values } => {
+            let named = partial(optional("", *values, ""));
+            Kind::Map { keys: Keys::Names, values: Box::new(named.kind) }
+        }
+        other => other,
+    };
     field
 }

@@ -35,11 +35,11 @@ fn of(kind: &Kind) -> Json {
         }
         Kind::Section(fields) => section(fields),
         Kind::List(kind) => json!({ "type": "array", "items": of(kind) }),
-        Kind::Tagged { word, variants } => {
+        Kind::Tagged { words, variants } => {
             let mut tables = section(variants);
             tables["minProperties"] = json!(1);
             tables["maxProperties"] = json!(1);
-            json!({ "oneOf": [{ "const": word }, tables] })
+            json!({ "oneOf": [{ "enum": words }, tables] })
         }
         Kind::ByDimension { min, max } => {
             let rows = json!({ "type": "integer", "minimum": min, "maximum": max });
@@ -55,6 +55,7 @@ fn of(kind: &Kind) -> Json {
             let mut schema = json!({ "type": "object", "additionalProperties": of(values) });
             match keys {
                 Keys::Any => {}
+                Keys::Names => schema["propertyNames"] = json!({ "pattern": "^[A-Za-z0-9_-]+$" }),
                 Keys::Series => schema["propertyNames"] = json!({ "enum": mappable_series().collect::<Vec<_>>() }),
                 Keys::Knobs => schema["propertyNames"] = json!({ "enum": AXES }),
             }

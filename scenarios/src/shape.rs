@@ -1,5 +1,6 @@
 //! The vocabulary in which sections and fields are declared, once, for checking, defaults, `schema.json` and the reference table.
 
+use crate::fault::Condition;
 use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
 
 /// A key of a section.
@@ -47,8 +48,8 @@ pub(crate) enum Kind {
     Section(Vec<Field>),
     /// A list.
     List(Box<Kind>),
-    /// A word, or a table with exactly one of some keys.
-    Tagged { word: &'static str, variants: Vec<Field> },
+    /// One of some words, or a table with exactly one of some keys.
+    Tagged { words: Vec<&'static str>, variants: Vec<Field> },
     /// A whole number, or a table of them by dimension, with `default` for the rest.
     ByDimension { min: i64, max: i64 },
     /// A table whose keys are all of one sort.
@@ -79,6 +80,8 @@ pub(crate) enum TextRule {
 pub(crate) enum Keys {
     /// Environment variables: any name.
     Any,
+    /// Names that a person gives: letters, digits, `-` and `_`.
+    Names,
     /// Canonical series that are read from a metrics page.
     Series,
     /// Axes of the matrix.
@@ -104,6 +107,8 @@ pub(crate) enum Quantity {
     BytesOverTime,
     /// GOGC.
     Gogc,
+    /// A series held against a number.
+    Condition,
     /// A size of at least this, or `off`.
     Limit { at_least: Bytes },
     /// A period above zero, or `off`.
@@ -137,6 +142,10 @@ impl Quantity {
             Self::Share => "a percentage from \"0%\" to \"100%\"".to_owned(),
             Self::BytesPerCycle => "a size per cycle such as \"1MiB/cycle\"".to_owned(),
             Self::BytesOverTime => "a size over time such as \"1MiB/min\" (per s, min or h)".to_owned(),
+            Self::Condition => {
+                "a condition such as \"working_set > 80% of limit\", \"rss > 512MiB\" or \"goroutines > 500\""
+                    .to_owned()
+            }
             Self::Gogc => "a whole percentage such as 75, at least 1, or \"off\"".to_owned(),
             Self::Limit { at_least } => format!("a size such as \"1536MiB\", at least {at_least}, or \"off\""),
             Self::Interval => "a length of time such as \"30s\", above zero, or \"off\"".to_owned(),
@@ -153,6 +162,7 @@ impl Quantity {
             Self::Share => r"^[0-9.]+\s*%$",
             Self::BytesPerCycle => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)\s*/\s*cycle$",
             Self::BytesOverTime => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)\s*/\s*(s|min|h)$",
+            Self::Condition => r"^(working_set|rss|goroutines)\s*[<>]\s*.+$",
             Self::Gogc => r"^off$",
             Self::Limit { .. } => r"^(off|[0-9.]+\s*(B|KiB|MiB|GiB|TiB))$",
             Self::Interval => r"^(off|[0-9.]+\s*(ms|s|min|h))$",
@@ -173,6 +183,7 @@ impl Quantity {
                 Some(Measured { text: format!("{size}/cycle"), number: bytes(size) })
             }
             Self::BytesOverTime => measured::<ByteRate>(text, ByteRate::bytes_per_second),
+            Self::Condition => measured::<Condition>(text, |_| Some(f64::NAN)),
             Self::Gogc => measured::<Gogc>(text, |gogc| (gogc != Gogc::Percent(0)).then_some(f64::NAN)),
             Self::Limit { at_least } => measured::<Limit>(text, |limit| match limit {
                 Limit::At(size) if size < at_least => None,
@@ -212,10 +223,10 @@ impl Kind {
             Self::Quantity(quantity) | Self::Measure(quantity) => quantity.expected(),
             Self::Section(_) | Self::Map { .. } => "a table".to_owned(),
             Self::List(of) => format!("a list of: {}", of.expected()),
-            Self::Tagged { word, variants } => {
-                let tables: Vec<String> =
-                    variants.iter().map(|variant| format!("{{ {} = … }}", variant.name)).collect();
-                format!("\"{word}\" or one of {}", tables.join(", "))
+            Self::Tagged { words, variants } => {
+                let tables = variants.iter().map(|variant| format!("{{ {} = … }}", variant.name));
+                let words = words.iter().map(|word| format!("\"{word}\""));
+                format!("one of {}", words.chain(tables).collect::<Vec<_>>().join(", "))
             }
             Self::ByDimension { min, .. } => {
                 format!("a whole number, at least {min}, or a table such as {{ 128 = 16384, default = 4096 }}")

@@ -4,10 +4,12 @@ mod hash;
 mod ledger;
 mod operations;
 pub mod oracle;
+mod reconcile;
 mod schedule;
 mod vectors;
 
 pub use ledger::{Ledger, RowState};
 pub use operations::{Operation, OperationKind, Operations};
+pub use reconcile::Reconciled;
 pub use schedule::Starts;
 pub use vectors::{CLUSTERS, QUERY_ROWS, Row, SECOND_VERSION, Vectors};

@@ -9,6 +9,7 @@ mod judge;
 mod list;
 mod load;
 mod plan;
+mod pressure;
 mod prove;
 mod report;
 mod run;
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     /// Remove what earlier runs left
     Heal(heal::Heal),
     #[command(hide = true)]
+    Pressure(pressure::Pressure),
+    #[command(hide = true)]
     Watchdog(watchdog::Watchdog),
 }
 
@@ -69,6 +72,7 @@ impl Command {
             Self::Target(target) => target.execute(),
             Self::Doctor(doctor) => doctor.execute(),
             Self::Heal(heal) => heal.execute(),
+            Self::Pressure(pressure) => pressure.execute(),
             Self::Watchdog(watchdog) => watchdog.execute(),
         }
     }

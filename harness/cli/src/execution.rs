@@ -27,6 +27,21 @@ pub(crate) fn keep_off_the_targets(plan: &Plan) -> Result<(), Failure> {
     }
 }
 
+/// Refuses faults that this machine cannot do, before anything is touched.
+pub(crate) fn refuse_impossible_faults(plan: &Plan) -> Result<(), Failure> {
+    match impossible_faults(plan) {
+        None => Ok(()),
+        Some(why) => Err(Failure::usage(why)),
+    }
+}
+
+/// Faults that this machine cannot do, in words; `None` where it can do all of them.
+pub(crate) fn impossible_faults(plan: &Plan) -> Option<String> {
+    let refused = soak_engine::fault::refusals(plan);
+    let lines: Vec<String> = refused.into_iter().map(|(name, why)| format!("faults.{name}: {why}")).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
 /// Runs a plan into the folder of `path`, under this id, told to `progress`; a person's interruption ends it in good order.
 pub(crate) fn execute(plan: &Plan, id: &str, path: &Path, progress: Box<dyn Listener>) -> Result<RunEnd, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
@@ -95,7 +110,7 @@ impl Prepared {
         match self {
             Self::Program(program) => Box::new(ProcessDriver::new(program, plan, folder, run, register)),
             Self::Image(image, launch) => Box::new(ContainerDriver::new(image, launch, plan, folder, run, register)),
-            Self::Running(attach) => Box::new(AttachDriver::new(attach, plan)),
+            Self::Running(attach) => Box::new(AttachDriver::new(attach, plan, folder, run, register)),
         }
     }
 }

@@ -143,9 +143,30 @@ fn notable(event: &Event) -> Option<String> {
         EventKind::VariantEnded { outcome: Outcome::TargetFailed { reason } } => format!("the target failed: {reason}"),
         EventKind::VariantEnded { outcome: Outcome::PlatformFailed { reason } } => format!("cannot go on: {reason}"),
         EventKind::VariantEnded { outcome: Outcome::Interrupted } => "interrupted".to_owned(),
-        _ => return None,
+        EventKind::VariantEnded { outcome: Outcome::Stopped { reason } } => format!("stopped: {reason}"),
+        _ => return fault(&event.kind).map(|text| format!("{variant}: {text}")),
     };
     Some(format!("{variant}: {text}"))
+}
+
+/// What is told of faults.
+fn fault(kind: &EventKind) -> Option<String> {
+    Some(match kind {
+        EventKind::FaultApplied { fault, settings, .. } if settings.is_empty() => format!("{fault} is on"),
+        EventKind::FaultApplied { fault, settings, .. } => format!("{fault} is on ({settings})"),
+        EventKind::FaultShown { took_place: true, words, .. } => format!("shown: {words}"),
+        EventKind::FaultShown { took_place: false, words, .. } => format!("NOT shown: {words}"),
+        EventKind::FaultHealed { error: Some(error), .. } => format!("it cannot be healed: {error}"),
+        EventKind::FaultSkipped { fault, reason, .. } => format!("{fault} did not begin: {reason}"),
+        EventKind::FirstAnswer { seconds: None, .. } => "no answer while it was watched".to_owned(),
+        EventKind::FaultResidue { differences, .. } if !differences.is_empty() => {
+            format!("not as before: {}", differences.join("; "))
+        }
+        EventKind::Integrity { lost, doubled, resurrected, .. } if lost + doubled + resurrected > 0 => {
+            format!("{lost} rows are lost, {doubled} there twice, {resurrected} there again")
+        }
+        _ => return None,
+    })
 }
 
 fn phase_words(phase: Phase) -> &'static str {

@@ -5,12 +5,15 @@ mod attach;
 mod cgroup;
 mod container;
 mod control;
+mod data_folder;
 pub(crate) mod docker;
 mod logs;
 mod probe;
 mod process;
 
 pub use attach::AttachDriver;
-pub(crate) use cgroup::{place as cgroup_place, remove as cgroup_remove};
+pub(crate) use cgroup::{Group, place as cgroup_place, remove as cgroup_remove};
 pub use container::{ContainerDriver, Image, ImageError};
+pub(crate) use data_folder::{is_mounted, remove as remove_data_folder};
 pub use process::{ProcessDriver, Program};
+pub(crate) use process::{die_with_parent, enter};

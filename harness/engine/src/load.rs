@@ -14,7 +14,7 @@ pub(crate) use delete::delete;
 pub use ingest::{Fate, IngestJob, Ingested, ingest};
 pub use latency::Latencies;
 pub use progress::Progress;
-pub use query::{QueryJob, query};
+pub use query::{Around, QueryJob, query};
 
 /// The ledger of the cycle under way, and what the harness's own samples tell of it.
 #[derive(Debug)]
@@ -22,11 +22,18 @@ pub struct Books {
     ledger: Mutex<Ledger>,
     acked_total: std::sync::atomic::AtomicU64,
     in_flight: std::sync::atomic::AtomicU64,
+    /// Of every operation since a stage of a fault began.
+    stage: Mutex<Latencies>,
 }
 
 impl Default for Books {
     fn default() -> Self {
-        Self { ledger: Mutex::new(Ledger::new(0, 0)), acked_total: 0.into(), in_flight: 0.into() }
+        Self {
+            ledger: Mutex::new(Ledger::new(0, 0)),
+            acked_total: 0.into(),
+            in_flight: 0.into(),
+            stage: Mutex::default(),
+        }
     }
 }
 
@@ -43,6 +50,16 @@ impl Books {
     /// Rows acknowledged since the variant began.
     pub(crate) fn acked_total(&self) -> u64 {
         self.acked_total.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Notes an operation's figures for the stage that is under way.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Latencies)) {
+        change(&mut self.stage.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The figures of the stage that is under way; the next begins.
+    pub(crate) fn take_stage(&self) -> soak_record::LatencySummary {
+        std::mem::take(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner)).summary()
     }
 
     pub(crate) fn enter(&self) {

@@ -29,4 +29,29 @@ pub enum Residue {
     Containers(String),
     /// A control group.
     Cgroup(PathBuf),
+    /// A kernel's file that held this before a fault changed it.
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// What it held.
+        value: String,
+    },
+    /// A process that a fault stopped.
+    Stopped {
+        /// Its id.
+        pid: u32,
+        /// When it was started: another process of the same id is not meant.
+        started_ticks: u64,
+    },
+    /// A leak that a target was asked for.
+    Leak {
+        /// Its admin side.
+        addr: std::net::SocketAddr,
+        /// What ends it.
+        endpoint: String,
+    },
+    /// A volume in memory, mounted for a target's data.
+    Mount(PathBuf),
+    /// A folder for a target's data.
+    Folder(PathBuf),
 }

@@ -16,6 +16,8 @@ pub enum RunEnd {
     Complete,
     /// A person ended it.
     Interrupted,
+    /// A stop condition of the scenario ended it.
+    Stopped(String),
     /// The harness or the machine failed: nothing more can be run.
     PlatformFailed(String),
 }
@@ -40,6 +42,7 @@ pub async fn run(
         match run_variant(plan, index, driver, journal, more_cycles, interrupted.clone()).await {
             Outcome::Completed | Outcome::TargetFailed { .. } => {}
             Outcome::Interrupted => end = RunEnd::Interrupted,
+            Outcome::Stopped { reason } => end = RunEnd::Stopped(reason),
             Outcome::PlatformFailed { reason } => end = RunEnd::PlatformFailed(reason),
         }
         // What failed once on this machine fails again; the variants that are left would only repeat it.

@@ -4,7 +4,7 @@ mod harness;
 pub(crate) mod metrics_page;
 pub(crate) mod proc;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::journal::Journal;
 use crate::load::Books;
-use crate::target::Probe;
+use crate::target::{Probe, Values};
 pub(crate) use harness::HarnessUse;
 
 /// How much of a series is kept: more than any look-back.
@@ -26,6 +26,8 @@ const KEPT: usize = 4096;
 pub(crate) struct Latest {
     rss_anon: Arc<Mutex<VecDeque<(f64, f64)>>>,
     goroutines: Arc<Mutex<Option<(f64, f64)>>>,
+    /// Every series as it was last read.
+    all: Arc<Mutex<BTreeMap<&'static str, f64>>>,
 }
 
 impl Latest {
@@ -35,6 +37,15 @@ impl Latest {
         if kept.len() > KEPT {
             kept.pop_front();
         }
+    }
+
+    fn keep(&self, values: &Values) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).extend(values.iter().copied());
+    }
+
+    /// A series as it was last read.
+    pub(crate) fn read(&self, series: &str) -> Option<f64> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).get(series).copied()
     }
 
     /// Anonymous resident memory since this moment, oldest first.
@@ -85,6 +96,7 @@ async fn process(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every:
         if let Some((_, bytes)) = values.iter().find(|(name, _)| *name == "rss_anon_bytes") {
             latest.push_rss(at_s, *bytes);
         }
+        latest.keep(&values);
         journal.sample(Source::Process, at_s, values);
     }
 }
@@ -99,6 +111,7 @@ async fn metrics(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every:
         if let Some((_, count)) = values.iter().find(|(name, _)| *name == "goroutines") {
             *latest.goroutines.lock().unwrap_or_else(PoisonError::into_inner) = Some((at_s, *count));
         }
+        latest.keep(&values);
         journal.sample(Source::Metrics, at_s, values);
     }
 }

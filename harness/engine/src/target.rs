@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soak_record::TaskGroup;
-use soak_scenario::Variant;
+use soak_scenario::{Injection, Variant};
 use std::sync::Arc;
 
+use crate::fault::Guard;
 use crate::load::Progress;
 use crate::oom::OutOfMemory;
 
@@ -29,10 +30,33 @@ pub trait Target: Send + Sync {
     fn control(&self) -> Arc<dyn Control>;
     /// How its series are read.
     fn probe(&self) -> Arc<dyn Probe>;
+    /// Injects a fault. An error says why it cannot be; nothing is left of it then.
+    async fn inject(&self, injection: &Injection) -> Result<Box<dyn Guard>, String> {
+        Err(format!("{} cannot be injected into such a target", injection.name()))
+    }
+    /// What has to be the same after a fault as before it: limits, processes, connections, each with what it is now.
+    async fn condition(&self) -> Vec<Reading> {
+        Vec::new()
+    }
+    /// Whether a fault holds up the load.
+    fn load_is_held(&self) -> bool {
+        false
+    }
     /// Waits until it has ended without being asked to. Of a target with several members, each call tells of one more that has ended.
     async fn ended(&self) -> Ending;
     /// Ends it, and waits until nothing of it is left.
     async fn stop(&self);
+}
+
+/// Something of a target that a fault may change and its healing has to put back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// What it is, for people.
+    pub name: &'static str,
+    /// What it is now.
+    pub value: f64,
+    /// Whether less of it is as good.
+    pub may_fall: bool,
 }
 
 /// The load's side: the protocol.
@@ -48,6 +72,8 @@ pub trait Client: Send + Sync {
     async fn delete(&self, id: u64) -> Result<(), CallError>;
     /// Whether everything acknowledged is indexed.
     async fn is_indexed(&self) -> Result<bool, CallError>;
+    /// Ids of all rows of the dataset, as often as they are there; none where there is no dataset.
+    async fn ids(&self) -> Result<Vec<u64>, CallError>;
     /// Drops the dataset.
     async fn drop_dataset(&self) -> Result<(), CallError>;
     /// Closes every connection; the next call opens new ones.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use soak_record::{EventKind, LatencySummary, Outcome, Phase};
 use soak_scenario::{Plan, Schedule, Variant};
-use soak_workload::{Ledger, Operations, QUERY_ROWS, RowState, SECOND_VERSION, Starts, Vectors, oracle};
+use soak_workload::{Ledger, Operations, QUERY_ROWS, Reconciled, RowState, SECOND_VERSION, Starts, Vectors, oracle};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::attest::{When, attest};
+use crate::conductor::Conductor;
 use crate::journal::Journal;
 use crate::load::{self, Books, Fate, IngestJob, QueryJob};
 use crate::losses::Losses;
@@ -18,6 +19,7 @@ use crate::machine::{Command, Input, Machine, Step};
 use crate::patience::{MoreCycles, median};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
+use crate::stop;
 use crate::target::{Batch, CallError, Driver, Target, within};
 
 /// How often a boot and an index are asked whether they are done.
@@ -35,9 +37,14 @@ const DEATH_WITHIN: Duration = Duration::from_secs(5);
 /// The share of what it can use from which the harness may have been the bottleneck.
 const SATURATED: f64 = 0.85;
 
-/// How the target failed a step, in one clause.
+/// Why a step ends the variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StepError(String);
+pub(crate) enum StepError {
+    /// The target failed it, in one clause.
+    Failed(String),
+    /// A stop condition was met, in one clause.
+    Stopped(String),
+}
 
 /// What a variant's steps work with, once its target has been started.
 pub(crate) struct Performer<'a> {
@@ -48,6 +55,7 @@ pub(crate) struct Performer<'a> {
     pub(crate) samplers: Samplers,
     books: Arc<Books>,
     operations: Option<Operations>,
+    conductor: Arc<Conductor>,
     idle_goroutines: Option<f64>,
     /// Cycle and level of the anonymous memory at its end.
     floors: Vec<(u32, f64)>,
@@ -133,6 +141,7 @@ async fn boot<'a>(
     journal.event(EventKind::TargetStarted { pid: target.pid() });
     let books = Arc::new(Books::default());
     let samplers = Samplers::start(journal, &target.probe(), &books, &plan.sampling);
+    let conductor = Conductor::new(plan, variant, journal, &target, (&books, &samplers.latest));
     let performer = performer.insert(Performer {
         plan,
         variant,
@@ -141,6 +150,7 @@ async fn boot<'a>(
         samplers,
         books,
         operations: None,
+        conductor: Arc::new(conductor),
         idle_goroutines: None,
         floors: Vec::new(),
     });
@@ -155,9 +165,21 @@ async fn watched(
     interrupted: &mut watch::Receiver<bool>,
 ) -> Input {
     let target = Arc::clone(&performer.target);
-    let journal = performer.journal;
+    let conductor = Arc::clone(&performer.conductor);
+    let (journal, plan) = (performer.journal, performer.plan);
     let done = {
-        let mut work = pin!(performer.perform(step));
+        // Faults first: the work has to know which are due.
+        let faults = async {
+            conductor.conduct(step).await;
+            Ok(())
+        };
+        let work = async {
+            let done = performer.perform(step).await;
+            conductor.work_is_over();
+            done
+        };
+        let mut work = pin!(async { tokio::try_join!(faults, work).map(|_| ()) });
+        let mut stop = pin!(stop::reached(&plan.stop, conductor.started()));
         loop {
             tokio::select! {
                 // What the step found comes first: a target that dies of it is found below.
@@ -169,6 +191,7 @@ async fn watched(
                     }
                 }
                 fate = losses.watched_enough() => return Input::Failed(fate),
+                reason = &mut stop => return Input::Failed(Outcome::Stopped { reason }),
                 // An error means that nobody can interrupt any more.
                 true = asked(interrupted) => return Input::Interrupted,
             }
@@ -178,8 +201,9 @@ async fn watched(
         // Nothing comes after the drain that could bring the rest down.
         Ok(()) if step.phase == Phase::Drain => losses.so_far().map_or(Input::Done, Input::Failed),
         Ok(()) => Input::Done,
+        Err(StepError::Stopped(reason)) => Input::Failed(Outcome::Stopped { reason }),
         // A step that fails because the target just died is told as the death.
-        Err(error) => loop {
+        Err(StepError::Failed(reason)) => loop {
             tokio::select! {
                 ending = target.ended() => {
                     if let Some(fate) = losses.add(journal, step.phase, &ending) {
@@ -188,7 +212,7 @@ async fn watched(
                 }
                 fate = losses.watched_enough() => return Input::Failed(fate),
                 () = sleep(DEATH_WITHIN), if losses.so_far().is_none() => {
-                    return Input::Failed(Outcome::TargetFailed { reason: error.0 });
+                    return Input::Failed(Outcome::TargetFailed { reason });
                 }
                 true = asked(interrupted) => return Input::Interrupted,
             }
@@ -202,7 +226,8 @@ async fn asked(interrupted: &mut watch::Receiver<bool>) -> bool {
 }
 
 async fn stop(performer: Performer<'_>) {
-    let Performer { target, samplers, .. } = performer;
+    let Performer { target, samplers, conductor, .. } = performer;
+    conductor.heal_all().await;
     target.client().disconnect();
     drop(samplers);
     target.stop().await;
@@ -250,7 +275,7 @@ impl Performer<'_> {
                 Ok(()) => return Ok(()),
                 Err(error) if began.elapsed() >= deadline => {
                     let seconds = deadline.as_secs_f64();
-                    return Err(StepError(format!(
+                    return Err(StepError::Failed(format!(
                         "it did not answer within {seconds:.0} s of its start (deadlines.boot): {error}; its log is in the run folder's artifacts"
                     )));
                 }
@@ -261,7 +286,7 @@ impl Performer<'_> {
 
     async fn attest(&self, when: When) -> Result<(), StepError> {
         let read = within(self.call(), self.target.probe().knobs()).await;
-        let read = read.map_err(|error| StepError(format!("its settings could not be read back: {error}")))?;
+        let read = read.map_err(|error| StepError::Failed(format!("its settings could not be read back: {error}")))?;
         for event in attest(&self.variant.knobs, &read, when) {
             self.journal.event(event);
         }
@@ -307,15 +332,17 @@ impl Performer<'_> {
             seconds: account.seconds,
         });
         self.tell_latency(cycle, Phase::Ingest, "put", account.latencies.summary());
-        if silence >= 1.0 || account.gave_up {
+        // While a fault is on nobody asks for liveness.
+        let disturbed = self.conductor.disturbance().touched();
+        if !disturbed && (silence >= 1.0 || account.gave_up) {
             self.journal.event(EventKind::Silence { cycle, seconds: silence, gave_up: account.gave_up });
         }
-        if account.gave_up {
-            return Err(StepError(format!("it acknowledged nothing for {silence:.1} s (deadlines.call)")));
+        if account.gave_up && !disturbed {
+            return Err(StepError::Failed(format!("it acknowledged nothing for {silence:.1} s (deadlines.call)")));
         }
-        if account.acked_rows == 0 {
+        if account.acked_rows == 0 && !disturbed {
             let why = account.last_error.unwrap_or_else(|| "it gave no reason".to_owned());
-            return Err(StepError(format!("it acknowledged no row of the ingest: {why}")));
+            return Err(StepError::Failed(format!("it acknowledged no row of the ingest: {why}")));
         }
         if cycle == 0 { self.attest(When::Data).await } else { Ok(()) }
     }
@@ -333,7 +360,7 @@ impl Performer<'_> {
             };
             if began.elapsed() >= deadline {
                 let seconds = deadline.as_secs_f64();
-                return Err(StepError(format!(
+                return Err(StepError::Failed(format!(
                     "its index was not ready after {seconds:.0} s (deadlines.index): {state}"
                 )));
             }
@@ -348,11 +375,42 @@ impl Performer<'_> {
         let Some(operations) = &mut self.operations else { return Ok(()) };
         let job = QueryJob { query: self.plan.workload.query.clone(), deadline: self.plan.deadlines.call.0 };
         let usage = HarnessUse::start();
-        let figures = load::query(self.target.client(), &job, operations, &self.books).await;
+        let around = load::Around {
+            held: &|| self.target.load_is_held(),
+            goes_on: &|| {
+                self.conductor.work_is_over();
+                self.conductor.disturbance().is_pending()
+            },
+        };
+        let figures = load::query(self.target.client(), &job, operations, &self.books, around).await;
         self.tell_saturation(Phase::Query, cycle, &usage, u32::MAX);
+        let (mut ended_well, mut errors) = (0, 0);
         for (kind, summary) in figures {
+            ended_well += summary.count;
+            errors += summary.errors;
             self.tell_latency(cycle, Phase::Query, kind.name(), summary);
         }
+        let touched = self.conductor.disturbance().touched();
+        if let Some(reason) = stop::too_many_errors(&self.plan.stop, ended_well, errors).filter(|_| !touched) {
+            return Err(StepError::Stopped(reason));
+        }
+        if self.conductor.was_disturbed() { self.check_rows(cycle).await } else { Ok(()) }
+    }
+
+    /// Holds what the target has, row by row, against what it acknowledged, and sets the ledger right.
+    async fn check_rows(&self, cycle: u32) -> Result<(), StepError> {
+        // What came back after a restart may still be on its way into the index.
+        let indexed = self.index(cycle).await;
+        let rows = within(self.plan.deadlines.index.0, self.target.client().ids()).await;
+        let (held, error) = match (indexed, rows) {
+            (Ok(()), Ok(ids)) => (self.books.ledger().reconcile(ids), None),
+            (Err(StepError::Failed(why)), _) => (Reconciled::default(), Some(why)),
+            (Err(other), _) => return Err(other),
+            (_, Err(error)) => (Reconciled::default(), Some(format!("its rows could not be read: {error}"))),
+        };
+        let Reconciled { expected, lost, doubled, resurrected, indeterminate } = held;
+        self.journal.event(EventKind::Integrity { cycle, expected, lost, doubled, resurrected, indeterminate, error });
+        self.check_recall(cycle).await;
         Ok(())
     }
 
@@ -395,7 +453,7 @@ impl Performer<'_> {
         self.journal.event(EventKind::Deleted { cycle, rows: in_all, failed: deleted.failed });
         self.tell_latency(cycle, Phase::Delete, "delete", deleted.latency);
         if deleted.rows == 0 && deleted.failed > 0 {
-            return Err(StepError(format!("it acknowledged none of {} deletes", deleted.failed)));
+            return Err(StepError::Failed(format!("it acknowledged none of {} deletes", deleted.failed)));
         }
         Ok(())
     }
@@ -415,7 +473,14 @@ impl Performer<'_> {
 
     async fn clear(&self) -> Result<(), StepError> {
         let dropped = within(self.call(), self.target.client().drop_dataset()).await;
-        dropped.map_err(|error| StepError(format!("the dataset could not be dropped: {error}")))?;
+        let nothing_there = self.books.ledger().live() == 0 && self.conductor.was_disturbed();
+        match dropped {
+            // A fault may have left nothing that could be dropped.
+            Err(CallError::Refused(_)) if nothing_there => {}
+            dropped => {
+                dropped.map_err(|error| StepError::Failed(format!("the dataset could not be dropped: {error}")))?
+            }
+        }
         let (first, rows) = {
             let ledger = self.books.ledger();
             (ledger.first(), ledger.len())
@@ -426,7 +491,7 @@ impl Performer<'_> {
 
     async fn collect(&self) -> Result<(), StepError> {
         let collected = self.target.control().collect().await;
-        collected.map_err(|error| StepError(format!("a collection could not be forced: {error}")))
+        collected.map_err(|error| StepError::Failed(format!("a collection could not be forced: {error}")))
     }
 
     async fn rest(&self, step: Step) -> Result<(), StepError> {
@@ -476,7 +541,7 @@ impl Performer<'_> {
 
     async fn tell_tasks(&self, step: Step) -> Result<(), StepError> {
         let tasks = within(self.call(), self.target.control().tasks()).await;
-        let tasks = tasks.map_err(|error| StepError(format!("its task dump could not be read: {error}")))?;
+        let tasks = tasks.map_err(|error| StepError::Failed(format!("its task dump could not be read: {error}")))?;
         if let Some(groups) = tasks {
             self.journal.event(EventKind::Tasks { phase: step.phase, cycle: step.cycle, groups });
         }

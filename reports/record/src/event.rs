@@ -1,5 +1,7 @@
 //! The event stream of a run: what the terminal shows, what the record keeps, what the judge reads. One event is one line of JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use soak_scenario::series::Source;
 
@@ -254,6 +256,98 @@ pub enum EventKind {
         #[serde(default)]
         evidence: Vec<String>,
     },
+    /// A fault is on.
+    FaultApplied {
+        /// Its number in the variant's run, from 0.
+        id: u32,
+        /// Its name in the scenario.
+        fault: String,
+        /// Its kind, as in the catalogue.
+        kind: String,
+        /// Its settings in words.
+        settings: String,
+        /// In which phase.
+        phase: Phase,
+        /// In which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+    },
+    /// What showed, at the end of the hold, that a fault took place.
+    FaultShown {
+        /// Its number.
+        id: u32,
+        /// Whether it did.
+        took_place: bool,
+        /// In words, with the numbers.
+        words: String,
+        /// The numbers by name, units last.
+        figures: BTreeMap<String, f64>,
+    },
+    /// A fault was taken back.
+    FaultHealed {
+        /// Its number.
+        id: u32,
+        /// How long it was on.
+        held_s: f64,
+        /// What is left of it, where something is.
+        error: Option<String>,
+    },
+    /// A fault that was due did not begin.
+    FaultSkipped {
+        /// Its name in the scenario.
+        fault: String,
+        /// In which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// Why.
+        reason: String,
+    },
+    /// What the load saw before, during and after a fault.
+    FaultLoad {
+        /// Its number.
+        id: u32,
+        /// Which of the three.
+        stage: Stage,
+        /// How long the stage was.
+        seconds: f64,
+        /// Latencies of all operations that ended in it.
+        #[serde(flatten)]
+        summary: LatencySummary,
+    },
+    /// The first answer of the target after a fault was healed.
+    FirstAnswer {
+        /// The fault's number.
+        id: u32,
+        /// How long it took; absent when none came while the way back was watched.
+        seconds: Option<f64>,
+    },
+    /// What is not as it was before a fault: limits, processes, connections.
+    FaultResidue {
+        /// The fault's number.
+        id: u32,
+        /// What was compared, in words.
+        compared: Vec<String>,
+        /// What differs, in words.
+        differences: Vec<String>,
+    },
+    /// What the target holds, row by row, against what it acknowledged.
+    Integrity {
+        /// In which cycle.
+        cycle: u32,
+        /// Rows that are acknowledged and not deleted.
+        expected: u64,
+        /// Of those, rows that are not there.
+        lost: u64,
+        /// Rows that are there more than once.
+        doubled: u64,
+        /// Rows that are there although they were deleted or refused.
+        resurrected: u64,
+        /// Rows of which it is not known whether they were taken; they may be there or not.
+        indeterminate: u64,
+        /// Why it could not be told, where it could not.
+        #[serde(default)]
+        error: Option<String>,
+    },
     /// A variant ended.
     VariantEnded {
         /// How.
@@ -264,6 +358,18 @@ pub enum EventKind {
         /// Whether every variant of the plan was run to its end.
         complete: bool,
     },
+}
+
+/// A stage of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// From the start of the phase, or from the end of the fault before.
+    Before,
+    /// While it is on.
+    During,
+    /// While the way back is watched.
+    After,
 }
 
 /// Who met whose memory limit.
@@ -299,6 +405,11 @@ pub enum Outcome {
     },
     /// A person ended it.
     Interrupted,
+    /// A stop condition of the scenario ended it.
+    Stopped {
+        /// Which, in one sentence.
+        reason: String,
+    },
 }
 
 /// A group of tasks with one stack.

@@ -2,6 +2,7 @@
 
 use soak_record::{EventKind, Phase};
 
+use crate::criteria::pressure_that_never_was;
 use crate::human;
 use crate::observed::Observed;
 
@@ -16,10 +17,17 @@ const FAILED_SHARE: f64 = 0.01;
 
 /// Why passes of this variant cannot be trusted, each as the clause of a sentence that begins with “but”.
 pub(crate) fn doubts(observed: &Observed<'_>) -> Vec<String> {
-    [floors(observed), rows(observed), deletes(observed), operations(observed), kills(observed)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        floors(observed),
+        rows(observed),
+        deletes(observed),
+        operations(observed),
+        kills(observed),
+        pressure_that_never_was(observed),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Cycles without a floor, or with one that hardly holds a sample.
@@ -48,7 +56,8 @@ fn rows(observed: &Observed<'_>) -> Option<String> {
     let rows = workload.rows_per_cycle(observed.record.variant.knobs.dim) as f64;
     let asked = rows * (1.0 + workload.ingest.upserts.0);
     let ingests = observed.ingests();
-    let counted: Vec<_> = ingests.iter().filter(|ingest| observed.is_counted(ingest.cycle)).collect();
+    let undisturbed = |cycle: u32| observed.is_counted(cycle) && !observed.is_disturbed(cycle);
+    let counted: Vec<_> = ingests.iter().filter(|ingest| undisturbed(ingest.cycle)).collect();
     let (asked, acked) =
         (asked * counted.len() as f64, counted.iter().map(|ingest| ingest.acked_rows as f64).sum::<f64>());
     (acked < asked * (1.0 - FAILED_SHARE)).then(|| {
@@ -63,7 +72,11 @@ fn rows(observed: &Observed<'_>) -> Option<String> {
 /// Deletes that failed.
 fn deletes(observed: &Observed<'_>) -> Option<String> {
     let (done, failed) = observed.events().fold((0, 0), |(done, failed), event| match event {
-        EventKind::Deleted { cycle, rows, failed: more } if observed.is_counted(*cycle) => (done + rows, failed + more),
+        EventKind::Deleted { cycle, rows, failed: more }
+            if observed.is_counted(*cycle) && !observed.is_disturbed(*cycle) =>
+        {
+            (done + rows, failed + more)
+        }
         _ => (done, failed),
     });
     too_many(done, failed, "deletes")
@@ -72,7 +85,9 @@ fn deletes(observed: &Observed<'_>) -> Option<String> {
 /// Operations of the query phase that failed.
 fn operations(observed: &Observed<'_>) -> Option<String> {
     let (done, failed) = observed.events().fold((0, 0), |(done, failed), event| match event {
-        EventKind::Latency { cycle, phase: Phase::Query, summary, .. } if observed.is_counted(*cycle) => {
+        EventKind::Latency { cycle, phase: Phase::Query, summary, .. }
+            if observed.is_counted(*cycle) && !observed.is_disturbed(*cycle) =>
+        {
             (done + summary.count, failed + summary.errors)
         }
         _ => (done, failed),

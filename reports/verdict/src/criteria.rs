@@ -1,9 +1,15 @@
 //! The criteria, in the order of reports. A new one is one file here, one line in the table, and its name in `soak_scenario::criterion`.
 
+mod acknowledged_data;
 mod acknowledging;
 mod attested;
 mod cascade;
 mod compaction;
+mod fault_growth;
+mod fault_recovery;
+mod fault_residue;
+mod fault_shown;
+mod first_answer;
 mod floor;
 mod growth_under_load;
 mod heap_goal;
@@ -13,7 +19,7 @@ mod release;
 mod tasks;
 
 use soak_scenario::units::Limit;
-use soak_scenario::{Launch, Plan};
+use soak_scenario::{Injection, Launch, Plan};
 
 use crate::evidence::Criterion;
 
@@ -50,10 +56,22 @@ pub(crate) const TABLE: &[Criterion] = &[
         applies: has_cgroup,
     },
     Criterion { id: "oom_cascade", series: &[], measure: cascade::measure, applies: has_replicas },
+    Criterion { id: "fault_shown", series: &[], measure: fault_shown::measure, applies: has_faults },
+    Criterion {
+        id: "fault_recovery",
+        series: &["rss_anon_bytes"],
+        measure: fault_recovery::measure,
+        applies: has_faults,
+    },
+    Criterion { id: "first_answer", series: &[], measure: first_answer::measure, applies: has_faults },
+    Criterion { id: "acknowledged_data", series: &[], measure: acknowledged_data::measure, applies: has_faults },
+    Criterion { id: "fault_residue", series: &[], measure: fault_residue::measure, applies: has_faults },
+    Criterion { id: "fault_growth", series: &["rss_anon_bytes"], measure: fault_growth::measure, applies: leaks },
     Criterion { id: attested::ID, series: &[], measure: attested::measure, applies: always },
 ];
 
 pub(crate) use attested::ID as ATTESTED;
+pub(crate) use fault_shown::doubt as pressure_that_never_was;
 pub use floor::{floor_model, more_cycles};
 
 /// The criteria that can be asked of a plan's target. The others would only say of every variant that they do not apply.
@@ -78,6 +96,14 @@ fn has_cgroup(plan: &Plan) -> bool {
 
 fn has_replicas(plan: &Plan) -> bool {
     matches!(&plan.target.launch, Launch::Container(launch) if launch.replicas > 1)
+}
+
+fn has_faults(plan: &Plan) -> bool {
+    !plan.faults.is_empty()
+}
+
+fn leaks(plan: &Plan) -> bool {
+    plan.faults.values().any(|fault| matches!(fault.inject, Injection::LeakMemory { .. }))
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ pub(crate) enum Ending {
     TargetFailed(String),
     /// The reason.
     PlatformFailed(String),
-    /// It was interrupted, or the record just stops.
-    Early,
+    /// It was interrupted, the record just stops, or a stop condition was met, which is told.
+    Early(Option<String>),
 }
 
 impl Ending {
@@ -34,7 +34,8 @@ impl Ending {
             (Some(Outcome::TargetFailed { reason }), None) => Self::TargetFailed(reason.clone()),
             (_, Some(died)) => Self::TargetFailed(died),
             (Some(Outcome::Completed), None) => Self::Completed,
-            (Some(Outcome::Interrupted) | None, None) => Self::Early,
+            (Some(Outcome::Stopped { reason }), None) => Self::Early(Some(reason.clone())),
+            (Some(Outcome::Interrupted) | None, None) => Self::Early(None),
         }
     }
 }

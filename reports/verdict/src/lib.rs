@@ -10,6 +10,7 @@ mod evidence;
 mod explain;
 mod growth;
 pub mod human;
+pub mod injected;
 mod judge;
 mod observed;
 mod oracle;

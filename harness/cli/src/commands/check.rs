@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use soak_scenario::{Diagnostic, LoadError, Pace, Request, load};
 
 use super::{Exit, Failure, Format};
+use crate::execution::impossible_faults;
 use crate::scenario_args::Choices;
 use crate::{mistakes, output};
 
@@ -30,6 +31,8 @@ struct Checked {
     diagnostics: Vec<Diagnostic>,
     /// Why it is not right, by words that end a report.
     error: Option<LoadError>,
+    /// What this machine cannot do of it.
+    impossible: Vec<String>,
 }
 
 impl Check {
@@ -44,7 +47,11 @@ impl Check {
                 output::print_json(serde_json::to_string_pretty(&json!({ "scenarios": scenarios })))?;
             }
         }
-        Ok(if checked.iter().all(|(_, checked)| checked.error.is_none()) { Exit::Pass } else { Exit::Usage })
+        Ok(if checked.iter().all(|(_, checked)| checked.error.is_none() && checked.impossible.is_empty()) {
+            Exit::Pass
+        } else {
+            Exit::Usage
+        })
     }
 }
 
@@ -56,6 +63,8 @@ fn check(request: &Request<'_>) -> Checked {
         let found = match load(&Request { pace: Some(pace), ..*request }) {
             Ok(loaded) => {
                 checked.paces.push((pace, loaded.plan.judged().map(|variant| variant.id.clone()).collect()));
+                let impossible = impossible_faults(&loaded.plan);
+                checked.impossible.extend(impossible.filter(|why| !checked.impossible.contains(why)));
                 loaded.warnings
             }
             Err(LoadError::Invalid { diagnostics }) => diagnostics,
@@ -82,6 +91,7 @@ fn print(scenario: &str, checked: &Checked) -> Result<(), Failure> {
     if !checked.diagnostics.is_empty() {
         output::say(&mistakes::draw(&checked.diagnostics));
     }
+    checked.impossible.iter().for_each(|why| output::say(&format!("{scenario}: {why}\n")));
     let paces: Vec<String> = checked
         .paces
         .iter()
@@ -100,6 +110,7 @@ fn document(scenario: &str, checked: &Checked) -> Value {
     json!({
         "scenario": scenario,
         "valid": checked.error.is_none(),
+        "impossible": checked.impossible,
         "error": checked.error.as_ref().map(ToString::to_string),
         "paces": paces,
         "diagnostics": checked.diagnostics.iter().map(diagnostic).collect::<Vec<_>>(),

@@ -7,7 +7,7 @@ use soak_engine::{Listener, RunEnd};
 use soak_record::file;
 
 use super::{Exit, Failure};
-use crate::execution::{execute, keep_off_the_targets};
+use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
 use crate::scenario_args::ScenarioArgs;
 use crate::{output, reports, run_id, summary};
@@ -39,6 +39,7 @@ enum RunFormat {
 impl Run {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
         let plan = self.scenario.load()?;
+        refuse_impossible_faults(&plan)?;
         keep_off_the_targets(&plan)?;
         let id = run_id::fresh(&plan.scenario);
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
@@ -63,7 +64,7 @@ impl Run {
         }
         match end {
             RunEnd::Interrupted => Ok(Exit::Interrupted),
-            RunEnd::Complete | RunEnd::PlatformFailed(_) => Ok(Exit::from(&verdict)),
+            RunEnd::Complete | RunEnd::Stopped(_) | RunEnd::PlatformFailed(_) => Ok(Exit::from(&verdict)),
         }
     }
 }

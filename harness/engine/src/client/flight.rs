@@ -5,16 +5,20 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float32Type, Int64Type};
-use arrow_flight::Action;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::{Action, Ticket};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::DataType;
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
-use soak_scenario::{Distribution, IdType};
+use soak_scenario::{Distribution, IdType, MESSAGE_BYTES_MAX};
 use soak_workload::{SECOND_VERSION, Vectors};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -27,6 +31,9 @@ use crate::target::{Batch, CallError, Client, PutAcks, PutSender};
 
 /// An answer to a search of many neighbours is far below this.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// More rows than any dataset has.
+const ROWS_MAX: u32 = i32::MAX as u32;
 
 /// Where the planes listen.
 #[derive(Debug, Clone, Copy)]
@@ -156,6 +163,29 @@ impl Client for FlightClient {
         Ok(answer.get("status").and_then(serde_json::Value::as_str) == Some("READY"))
     }
 
+    async fn ids(&self) -> Result<Vec<u64>, CallError> {
+        let mut client = FlightServiceClient::new(self.connect(self.planes.data).await?)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX as usize);
+        let ticket = json!({ "name": self.spec.dataset, "limit": ROWS_MAX }).to_string();
+        let answers = match client.do_get(Ticket { ticket: ticket.into() }).await {
+            Ok(answers) => answers.into_inner(),
+            Err(status) if status.code() == Code::NotFound => return Ok(Vec::new()),
+            Err(status) => return Err(call_error(&status)),
+        };
+        let messages = answers.map_err(|status| FlightError::Tonic(Box::new(status)));
+        let mut batches = FlightRecordBatchStream::new_from_flight_data(messages);
+        let mut ids = Vec::new();
+        while let Some(batch) = batches.next().await {
+            match batch {
+                Ok(batch) => ids.extend(ids_of(&batch)?),
+                Err(FlightError::Tonic(status)) if status.code() == Code::NotFound => return Ok(Vec::new()),
+                Err(FlightError::Tonic(status)) => return Err(call_error(&status)),
+                Err(error) => return Err(CallError::Refused(format!("the rows' answer: {error}"))),
+            }
+        }
+        Ok(ids)
+    }
+
     async fn drop_dataset(&self) -> Result<(), CallError> {
         self.act_json("delete-dataset", json!({ "dataset": self.spec.dataset })).await.map(|_| ())
     }
@@ -172,19 +202,25 @@ fn found(answer: &[u8]) -> Result<Vec<(u64, f32)>, CallError> {
     let mut found = Vec::new();
     for batch in batches {
         let batch = batch.map_err(|error| unreadable(&error))?;
-        let column = batch.column_by_name("id").ok_or_else(|| unreadable(&"no column \"id\""))?;
-        let ids: Vec<u64> = match column.data_type() {
-            DataType::Int64 => column.as_primitive::<Int64Type>().iter().flatten().map(i64::cast_unsigned).collect(),
-            DataType::Utf8 => {
-                column.as_string::<i32>().iter().flatten().filter_map(|id| id.parse::<u64>().ok()).collect()
-            }
-            other => return Err(unreadable(&format!("ids of type {other}"))),
-        };
+        let ids = ids_of(&batch)?;
         let scores = batch.column_by_name("score").and_then(|column| column.as_primitive_opt::<Float32Type>());
         let score = |row: usize| scores.and_then(|scores| scores.values().get(row).copied()).unwrap_or(f32::NAN);
         found.extend(ids.into_iter().enumerate().map(|(row, id)| (id, score(row))));
     }
     Ok(found)
+}
+
+/// The ids of a batch, from its column `id`.
+fn ids_of(batch: &RecordBatch) -> Result<Vec<u64>, CallError> {
+    let unreadable = |problem: &dyn std::fmt::Display| CallError::Refused(format!("an answer's rows: {problem}"));
+    let column = batch.column_by_name("id").ok_or_else(|| unreadable(&"no column \"id\""))?;
+    match column.data_type() {
+        DataType::Int64 => Ok(column.as_primitive::<Int64Type>().iter().flatten().map(i64::cast_unsigned).collect()),
+        DataType::Utf8 => {
+            Ok(column.as_string::<i32>().iter().flatten().filter_map(|id| id.parse::<u64>().ok()).collect())
+        }
+        other => Err(unreadable(&format!("ids of type {other}"))),
+    }
 }
 
 /// What a status means for what was asked: refused, or perhaps done.

@@ -111,6 +111,12 @@ impl Client for SpreadClient {
         Ok(true)
     }
 
+    async fn ids(&self) -> Result<Vec<u64>, CallError> {
+        let holding = self.holding()?;
+        let lists = join_all(holding.iter().map(|member| member.client.ids())).await;
+        Ok(lists.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
     async fn drop_dataset(&self) -> Result<(), CallError> {
         for member in self.holding()? {
             member.client.drop_dataset().await?;

@@ -1,15 +1,20 @@
 //! How a target is reached once it runs, whatever started it: the client of the load, the control, the probe.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use soak_scenario::units::Limit;
 use soak_scenario::{Attach, Knobs, Plan, Ports, Variant};
 
 use super::control::HttpControl;
+use super::data_folder::DataFolder;
 use super::probe::{TargetProbe, Watched};
 use crate::DATASET;
 use crate::client::{DataSpec, FlightClient, Planes};
+use crate::fault::{self, Proxy, Reach};
+use crate::residue::Register;
 
 /// Addresses of the three planes.
 #[derive(Debug, Clone, Copy)]
@@ -46,16 +51,28 @@ impl From<&Attach> for Addrs {
     }
 }
 
+/// Where a target listens, and where it keeps its data.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) addrs: Addrs,
+    /// As the target sees it; `None` where it keeps none.
+    pub(super) data: Option<PathBuf>,
+}
+
 /// Client, control and probe of a target.
-#[derive(Debug)]
 pub(super) struct Access {
+    addrs: Addrs,
+    spec: DataSpec,
+    call: Duration,
+    /// Between load and target, where a fault works on the network.
+    proxies: Vec<Proxy>,
     pub(super) client: Arc<FlightClient>,
     pub(super) control: Arc<HttpControl>,
     pub(super) probe: Arc<TargetProbe>,
 }
 
 impl Access {
-    pub(super) fn new(plan: &Plan, variant: &Variant, addrs: Addrs, watched: Watched) -> Self {
+    pub(super) async fn new(plan: &Plan, variant: &Variant, addrs: Addrs, watched: Watched) -> Result<Self, String> {
         let (deadlines, workload, profile) = (&plan.deadlines, &plan.workload, &plan.target.profile);
         let spec = DataSpec {
             dataset: DATASET.to_owned(),
@@ -64,8 +81,18 @@ impl Access {
             seed: variant.seed,
             ids: workload.ids,
         };
-        let planes = Planes { data: addrs.data, meta: addrs.meta };
-        let client = Arc::new(FlightClient::new(planes, spec, deadlines.call.0));
+        let mut planes = Planes { data: addrs.data, meta: addrs.meta };
+        let mut proxies = Vec::new();
+        if plan.faults.values().any(|fault| fault.inject.needs_proxy()) {
+            for plane in [&mut planes.data, &mut planes.meta] {
+                let proxy = Proxy::start(*plane)
+                    .await
+                    .map_err(|error| format!("cannot start a proxy on 127.0.0.1: {error}"))?;
+                *plane = proxy.addr();
+                proxies.push(proxy);
+            }
+        }
+        let client = Arc::new(FlightClient::new(planes, spec.clone(), deadlines.call.0));
         let control = HttpControl {
             addr: addrs.http,
             endpoints: profile.endpoints.clone(),
@@ -75,12 +102,40 @@ impl Access {
             compaction: deadlines.index.0,
         };
         let probe = TargetProbe::new(watched, addrs.http, profile, deadlines.call.0);
-        Self { client, control: Arc::new(control), probe: Arc::new(probe) }
+        Ok(Self {
+            addrs,
+            spec,
+            call: deadlines.call.0,
+            proxies,
+            client,
+            control: Arc::new(control),
+            probe: Arc::new(probe),
+        })
+    }
+
+    /// What faults reach of the target.
+    pub(super) fn reach(&self, run: &str, register: &Register, scratch: PathBuf, data: Option<&DataFolder>) -> Reach {
+        Reach {
+            run: run.to_owned(),
+            register: register.clone(),
+            world: fault::kernel(register.clone()),
+            planes: Planes { data: self.addrs.data, meta: self.addrs.meta },
+            proxies: self.proxies.clone(),
+            http: self.addrs.http,
+            endpoints: self.control.endpoints.clone(),
+            spec: self.spec.clone(),
+            call: self.call,
+            scratch,
+            data: data.map(|data| data.path().to_owned()),
+            volume: data.is_some_and(DataFolder::is_volume),
+            hold_load: Arc::default(),
+            control: Arc::<HttpControl>::clone(&self.control),
+        }
     }
 }
 
 /// The arguments of a launch.
-pub(super) fn arguments(plan: &Plan, addrs: Addrs, variant: &Variant) -> Vec<String> {
+pub(super) fn arguments(plan: &Plan, place: &Place, variant: &Variant) -> Vec<String> {
     let mut arguments = Vec::new();
     for arg in &plan.target.profile.launch.args {
         if arg == "{misbehave}" {
@@ -88,21 +143,24 @@ pub(super) fn arguments(plan: &Plan, addrs: Addrs, variant: &Variant) -> Vec<Str
                 arguments.extend(["--misbehave".to_owned(), format!("{key}={value}")]);
             }
         } else {
-            arguments.push(fill(arg, addrs, &variant.knobs));
+            arguments.push(fill(arg, place, &variant.knobs));
         }
     }
     arguments
 }
 
 /// The environment of a launch.
-pub(super) fn environment(plan: &Plan, addrs: Addrs, knobs: &Knobs) -> Vec<(String, String)> {
+pub(super) fn environment(plan: &Plan, place: &Place, knobs: &Knobs) -> Vec<(String, String)> {
     let env = &plan.target.profile.launch.env;
-    env.iter().map(|(name, value)| (name.clone(), fill(value, addrs, knobs))).collect()
+    env.iter().map(|(name, value)| (name.clone(), fill(value, place, knobs))).collect()
 }
 
 /// Fills the placeholders of a launch argument or a variable's value.
-fn fill(text: &str, addrs: Addrs, knobs: &Knobs) -> String {
+fn fill(text: &str, place: &Place, knobs: &Knobs) -> String {
+    let addrs = place.addrs;
+    let data = place.data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
     let mut text = text
+        .replace("{data_dir}", &data)
         .replace("{data_addr}", &addrs.data.to_string())
         .replace("{meta_addr}", &addrs.meta.to_string())
         .replace("{http_addr}", &addrs.http.to_string());

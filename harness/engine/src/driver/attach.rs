@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use soak_scenario::{Attach, AttachTo, Plan, Variant};
+use soak_record::{RunFolder, file};
+use soak_scenario::{Attach, AttachTo, Injection, Plan, Variant};
 
 use super::access::Access;
 use super::cgroup::Group;
 use super::container::is_of;
 use super::docker;
 use super::probe::Watched;
+use crate::fault::{self, EndBy, Guard, Levers, Reach};
+use crate::residue::Register;
 use crate::sampler::proc;
-use crate::target::{Client, Control, Driver, Ending, Probe, StartError, Target};
+use crate::target::{Client, Control, Driver, Ending, Probe, Reading, StartError, Target};
 
 /// How often a process that is not a child is looked at.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
@@ -21,12 +24,15 @@ const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 pub struct AttachDriver {
     plan: Plan,
     attach: Attach,
+    folder: RunFolder,
+    run: String,
+    register: Register,
 }
 
 impl AttachDriver {
     /// A driver for what runs already.
-    pub fn new(attach: Attach, plan: Plan) -> Self {
-        Self { plan, attach }
+    pub fn new(attach: Attach, plan: Plan, folder: RunFolder, run: String, register: Register) -> Self {
+        Self { plan, attach, folder, run, register }
     }
 
     async fn find(&self) -> Result<Option<u32>, String> {
@@ -55,43 +61,84 @@ impl AttachDriver {
 impl Driver for AttachDriver {
     async fn start(&self, _index: usize, variant: &Variant) -> Result<Arc<dyn Target>, StartError> {
         let pid = self.find().await.map_err(StartError)?;
-        let watched = Watched { pid, group: pid.and_then(Group::of_process) };
-        let access = Access::new(&self.plan, variant, (&self.attach).into(), watched);
+        let group = pid.and_then(Group::of_process);
+        let watched = Watched { pid, group: group.clone() };
+        let access = Access::new(&self.plan, variant, (&self.attach).into(), watched).await.map_err(StartError)?;
+        let reach = access.reach(&self.run, &self.register, self.folder.path(file::ARTIFACTS), None);
         let started = pid.and_then(proc::started_ticks);
-        Ok(Arc::new(Attached { pid, started, access }))
+        Ok(Arc::new(Attached(Arc::new(Core { pid, started, group, access, reach }))))
     }
 }
 
 /// Something that runs already.
-#[derive(Debug)]
-struct Attached {
+struct Attached(Arc<Core>);
+
+struct Core {
     pid: Option<u32>,
     started: Option<u64>,
+    group: Option<Group>,
     access: Access,
+    reach: Reach,
+}
+
+#[async_trait]
+impl Levers for Core {
+    fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    fn main_pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    fn group(&self) -> Option<Group> {
+        self.group.clone()
+    }
+
+    async fn end(&self, _by: EndBy) -> Result<String, String> {
+        Err("what runs already is never stopped".to_owned())
+    }
+
+    async fn begin_again(&self) -> Result<(), String> {
+        Err("what runs already is never started".to_owned())
+    }
 }
 
 #[async_trait]
 impl Target for Attached {
     fn pid(&self) -> u32 {
-        self.pid.unwrap_or(0)
+        self.0.pid.unwrap_or(0)
     }
 
     fn client(&self) -> Arc<dyn Client> {
-        Arc::<crate::client::FlightClient>::clone(&self.access.client)
+        Arc::<crate::client::FlightClient>::clone(&self.0.access.client)
     }
 
     fn control(&self) -> Arc<dyn Control> {
-        Arc::<super::control::HttpControl>::clone(&self.access.control)
+        Arc::<super::control::HttpControl>::clone(&self.0.access.control)
     }
 
     fn probe(&self) -> Arc<dyn Probe> {
-        Arc::<super::probe::TargetProbe>::clone(&self.access.probe)
+        Arc::<super::probe::TargetProbe>::clone(&self.0.access.probe)
+    }
+
+    async fn inject(&self, injection: &Injection) -> Result<Box<dyn Guard>, String> {
+        let levers: Arc<dyn Levers> = Arc::<Core>::clone(&self.0);
+        fault::inject(&levers, injection).await
+    }
+
+    async fn condition(&self) -> Vec<Reading> {
+        fault::condition(self.0.as_ref())
+    }
+
+    fn load_is_held(&self) -> bool {
+        self.0.reach.load_is_held()
     }
 
     async fn ended(&self) -> Ending {
-        match self.pid {
+        match self.0.pid {
             Some(pid) => {
-                while proc::started_ticks(pid) == self.started {
+                while proc::started_ticks(pid) == self.0.started {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
             }

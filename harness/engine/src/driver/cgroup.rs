@@ -114,6 +114,17 @@ impl Group {
         (self.limit(), self.limit_file().display().to_string())
     }
 
+    /// The limit in whole bytes; `None` where there is none.
+    pub(crate) fn limit_bytes(&self) -> Option<u64> {
+        self.limit().filter(|limit| *limit < NO_LIMIT_BYTES).map(|limit| limit as u64)
+    }
+
+    /// The file that takes in whatever process writes a 0 to it.
+    pub(crate) fn door(&self) -> Result<fs::File, String> {
+        let path = self.folder().join("cgroup.procs");
+        fs::File::options().write(true).open(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))
+    }
+
     /// Processes of the group that the kernel has killed for memory.
     pub(crate) fn oom_kills(&self) -> Option<u64> {
         let file = match self {

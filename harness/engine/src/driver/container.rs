@@ -1,35 +1,39 @@
 //! The container driver: a container for each variant, its ports published on 127.0.0.1 alone, removed with all that belongs to it.
 
 mod create;
+mod follow;
 mod replicas;
-mod watch;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use soak_record::{RunFolder, file};
 use soak_scenario::units::Limit;
-use soak_scenario::{ContainerLaunch, Plan, Ports, Variant};
+use soak_scenario::{ContainerLaunch, Injection, Plan, Ports, Variant};
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::query_parameters::StopContainerOptionsBuilder;
+use testcontainers::bollard::query_parameters::{KillContainerOptionsBuilder, StopContainerOptionsBuilder};
 use testcontainers::{ContainerAsync, GenericImage};
-use tokio::sync::watch::Receiver;
+use tokio::sync::watch::{self, Receiver};
 
 use super::access::{Access, Addrs};
 use super::cgroup::Group;
 use super::control::HttpControl;
+use super::data_folder::DataFolder;
 use super::docker;
 use super::logs::Log;
 use super::probe::{TargetProbe, Watched};
 use crate::client::FlightClient;
+use crate::fault::{self, EndBy, Guard, Levers, Reach};
 use crate::oom::kernel_log::KernelLog;
 use crate::oom::{Evidence, OutOfMemory};
 use crate::residue::{Register, Residue};
-use crate::target::{Client, Control, Driver, Ending, Probe, StartError, Target};
+use crate::target::{Client, Control, Driver, Ending, Probe, Reading, StartError, Target};
+use create::Host;
 pub(super) use create::{is_of, name_and_tag};
+use follow::Exit;
 use replicas::Replicas;
-use watch::Exit;
 
 /// How long a container may take to end when it is asked to.
 const GRACE_S: i32 = 5;
@@ -95,23 +99,61 @@ impl ContainerDriver {
         } else {
             format!("{index:03}-target.log")
         };
-        let log_path = self.folder.path(file::ARTIFACTS).join(name);
+        let artifacts = self.folder.path(file::ARTIFACTS);
+        let log_path = artifacts.join(name);
         let log = Log::create(&log_path).map_err(|error| format!("cannot make {}: {error}", log_path.display()))?;
         let kernel_log = KernelLog::open();
+        let data = self.data(index)?;
         self.register.note(&Residue::Containers(docker::address()))?;
-        let container = Held::of(create::start(self, index, variant).await?, self.docker.clone());
+        let host = Host { data: data.as_ref().map(DataFolder::path), ports: self.fixed_ports()? };
+        let container = Held::of(create::start(self, index, variant, &host).await?, self.docker.clone());
         let state = create::inspect(&self.docker, &container.id, self.launch.ports).await?;
+        if data.is_some() && state.pid.is_none() && state.published.is_some() {
+            return Err(
+                "the container runs on another machine, where its data cannot be kept: leave target.durable off"
+                    .to_owned(),
+            );
+        }
         // A container that has ended already has no ports; its end is told in a moment. Nobody listens on port 0.
         let addrs = Addrs::published(state.published.unwrap_or(Ports { data: 0, meta: 0, http: 0 }));
         let group = state.pid.and_then(Group::of_process);
-        let access = Access::new(&self.plan, variant, addrs, Watched { pid: state.pid, group: group.clone() });
-        let exit = watch::follow(self.docker.clone(), container.id.clone(), log.clone());
+        let access = Access::new(&self.plan, variant, addrs, Watched { pid: state.pid, group: group.clone() }).await?;
+        let reach = access.reach(&self.run, &self.register, artifacts, data.as_ref());
+        let life = Life::begin(&self.docker, &container.id, &log, state.pid, group);
         let limit_bytes = match variant.knobs.memory_limit {
             Limit::At(bytes) => Some(bytes.0),
             Limit::Off => None,
         };
-        let about = About { pid: state.pid.unwrap_or(0), group, limit_bytes };
-        Ok(ContainerTarget { about, access, container, kernel_log: Mutex::new(kernel_log), log, exit })
+        Ok(ContainerTarget(Arc::new(Core {
+            limit_bytes,
+            ports: self.launch.ports,
+            access,
+            reach,
+            container,
+            kernel_log: Mutex::new(kernel_log),
+            log,
+            lives: watch::Sender::new(Arc::new(life)),
+            _data: data,
+        })))
+    }
+
+    /// Ports of this machine for a container that a fault starts again: Docker would publish it on others.
+    fn fixed_ports(&self) -> Result<Option<Ports>, String> {
+        if !self.plan.faults.values().any(|fault| fault.inject.restarts()) {
+            return Ok(None);
+        }
+        let free = Addrs::free().map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
+        Ok(Some(Ports { data: free.data.port(), meta: free.meta.port(), http: free.http.port() }))
+    }
+
+    /// The folder of the target's data, where the scenario asks for one.
+    fn data(&self, index: usize) -> Result<Option<DataFolder>, String> {
+        let target = &self.plan.target;
+        if !target.durable {
+            return Ok(None);
+        }
+        let path = self.folder.path(&format!("data-{index:03}"));
+        DataFolder::make(&self.register, &path, target.data_volume.map(|bytes| bytes.0)).map(Some)
     }
 }
 
@@ -138,36 +180,62 @@ impl Driver for ContainerDriver {
     }
 }
 
-/// What was read of a container while it lived.
-#[derive(Debug)]
-struct About {
-    /// Its main process on this machine; 0 where it is on another.
-    pid: u32,
-    group: Option<Group>,
-    limit_bytes: Option<u64>,
-}
-
 /// A running container.
-struct ContainerTarget {
-    about: About,
+struct ContainerTarget(Arc<Core>);
+
+/// The container, and all that belongs to it.
+struct Core {
+    limit_bytes: Option<u64>,
+    /// What it listens on inside.
+    ports: Ports,
     access: Access,
+    reach: Reach,
     container: Held,
     kernel_log: Mutex<KernelLog>,
     log: Log,
-    exit: Receiver<Option<Exit>>,
+    /// The life that it leads now.
+    lives: watch::Sender<Arc<Life>>,
+    /// Goes last: the container has it mounted.
+    _data: Option<DataFolder>,
 }
 
-impl ContainerTarget {
-    fn oom(&self, exit: &Exit) -> Option<OutOfMemory> {
+/// A container from its start to its end. A fault may end one life and begin another.
+struct Life {
+    /// Its main process on this machine; 0 where it is on another.
+    pid: u32,
+    group: Option<Group>,
+    exit: Receiver<Option<Exit>>,
+    /// Whether its end is wanted, so that it is no death.
+    wanted: AtomicBool,
+}
+
+impl Life {
+    fn begin(docker: &Docker, id: &str, log: &Log, pid: Option<u32>, group: Option<Group>) -> Self {
+        let exit = follow::follow(docker.clone(), id.to_owned(), log.clone());
+        Self { pid: pid.unwrap_or(0), group, exit, wanted: AtomicBool::new(false) }
+    }
+
+    async fn ended(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        exit.wait_for(Option::is_some).await.ok().and_then(|exit| exit.clone()).unwrap_or_default()
+    }
+}
+
+impl Core {
+    fn life(&self) -> Arc<Life> {
+        Arc::clone(&self.lives.borrow())
+    }
+
+    fn oom(&self, life: &Life, exit: &Exit) -> Option<OutOfMemory> {
         let kernel = self.kernel_log.lock().unwrap_or_else(PoisonError::into_inner).kills().map(<[_]>::to_vec);
         let evidence = Evidence {
-            pid: self.about.pid,
-            cgroup: self.about.group.as_ref().map(Group::name),
+            pid: life.pid,
+            cgroup: life.group.as_ref().map(Group::name),
             container: Some(self.container.id.clone()),
-            limit_bytes: self.about.limit_bytes,
+            limit_bytes: self.limit_bytes,
             by_sigkill: exit.by_sigkill(),
             kernel,
-            counted: self.about.group.as_ref().and_then(Group::oom_kills),
+            counted: life.group.as_ref().and_then(Group::oom_kills),
             docker: Some(exit.docker),
         };
         evidence.conclude()
@@ -175,27 +243,90 @@ impl ContainerTarget {
 }
 
 #[async_trait]
+impl Levers for Core {
+    fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    fn main_pid(&self) -> Option<u32> {
+        Some(self.life().pid).filter(|pid| *pid > 0)
+    }
+
+    fn group(&self) -> Option<Group> {
+        self.life().group.clone()
+    }
+
+    async fn end(&self, by: EndBy) -> Result<String, String> {
+        let life = self.life();
+        life.wanted.store(true, Ordering::SeqCst);
+        match by {
+            EndBy::Kill => {
+                let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+                let killed = self.container.docker.kill_container(&self.container.id, Some(options)).await;
+                killed.map_err(|error| format!("Docker does not kill the container: {}", docker::in_words(&error)))?;
+            }
+            EndBy::Asking => self.container.stop().await,
+        }
+        Ok(life.ended().await.how())
+    }
+
+    async fn begin_again(&self) -> Result<(), String> {
+        let (docker, id) = (&self.container.docker, &self.container.id);
+        let started = docker.start_container(id, None).await;
+        started.map_err(|error| format!("Docker does not start the container again: {}", docker::in_words(&error)))?;
+        let state = create::inspect(docker, id, self.ports).await?;
+        let group = state.pid.and_then(Group::of_process);
+        self.access.probe.watch(Watched { pid: state.pid, group: group.clone() });
+        self.lives.send_replace(Arc::new(Life::begin(docker, id, &self.log, state.pid, group)));
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl Target for ContainerTarget {
     fn pid(&self) -> u32 {
-        self.about.pid
+        self.0.life().pid
     }
 
     fn client(&self) -> Arc<dyn Client> {
-        Arc::<FlightClient>::clone(&self.access.client)
+        Arc::<FlightClient>::clone(&self.0.access.client)
     }
 
     fn control(&self) -> Arc<dyn Control> {
-        Arc::<HttpControl>::clone(&self.access.control)
+        Arc::<HttpControl>::clone(&self.0.access.control)
     }
 
     fn probe(&self) -> Arc<dyn Probe> {
-        Arc::<TargetProbe>::clone(&self.access.probe)
+        Arc::<TargetProbe>::clone(&self.0.access.probe)
+    }
+
+    async fn inject(&self, injection: &Injection) -> Result<Box<dyn Guard>, String> {
+        let levers: Arc<dyn Levers> = Arc::<Core>::clone(&self.0);
+        fault::inject(&levers, injection).await
+    }
+
+    async fn condition(&self) -> Vec<Reading> {
+        fault::condition(self.0.as_ref())
+    }
+
+    fn load_is_held(&self) -> bool {
+        self.0.reach.load_is_held()
     }
 
     async fn ended(&self) -> Ending {
-        let mut exit = self.exit.clone();
-        let exit = exit.wait_for(Option::is_some).await.ok().and_then(|exit| exit.clone()).unwrap_or_default();
-        let mut oom = self.oom(&exit);
+        let mut lives = self.0.lives.subscribe();
+        let (life, exit) = loop {
+            let life = Arc::clone(&lives.borrow_and_update());
+            let exit = life.ended().await;
+            if !life.wanted.load(Ordering::SeqCst) {
+                break (life, exit);
+            }
+            // A fault ended it, and begins the next.
+            if lives.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let mut oom = self.0.oom(&life, &exit);
         // A kill that only Docker knows of may be one whose line has not come yet.
         let waiting = tokio::time::Instant::now();
         while exit.by_sigkill()
@@ -203,18 +334,20 @@ impl Target for ContainerTarget {
             && waiting.elapsed() < WORDS_WITHIN
         {
             tokio::time::sleep(WORDS_EVERY).await;
-            oom = self.oom(&exit);
+            oom = self.0.oom(&life, &exit);
         }
-        Ending { how: exit.how(), last_lines: self.log.last_lines(), oom, living: 0, lost: exit.is_lost() }
+        Ending { how: exit.how(), last_lines: self.0.log.last_lines(), oom, living: 0, lost: exit.is_lost() }
     }
 
     async fn stop(&self) {
+        let life = self.0.life();
+        life.wanted.store(true, Ordering::SeqCst);
         let removed = async {
-            self.container.stop().await;
-            let mut exit = self.exit.clone();
+            self.0.container.stop().await;
+            let mut exit = life.exit.clone();
             // Its last words are worth a moment.
             let _ = tokio::time::timeout(WORDS_WITHIN, exit.wait_for(Option::is_some)).await;
-            let _ = docker::remove(&docker::address(), &self.container.id).await;
+            let _ = docker::remove(&docker::address(), &self.0.container.id).await;
         };
         // What Docker does not remove in time is removed by the watchdog, or by `soak heal`.
         let _ = tokio::time::timeout(REMOVED_WITHIN, removed).await;

@@ -36,7 +36,7 @@ pub(super) struct Watched {
 /// The probe.
 #[derive(Debug)]
 pub(super) struct TargetProbe {
-    watched: Watched,
+    watched: Mutex<Watched>,
     family: Mutex<Family>,
     addr: SocketAddr,
     page: Option<String>,
@@ -56,7 +56,7 @@ impl TargetProbe {
             .iter()
             .filter_map(|(knob, metric)| Some((knob.clone(), metric.clone(), Selector::parse(metric)?)));
         Self {
-            watched,
+            watched: Mutex::new(watched),
             family: Mutex::default(),
             addr,
             page: profile.endpoints.metrics.clone(),
@@ -66,9 +66,19 @@ impl TargetProbe {
         }
     }
 
+    /// From now on this is watched: the target was started again.
+    pub(super) fn watch(&self, watched: Watched) {
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+        *self.family.lock().unwrap_or_else(PoisonError::into_inner) = Family::default();
+    }
+
+    fn watched(&self) -> Watched {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The process and all that descend from it: a script that starts the store must not hide it.
     fn processes(&self) -> Values {
-        let Some(pid) = self.watched.pid else { return Values::new() };
+        let Some(pid) = self.watched().pid else { return Values::new() };
         let mut family = self.family.lock().unwrap_or_else(PoisonError::into_inner);
         if family.looked.is_none_or(|looked| looked.elapsed() >= LOOK_FOR_CHILDREN_EVERY) {
             family.looked = Some(Instant::now());
@@ -88,13 +98,13 @@ impl Probe for TargetProbe {
     async fn process(&self) -> Values {
         let mut values = self.processes();
         if !values.is_empty() {
-            values.extend(self.watched.group.iter().flat_map(Group::values));
+            values.extend(self.watched().group.iter().flat_map(Group::values));
         }
         values
     }
 
     async fn smaps(&self) -> Values {
-        let Some(pid) = self.watched.pid.map(|pid| pid.to_string()) else { return Values::new() };
+        let Some(pid) = self.watched().pid.map(|pid| pid.to_string()) else { return Values::new() };
         // Walking the page tables of a large process takes long.
         tokio::task::spawn_blocking(move || proc::smaps(&pid)).await.unwrap_or_default()
     }
@@ -112,7 +122,7 @@ impl Probe for TargetProbe {
             (knob.clone(), Knob { value: selector.read(&page), source: format!("metric {metric}") })
         };
         let mut knobs: BTreeMap<String, Knob> = self.knobs.iter().map(read).collect();
-        if let Some(group) = &self.watched.group {
+        if let Some(group) = &self.watched().group {
             let (value, source) = group.effective_limit();
             knobs.insert("memory_limit".to_owned(), Knob { value, source });
         }

@@ -35,14 +35,42 @@ struct Started {
     _place: OwnedSemaphorePermit,
 }
 
-/// Runs a query phase and waits for the last answer; figures by kind of operation.
+/// What a query phase asks of what goes on around it.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// Whether nothing is to be started now.
+    pub held: &'a (dyn Fn() -> bool + Sync),
+    /// Asked when the phase is over: whether it goes on for another.
+    pub goes_on: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Runs a query phase, and again while it is to go on; waits for the last answer. Figures by kind of operation.
 pub async fn query(
     client: Arc<dyn Client>,
     job: &QueryJob,
     operations: &mut Operations,
     books: &Arc<Books>,
+    around: Around<'_>,
 ) -> BTreeMap<OperationKind, LatencySummary> {
     let figures = Figures::default();
+    loop {
+        pass(&client, job, operations, books, (around.held, &figures)).await;
+        if !(around.goes_on)() {
+            break;
+        }
+    }
+    let figures = figures.lock().unwrap_or_else(PoisonError::into_inner);
+    figures.iter().map(|(kind, latencies)| (*kind, latencies.summary())).collect()
+}
+
+/// Runs a query phase once.
+async fn pass(
+    client: &Arc<dyn Client>,
+    job: &QueryJob,
+    operations: &mut Operations,
+    books: &Arc<Books>,
+    (held, figures): (&(dyn Fn() -> bool + Sync), &Figures),
+) {
     let places = Arc::new(Semaphore::new(job.query.in_flight as usize));
     let began = Instant::now();
     let length = job.query.duration.0;
@@ -61,15 +89,26 @@ pub async fn query(
         if let Some(due) = due {
             tokio::time::sleep_until(due).await;
         }
+        if held() {
+            // What is due now is left out: nobody wants it.
+            taken += 1;
+            if due.is_none() {
+                tokio::time::sleep(LATE).await;
+            }
+            if began.elapsed() >= length {
+                break;
+            }
+            continue;
+        }
         let place = tokio::time::timeout_at(began + length, Arc::clone(&places).acquire_owned()).await;
         let Ok(Ok(place)) = place else { break };
         taken += 1;
         let operation = draw(operations, books);
         if due.is_some_and(|due| due.elapsed() > LATE) {
-            figure(&figures, operation.kind(), Latencies::late_start);
+            figure(figures, operation.kind(), Latencies::late_start);
         }
         let started = Started { operation, due: due.unwrap_or_else(Instant::now), _place: place };
-        running.spawn(perform(Arc::clone(&client), started, job.clone(), Arc::clone(books), Arc::clone(&figures)));
+        running.spawn(perform(Arc::clone(client), started, job.clone(), Arc::clone(books), Arc::clone(figures)));
         // What has ended is let go, so that a long phase holds no more than is in flight.
         while running.try_join_next().is_some() {}
         if job.query.schedule == Schedule::All && began.elapsed() >= length {
@@ -82,10 +121,8 @@ pub async fn query(
         let weights = [job.query.mix.search, job.query.mix.upsert, job.query.mix.delete];
         let heaviest = (0..3).max_by_key(|at| weights[*at]).unwrap_or(0);
         // What they would have been was never drawn: they are booked under what the mix has most of.
-        figure(&figures, kind[heaviest], |latencies| latencies.never_started(total - taken));
+        figure(figures, kind[heaviest], |latencies| latencies.never_started(total - taken));
     }
-    let figures = figures.lock().unwrap_or_else(PoisonError::into_inner);
-    figures.iter().map(|(kind, latencies)| (*kind, latencies.summary())).collect()
 }
 
 /// Draws the next operation and books it at once, so that the same seed draws the same whatever the answers' timing.
@@ -115,10 +152,12 @@ async fn perform(client: Arc<dyn Client>, started: Started, job: QueryJob, books
     if let Err(error) = &answer {
         rebook(&books, started.operation, error);
     }
-    figure(&figures, started.operation.kind(), |latencies| match answer {
+    let note = |latencies: &mut Latencies| match answer {
         Ok(()) => latencies.record(started.due, began, Instant::now()),
         Err(_) => latencies.error(),
-    });
+    };
+    books.note(note);
+    figure(&figures, started.operation.kind(), note);
 }
 
 /// What was booked in advance did not happen, or perhaps not.

@@ -1,16 +1,22 @@
 //! Finding and removing what a run left. Only what carries the run's id is touched.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{RUN_VARIABLE, Registered, Residue};
-use crate::driver::{cgroup_remove, docker};
+use crate::driver::{cgroup_remove, docker, is_mounted, remove_data_folder};
+use crate::fault::{Kernel, is_there, take_back};
+use crate::http;
 
 /// No call to Docker may hold up a clean-up for longer.
 const DOCKER_WITHIN: Duration = Duration::from_secs(3);
+
+/// A target that is there answers within this time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// Something that was left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +39,22 @@ pub enum Left {
     },
     /// A control group.
     Cgroup(PathBuf),
+    /// A change that a fault made to something that lives on.
+    Change(Residue),
+    /// A leak that a target may still be asked for.
+    Leak {
+        /// Its admin side.
+        addr: SocketAddr,
+        /// What ends it.
+        endpoint: String,
+    },
+    /// A folder of a target's data, and whether a volume is mounted there.
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Whether it is a volume.
+        volume: bool,
+    },
 }
 
 impl fmt::Display for Left {
@@ -41,6 +63,12 @@ impl fmt::Display for Left {
             Self::Process { pid, name, .. } => write!(f, "process {pid} ({name})"),
             Self::Container { id, .. } => write!(f, "container {}", id.chars().take(12).collect::<String>()),
             Self::Cgroup(path) => write!(f, "cgroup {}", path.display()),
+            Self::Change(Residue::Setting { path, value }) => write!(f, "setting {} (was {value})", path.display()),
+            Self::Change(Residue::Stopped { pid, .. }) => write!(f, "stopped process {pid}"),
+            Self::Change(other) => write!(f, "{other:?}"),
+            Self::Leak { addr, .. } => write!(f, "leak of the target at {addr}"),
+            Self::Data { path, volume: true } => write!(f, "volume {}", path.display()),
+            Self::Data { path, volume: false } => write!(f, "folder {}", path.display()),
         }
     }
 }
@@ -57,10 +85,37 @@ pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
                 left.extend(found.into_iter().map(|id| Left::Container { id, docker: address.clone() }));
             }
             Residue::Cgroup(path) => left.extend(path.is_dir().then(|| Left::Cgroup(path.clone()))),
+            Residue::Setting { .. } | Residue::Stopped { .. } => {
+                left.extend(is_there(&Kernel(None), residue).then(|| Left::Change(residue.clone())));
+            }
+            Residue::Leak { addr, endpoint } => {
+                // One that nobody answers for has ended with its target.
+                let listens = std::net::TcpStream::connect_timeout(addr, ANSWER_WITHIN).is_ok();
+                left.extend(listens.then(|| Left::Leak { addr: *addr, endpoint: endpoint.clone() }));
+            }
+            Residue::Mount(path) => {
+                left.extend(is_mounted(path).then(|| Left::Data { path: path.clone(), volume: true }))
+            }
+            Residue::Folder(path) => {
+                left.extend(path.is_dir().then(|| Left::Data { path: path.clone(), volume: false }))
+            }
         }
     }
-    // A group goes once nothing is in it.
-    left.sort_by_key(|one| matches!(one, Left::Cgroup(_)));
+    // Changes go first, the newest of them first, so that what was pressed on can end; groups and folders once nothing is in them.
+    left.reverse();
+    left.sort_by_key(|one| match one {
+        Left::Change(_) => 0,
+        Left::Leak { .. } => 1,
+        Left::Process { .. } | Left::Container { .. } => 2,
+        Left::Cgroup(_) => 3,
+        Left::Data { volume, .. } => {
+            if *volume {
+                4
+            } else {
+                5
+            }
+        }
+    });
     Ok(left)
 }
 
@@ -75,6 +130,12 @@ pub async fn remove(left: &Left) -> Result<(), String> {
             let removed = tokio::time::timeout(DOCKER_WITHIN, docker::remove(docker, id)).await;
             removed.unwrap_or_else(|_| Err(format!("Docker at {docker} does not answer")))
         }
+        Left::Change(change) => take_back(&Kernel(None), change),
+        Left::Leak { addr, endpoint } => {
+            let ended = http::call(*addr, endpoint, ANSWER_WITHIN).await;
+            ended.map(|_| ()).map_err(|error| format!("the leak of the target at {addr} could not be ended: {error}"))
+        }
+        Left::Data { path, volume } => remove_data_folder(path, *volume),
         Left::Cgroup(path) => {
             cgroup_remove(path);
             if path.is_dir() { Err(format!("{} is still in use", path.display())) } else { Ok(()) }

@@ -14,30 +14,42 @@ const REMOVE_REST: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct OwnGroup {
     group: Group,
-    limit_bytes: u64,
+    limit_bytes: Option<u64>,
 }
 
 impl OwnGroup {
     /// Where a group of this name would be made.
     pub(crate) fn place(name: &str) -> Result<Group, String> {
         parent().map(|parent| match parent {
-            Group::V1 { memory, .. } => Group::V1 { memory: memory.join(name), cpu: None },
+            Group::V1 { memory, cpu } => Group::V1 { memory: memory.join(name), cpu: cpu.map(|cpu| cpu.join(name)) },
             Group::V2(path) => Group::V2(path.join(name)),
         })
     }
 
-    /// Makes the group with a limit, swap included.
-    pub(crate) fn create(group: Group, limit_bytes: u64) -> Result<Self, String> {
+    /// Makes the group: with a limit, swap included, and with a quota of processor time to come where `throttled` says so.
+    pub(crate) fn create(group: Group, limit_bytes: Option<u64>, throttled: bool) -> Result<Self, String> {
         let path = group.folder().to_owned();
         let cannot = |what: &str, error: &std::io::Error| {
             format!(
-                "cannot set a memory limit of {limit_bytes} bytes: {what} {}: {error}; run as a user who may make memory cgroups, \
+                "cannot make a control group for the target: {what} {}: {error}; run as a user who may make cgroups, \
                  or leave `memory_limit` off",
                 path.display()
             )
         };
         fs::create_dir(&path).map_err(|error| cannot("cannot make", &error))?;
+        let group = match group {
+            Group::V1 { memory, cpu: Some(cpu) } if throttled => {
+                fs::create_dir(&cpu).map_err(|error| {
+                    remove(&path);
+                    cannot("cannot make", &error)
+                })?;
+                Group::V1 { memory, cpu: Some(cpu) }
+            }
+            Group::V1 { memory, .. } => Group::V1 { memory, cpu: None },
+            v2 @ Group::V2(_) => v2,
+        };
         let own = Self { group, limit_bytes };
+        let Some(limit_bytes) = limit_bytes else { return Ok(own) };
         let (limit, swap) = match &own.group {
             Group::V2(_) => ("memory.max", ("memory.swap.max", 0)),
             Group::V1 { .. } => ("memory.limit_in_bytes", ("memory.memsw.limit_in_bytes", limit_bytes)),
@@ -63,20 +75,30 @@ impl OwnGroup {
     }
 
     /// What it was limited to.
-    pub(crate) fn limit_bytes(&self) -> u64 {
+    pub(crate) fn limit_bytes(&self) -> Option<u64> {
         self.limit_bytes
     }
 
-    /// The file that takes in whatever process writes a 0 to it.
-    pub(crate) fn door(&self) -> Result<fs::File, String> {
-        let path = self.path().join("cgroup.procs");
-        fs::File::options().write(true).open(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))
+    /// The files that take in whatever process writes a 0 to them: one for each hierarchy.
+    pub(crate) fn doors(&self) -> Result<Vec<fs::File>, String> {
+        let cpu = match &self.group {
+            Group::V1 { cpu: Some(cpu), .. } => Some(cpu.join("cgroup.procs")),
+            Group::V1 { cpu: None, .. } | Group::V2(_) => None,
+        };
+        let cpu = cpu.map(|path| {
+            let opened = fs::File::options().write(true).open(&path);
+            opened.map_err(|error| format!("cannot open {}: {error}", path.display()))
+        });
+        std::iter::once(self.group.door()).chain(cpu).collect()
     }
 }
 
 impl Drop for OwnGroup {
     fn drop(&mut self) {
         remove(self.path());
+        if let Group::V1 { cpu: Some(cpu), .. } = &self.group {
+            remove(cpu);
+        }
     }
 }
 
@@ -110,7 +132,9 @@ fn parent() -> Result<Group, String> {
     let memory = root.join("memory");
     if memory.is_dir() {
         let own = own.map_or_else(|| memory.clone(), |own| visible(own.folder().to_owned(), memory.clone()));
-        return Ok(Group::V1 { memory: own, cpu: None });
+        // A process may be in the root of one hierarchy and in a group of another.
+        let cpu = root.join("cpu");
+        return Ok(Group::V1 { memory: own, cpu: cpu.is_dir().then_some(cpu) });
     }
     Err("cannot set a memory limit: this machine has no memory cgroups; leave `memory_limit` off".to_owned())
 }

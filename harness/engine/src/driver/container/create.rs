@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use soak_scenario::units::Limit;
 use soak_scenario::{ContainerLaunch, Ports, Variant};
@@ -14,7 +15,7 @@ use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage};
 use tokio::runtime::Handle;
 
-use super::super::access::{Addrs, arguments, environment};
+use super::super::access::{Addrs, Place, arguments, environment};
 use super::super::docker::in_words;
 use super::ContainerDriver;
 use crate::residue::{RUN_LABEL, RUN_VARIABLE};
@@ -27,14 +28,26 @@ pub(super) struct State {
     pub(super) published: Option<Ports>,
 }
 
+/// What of this machine a container is given.
+pub(super) struct Host<'a> {
+    /// A folder for its data.
+    pub(super) data: Option<&'a Path>,
+    /// Ports of 127.0.0.1, where they must not be any.
+    pub(super) ports: Option<Ports>,
+}
+
+/// Where a container finds the folder for its data.
+const DATA_INSIDE: &str = "/data";
+
 /// Creates and starts a container for a variant.
 pub(super) async fn start(
     driver: &ContainerDriver,
     index: usize,
     variant: &Variant,
+    host: &Host<'_>,
 ) -> Result<ContainerAsync<GenericImage>, String> {
     let image = &driver.launch.image;
-    let request = request(driver, index, variant);
+    let request = request(driver, index, variant, host);
     request.start().await.map_err(|error| format!("cannot start a container of {image}: {}", chain(&error)))
 }
 
@@ -50,24 +63,36 @@ fn chain(error: &TestcontainersError) -> String {
     text
 }
 
-fn request(driver: &ContainerDriver, index: usize, variant: &Variant) -> ContainerRequest<GenericImage> {
+fn request(
+    driver: &ContainerDriver,
+    index: usize,
+    variant: &Variant,
+    host: &Host<'_>,
+) -> ContainerRequest<GenericImage> {
     let (plan, launch, knobs) = (&driver.plan, &driver.launch, &variant.knobs);
     let (name, tag) = name_and_tag(&launch.image);
-    let inside = Addrs::inside(launch.ports);
+    let inside = Place { addrs: Addrs::inside(launch.ports), data: host.data.map(|_| DATA_INSIDE.into()) };
     let mut request = GenericImage::new(name, tag)
-        .with_cmd(arguments(plan, inside, variant))
+        .with_cmd(arguments(plan, &inside, variant))
         .with_label(RUN_LABEL, &driver.run)
         .with_label("soak.variant", index.to_string())
         .with_env_var(RUN_VARIABLE, &driver.run)
         .with_startup_timeout(plan.deadlines.boot.0);
-    for (name, value) in environment(plan, inside, knobs) {
+    for (name, value) in environment(plan, &inside, knobs) {
         request = request.with_env_var(name, value);
     }
     let (launch, memory) = (launch.clone(), knobs.memory_limit);
     let runtime = Handle::current();
+    let (data, fixed) = (host.data.map(|data| data.display().to_string()), host.ports);
     request.with_host_config_modifier(move |config| {
         agree_on_a_version(&runtime);
-        shape(config, &launch, memory);
+        shape(config, &launch, memory, fixed);
+        config.mounts.get_or_insert_default().extend(data.clone().map(|folder| Mount {
+            target: Some(DATA_INSIDE.to_owned()),
+            source: Some(folder),
+            typ: Some(MountType::BIND),
+            ..Mount::default()
+        }));
     })
 }
 
@@ -85,11 +110,15 @@ fn agree_on_a_version(runtime: &Handle) {
 }
 
 /// Limits, ports on 127.0.0.1 alone, fresh volumes.
-fn shape(config: &mut HostConfig, launch: &ContainerLaunch, memory: Limit) {
-    let anywhere = || PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: Some("0".to_owned()) };
-    let bind = |port: ContainerPort| (port.to_string(), Some(vec![anywhere()]));
+fn shape(config: &mut HostConfig, launch: &ContainerLaunch, memory: Limit, fixed: Option<Ports>) {
+    // Port 0 is any that is free.
+    let Ports { data, meta, http } = fixed.unwrap_or(Ports { data: 0, meta: 0, http: 0 });
+    let outside =
+        |port: u16| PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: Some(port.to_string()) };
+    let bind = |(inside, port): (ContainerPort, u16)| (inside.to_string(), Some(vec![outside(port)]));
     config.publish_all_ports = Some(false);
-    config.port_bindings = Some(ports(launch.ports).map(bind).into_iter().collect::<HashMap<_, _>>());
+    let bindings = ports(launch.ports).into_iter().zip([data, meta, http]).map(bind);
+    config.port_bindings = Some(bindings.collect::<HashMap<_, _>>());
     if let Limit::At(bytes) = memory {
         config.memory = Some(bytes.0.cast_signed());
         // With swap at the same figure there is no swap.
@@ -162,7 +191,7 @@ mod tests {
             replicas: 1,
         };
         let mut config = HostConfig { publish_all_ports: Some(true), ..HostConfig::default() };
-        shape(&mut config, &launch, Limit::At(Bytes::mib(64)));
+        shape(&mut config, &launch, Limit::At(Bytes::mib(64)), None);
         let bindings = config.port_bindings.unwrap();
         assert_eq!(bindings.len(), 3);
         assert!(bindings.values().flatten().flatten().all(|binding| binding.host_ip.as_deref() == Some("127.0.0.1")));

@@ -35,7 +35,7 @@ impl Replicas {
         let dead: Vec<Arc<AtomicBool>> = members.iter().map(|_| Arc::default()).collect();
         let of_load = members.iter().zip(&dead);
         let of_load = of_load.map(|(member, dead)| Member {
-            client: Arc::clone(&member.access.client),
+            client: Arc::clone(&member.0.access.client),
             dead: Arc::clone(dead),
             has_data: Arc::default(),
         });

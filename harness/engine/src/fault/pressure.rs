@@ -1,0 +1,270 @@
+//! Memory that somebody else takes inside the target's control group: a process of the harness's own that holds anonymous memory, page cache or
+//! files in memory there, and is never the kernel's victim in the target's place.
+
+mod holder;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soak_scenario::Injection;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::{Evidence, Guard, Levers};
+use crate::driver::{Group, die_with_parent, enter};
+use crate::residue::{RUN_VARIABLE, Residue};
+use crate::sampler::proc;
+use crate::target::Values;
+
+pub use holder::{Kind, hold};
+
+/// How often a balloon looks how much room there is.
+const FOLLOW_EVERY: Duration = Duration::from_millis(50);
+
+/// How often pages that are held are used, so that the kernel does not take them back.
+const REFRESH_EVERY: Duration = Duration::from_millis(500);
+
+/// It grows and shrinks by no more than this between two looks, so that it does not overshoot.
+const STEP_BYTES: f64 = 32.0 * 1_048_576.0;
+
+/// Room that differs from what was asked for by less than this is what was asked for.
+const NEAR_BYTES: f64 = 8.0 * 1_048_576.0;
+
+/// How long a pressure may take to build up.
+const BUILT_WITHIN: Duration = Duration::from_secs(20);
+
+/// Takes memory in the target's control group.
+pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result<Box<dyn Guard>, String> {
+    let group = levers.own_group()?;
+    let limit = group.limit_bytes().ok_or("the target's control group has no memory limit")? as f64;
+    let reach = levers.reach();
+    let (kind, target) = match injection {
+        Injection::Balloon { keep } => (Kind::Anonymous, Aim::Keep(keep.as_f64())),
+        Injection::PageCache { size } => (Kind::PageCache, Aim::Hold(size.as_f64())),
+        Injection::Tmpfs { size } => (Kind::SharedMemory, Aim::Hold(size.as_f64())),
+        _ => return Err(format!("{} takes no memory", injection.name())),
+    };
+    reach.register.note(&Residue::Processes)?;
+    let before = group.values();
+    let holder = Arc::new(Holder::start(kind, &group, &reach.run, &reach.scratch)?);
+    let follow = tokio::spawn(follow(Arc::clone(&holder), group.clone(), limit, target));
+    let pressure = Pressure { kind, aim: target, group, limit, before, holder, follow };
+    pressure.built().await?;
+    Ok(Box::new(pressure))
+}
+
+/// What a pressure aims at.
+#[derive(Debug, Clone, Copy)]
+enum Aim {
+    /// So much free below the limit.
+    Keep(f64),
+    /// So much held.
+    Hold(f64),
+}
+
+/// The process that holds the memory, spoken to over its standard input and output. Killed when dropped.
+struct Holder {
+    pid: u32,
+    child: Mutex<Child>,
+    talk: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    /// Bytes that it said it holds.
+    held: Mutex<f64>,
+}
+
+impl Holder {
+    fn start(kind: Kind, group: &Group, run: &str, scratch: &Path) -> Result<Self, String> {
+        let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+        let mut command = Command::new(program);
+        command.arg("pressure").arg(kind.name()).arg(scratch).env(RUN_VARIABLE, run);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        die_with_parent(&mut command);
+        enter(&mut command, group.door()?);
+        let mut child =
+            command.spawn().map_err(|error| format!("the pressure's process cannot be started: {error}"))?;
+        let (Some(ask), Some(answer)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err("the pressure's process has no pipes".to_owned());
+        };
+        let holder = Self {
+            pid: child.id(),
+            child: Mutex::new(child),
+            talk: Mutex::new((ask, BufReader::new(answer))),
+            held: Mutex::new(0.0),
+        };
+        // It says once that it cannot be the victim, or why it can.
+        match holder.ask(0.0) {
+            Ok(_) => Ok(holder),
+            Err(why) => Err(format!("the pressure's process could not begin: {why}{}", holder.last_words())),
+        }
+    }
+
+    /// Asks it to hold so many bytes; what it holds then.
+    fn ask(&self, bytes: f64) -> Result<f64, String> {
+        let mut talk = self.talk.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ask, answer) = &mut *talk;
+        let gone = |error: &dyn std::fmt::Display| format!("it does not answer: {error}");
+        writeln!(ask, "{}", bytes.max(0.0) as u64).map_err(|error| gone(&error))?;
+        let mut line = String::new();
+        answer.read_line(&mut line).map_err(|error| gone(&error))?;
+        let held: f64 = line.trim().parse().map_err(|_| gone(&"it ended"))?;
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        Ok(held)
+    }
+
+    fn held(&self) -> f64 {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last_words(&self) -> String {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.kill();
+        let mut words = String::new();
+        if let Some(mut said) = child.stderr.take() {
+            let _ = std::io::Read::read_to_string(&mut said, &mut words);
+        }
+        if words.trim().is_empty() { String::new() } else { format!(" ({})", words.trim()) }
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that has ended already is waited for all the same.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// Keeps the pressure where it should be, for as long as it is on.
+async fn follow(holder: Arc<Holder>, group: Group, limit: f64, aim: Aim) {
+    loop {
+        let held = holder.held();
+        // What is held once need not be looked at so often: its pages are read each time.
+        let reached = matches!(aim, Aim::Hold(bytes) if held + NEAR_BYTES >= bytes);
+        sleep(if reached { REFRESH_EVERY } else { FOLLOW_EVERY }).await;
+        let wanted = match aim {
+            Aim::Hold(bytes) => bytes,
+            Aim::Keep(keep) => match working_set(&group.values()) {
+                Some(working_set) => held + (limit - working_set - keep),
+                None => continue,
+            },
+        };
+        let wanted = wanted.clamp(held - STEP_BYTES, held + STEP_BYTES).max(0.0);
+        let asked = Arc::clone(&holder);
+        // It answers when it has done so, which under pressure may take a while.
+        let answered = tokio::task::spawn_blocking(move || asked.ask(wanted)).await;
+        if !matches!(answered, Ok(Ok(_))) {
+            return;
+        }
+    }
+}
+
+fn working_set(values: &Values) -> Option<f64> {
+    value(values, "cgroup_working_set_bytes")
+}
+
+fn value(values: &Values, name: &str) -> Option<f64> {
+    values.iter().find(|(other, _)| *other == name).map(|(_, value)| *value)
+}
+
+struct Pressure {
+    kind: Kind,
+    aim: Aim,
+    group: Group,
+    limit: f64,
+    before: Values,
+    holder: Arc<Holder>,
+    follow: JoinHandle<()>,
+}
+
+impl Pressure {
+    /// Waits until it has built up; a target that dies of it meanwhile is told elsewhere.
+    async fn built(&self) -> Result<(), String> {
+        let began = Instant::now();
+        while began.elapsed() < BUILT_WITHIN {
+            if self.follow.is_finished() {
+                return Err("the pressure's process ended while it built up".to_owned());
+            }
+            let reached = match self.aim {
+                Aim::Hold(bytes) => self.holder.held() + NEAR_BYTES >= bytes,
+                Aim::Keep(keep) => self.room().is_some_and(|room| room <= keep + NEAR_BYTES),
+            };
+            if reached {
+                return Ok(());
+            }
+            sleep(FOLLOW_EVERY).await;
+        }
+        // What was reached is told by the evidence.
+        Ok(())
+    }
+
+    /// What is free below the limit.
+    fn room(&self) -> Option<f64> {
+        working_set(&self.group.values()).map(|working_set| self.limit - working_set)
+    }
+}
+
+#[async_trait]
+impl Guard for Pressure {
+    async fn evidence(&mut self) -> Evidence {
+        let mib = |bytes: f64| bytes / 1_048_576.0;
+        let now = self.group.values();
+        let grown = |name| Some(value(&now, name)? - value(&self.before, name).unwrap_or(0.0));
+        match self.aim {
+            Aim::Keep(keep) => {
+                // Its own memory as the kernel counts it, not as it says.
+                let held = proc::process(&self.holder.pid.to_string());
+                let held = held.iter().find(|(name, _)| *name == "rss_anon_bytes").map_or(0.0, |(_, bytes)| *bytes);
+                let room = self.room();
+                let took_place = held >= 1_048_576.0 && room.is_some_and(|room| room <= 1.5 * keep + NEAR_BYTES);
+                let left = room.map_or_else(|| "an unknown rest".to_owned(), |room| format!("{:.0} MiB", mib(room)));
+                let words = format!(
+                    "the balloon holds {:.0} MiB and leaves {left} below the limit of {:.0} MiB",
+                    mib(held),
+                    mib(self.limit)
+                );
+                let figures = std::iter::once(("balloon_bytes", held)).chain(room.map(|room| ("room_bytes", room)));
+                Evidence { took_place, words, figures: figures.collect() }
+            }
+            Aim::Hold(wanted) => {
+                let (name, what) = match self.kind {
+                    Kind::SharedMemory => ("cgroup_shmem_bytes", "shared memory"),
+                    _ => ("cgroup_file_bytes", "page cache"),
+                };
+                let charged = grown(name).unwrap_or(0.0);
+                let words = format!(
+                    "the target's group is charged with {:.0} MiB more of {what} than before, of {:.0} MiB asked for",
+                    mib(charged),
+                    mib(wanted)
+                );
+                Evidence { took_place: charged >= 0.5 * wanted, words, figures: vec![("charged_bytes", charged)] }
+            }
+        }
+    }
+
+    async fn heal(self: Box<Self>) -> Result<(), String> {
+        self.follow.abort();
+        // Dropping the holder kills it; a call that is under way ends with it.
+        let pid = self.holder.pid;
+        let holder = Arc::clone(&self.holder);
+        drop(self);
+        let killed = tokio::task::spawn_blocking(move || {
+            let mut child = holder.child.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = child.kill();
+            child.wait().map(|_| ())
+        });
+        match killed.await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(format!("process {pid}, which held the memory, cannot be ended; `soak heal` tries again")),
+        }
+    }
+}
+
+impl Drop for Pressure {
+    fn drop(&mut self) {
+        self.follow.abort();
+    }
+}
