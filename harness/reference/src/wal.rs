@@ -106,7 +106,9 @@ impl Log {
     pub(crate) fn put(&mut self, ids: &[RowId], vectors: &[f32]) -> Result<(), LogError> {
         let mut front = vec![PUT];
         front.extend((ids.len() as u32).to_le_bytes());
-        ids.iter().for_each(|id| encode(id, &mut front));
+        for id in ids {
+            encode(id, &mut front);
+        }
         self.append(&[&front, vectors.to_byte_slice()])
     }
 
@@ -254,7 +256,9 @@ fn file_head(dim: u32) -> [u8; FILE_HEAD_BYTES] {
 
 fn record_head(body: &[&[u8]]) -> [u8; RECORD_HEAD_BYTES] {
     let mut sum = crc32fast::Hasher::new();
-    body.iter().for_each(|part| sum.update(part));
+    for part in body {
+        sum.update(part);
+    }
     let len: usize = body.iter().map(|part| part.len()).sum();
     let mut head = [0; RECORD_HEAD_BYTES];
     // A message has 512 MiB at most.

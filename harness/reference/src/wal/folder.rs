@@ -1,5 +1,6 @@
 //! The folder of logs: one file a dataset, named after it, and one process at a time.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +75,8 @@ fn file_name(dataset: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
             name.push(char::from(byte));
         } else {
-            name.push_str(&format!("%{byte:02x}"));
+            // A string takes everything.
+            let _ = write!(name, "%{byte:02x}");
         }
     }
     name + ENDING
