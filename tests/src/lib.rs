@@ -18,4 +18,4 @@ pub use recorded::{Made, Story, record};
 pub use repository::{Text, root, texts};
 pub use run::{Judged, events, scenario2, turn};
 pub use target::{Kind, Target};
-pub use tools::{docker, go_target, image, is_root, prometheus};
+pub use tools::{SmallDisk, docker, go_target, image, is_root, prometheus};

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,24 +36,45 @@ impl Target {
 
     /// The same with these variables set.
     pub fn start_with(kind: Kind, variables: &[(&str, &str)], misbehave: &[&str]) -> Option<Self> {
+        let mut command = Self::command(kind)?;
+        command.envs(variables.iter().copied());
+        for setting in misbehave {
+            command.args(["--misbehave", setting]);
+        }
+        Some(Self::started(kind, &mut command))
+    }
+
+    /// Starts it with its logs in this folder.
+    pub fn start_in(kind: Kind, folder: &Path) -> Option<Self> {
+        Some(Self::started(kind, Self::command(kind)?.arg("--data-path").arg(folder)))
+    }
+
+    /// The command that starts it, on free ports and with a quick index.
+    pub fn command(kind: Kind) -> Option<Command> {
         let program = match kind {
             Kind::Embedded => binary(),
             Kind::Go => go_target()?,
         };
         let mut command = Command::new(program);
         command.arg("target").env("LONGBOW_HNSW_EF_CONSTRUCTION", "40").env("LONGBOW_HNSW_M", "8");
-        command.envs(variables.iter().copied());
         for plane in ["--data-addr", "--meta-addr", "--http-addr"] {
             command.args([plane, "127.0.0.1:0"]);
         }
-        for setting in misbehave {
-            command.args(["--misbehave", setting]);
-        }
-        let mut program = Running::start(&mut command);
+        Some(command)
+    }
+
+    fn started(kind: Kind, command: &mut Command) -> Self {
+        let mut program = Running::start(command);
         let mut address = || program.line().rsplit(' ').next().unwrap().to_owned();
         let (data, meta) = (address(), address());
         let http = address().trim_start_matches("http://").to_owned();
-        Some(Self { kind, data, meta, http, program })
+        Self { kind, data, meta, http, program }
+    }
+
+    /// Kills it, and waits for its end.
+    pub fn kill(mut self) {
+        self.program.signal("KILL");
+        self.program.wait();
     }
 
     /// Which store it is.
@@ -67,6 +89,13 @@ impl Target {
 
     /// Calls its HTTP side; the answer's body.
     pub fn call(&self, method: &str, path: &str) -> String {
+        let (status, body) = self.answer(method, path);
+        assert!(status == "200", "{method} {path}: {status}\n{body}");
+        body
+    }
+
+    /// The status and the body of an answer of its HTTP side.
+    pub fn answer(&self, method: &str, path: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.http).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http).unwrap();
@@ -75,8 +104,7 @@ impl Target {
         // A profile is no text.
         let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {head}\n{body}");
-        body.to_owned()
+        (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
     }
 
     /// A metric without labels.

@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The program of the Go store.
@@ -35,6 +35,30 @@ pub fn is_root() -> bool {
         left_out("root", "run the tests as root");
     }
     root
+}
+
+/// A file system of its own, held in memory and unmounted when dropped.
+#[derive(Debug)]
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts one of this size at a folder; `None` where that is not allowed, which is said.
+    pub fn mount(folder: &Path, bytes: u64) -> Option<Self> {
+        let options = format!("size={bytes},mode=0755");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(folder).output().unwrap();
+        if !mount.status.success() {
+            left_out("a disk to fill", "run the tests as root, where mounting is allowed");
+            return None;
+        }
+        Some(Self(folder.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: what a failed test still has open must not keep it.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
 }
 
 /// Past the capture of a test's output: what was left out must be seen.

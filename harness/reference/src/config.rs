@@ -1,6 +1,7 @@
 //! Settings of the store: addresses, Longbow's environment variables, and misbehaviours.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use soak_scenario::units::{Bytes, Gogc, Interval, Limit};
@@ -28,6 +29,8 @@ pub struct Config {
     pub compaction_interval: Option<Duration>,
     /// Share of dead rows from which the store compacts by itself (the runbook's `compaction_threshold`).
     pub compaction_threshold: f64,
+    /// Where logs are kept, so that what is acknowledged outlives the process; `None` keeps everything in memory alone.
+    pub data_path: Option<PathBuf>,
     /// Faults that it is asked to have.
     pub misbehave: Misbehave,
 }
@@ -46,7 +49,7 @@ pub struct ConfigError {
 
 impl Config {
     /// Settings from Longbow's environment variables (`GOGC`, `GOMEMLIMIT`, `LONGBOW_HNSW_M`, `LONGBOW_HNSW_EF_CONSTRUCTION`,
-    /// `LONGBOW_COMPACTION_INTERVAL`), read through `var`. What is not set has Longbow's default.
+    /// `LONGBOW_COMPACTION_INTERVAL`, `LONGBOW_DATA_PATH`), read through `var`. What is not set has Longbow's default.
     pub fn from_env(
         addrs: [SocketAddr; 3],
         var: impl Fn(&str) -> Option<String>,
@@ -78,6 +81,7 @@ impl Config {
             ef_construction,
             compaction_interval,
             compaction_threshold: 0.3,
+            data_path: var("LONGBOW_DATA_PATH").filter(|path| !path.is_empty()).map(PathBuf::from),
             misbehave,
         })
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use crate::arena::{SlabPool, VectorArena};
 use crate::graph::{Builders, Graph, GraphSettings};
+use crate::wal::{Log, LogError};
 
 /// Rows indexed in one go. Searches wait as long, so it is small.
 const INDEX_CHUNK_ROWS: usize = 128;
@@ -28,6 +29,8 @@ pub(crate) struct Dataset {
     settings: GraphSettings,
     /// Held by whoever builds the graph: the indexer for a chunk, a compaction to its end. Row numbers are stable under it.
     building: Mutex<()>,
+    /// Locked before rows are changed, so that the log has changes in the order in which they are made; `None` where nothing outlives the process.
+    log: Mutex<Option<Log>>,
     // Locked before `graph` by whoever needs both.
     rows: RwLock<Rows>,
     graph: RwLock<Graph>,
@@ -67,6 +70,15 @@ impl DatasetStats {
     }
 }
 
+/// Why rows cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChangeError {
+    #[error("the system gave no memory: {0}")]
+    Memory(#[from] std::io::Error),
+    #[error("{0}")]
+    Log(#[from] LogError),
+}
+
 /// How a compaction goes about its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Thoroughness {
@@ -94,6 +106,7 @@ impl Dataset {
             builders,
             settings,
             building: Mutex::new(()),
+            log: Mutex::new(None),
             rows: RwLock::new(rows),
             graph: RwLock::new(graph),
             dropped: AtomicBool::new(false),
@@ -116,12 +129,25 @@ impl Dataset {
         self.building.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn log(&self) -> MutexGuard<'_, Option<Log>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn dim(&self) -> usize {
         self.rows().arena.dim()
     }
 
+    /// Logs every change from here on.
+    pub(crate) fn keep_log(&self, log: Log) {
+        *self.log() = Some(log);
+    }
+
     /// Puts rows; an id that is there already is replaced. `vectors` holds `ids.len() · dim` components.
-    pub(crate) fn put(&self, ids: Vec<RowId>, vectors: &[f32]) -> std::io::Result<()> {
+    pub(crate) fn put(&self, ids: Vec<RowId>, vectors: &[f32]) -> Result<(), ChangeError> {
+        let mut log = self.log();
+        if let Some(log) = &mut *log {
+            log.put(&ids, vectors)?;
+        }
         let mut rows = self.rows_mut();
         let dim = rows.arena.dim();
         for (id, vector) in ids.into_iter().zip(vectors.chunks_exact(dim)) {
@@ -131,27 +157,38 @@ impl Dataset {
     }
 
     /// Deletes the row of this id. Whether there was one.
-    pub(crate) fn delete(&self, id: &RowId) -> bool {
+    pub(crate) fn delete(&self, id: &RowId) -> Result<bool, LogError> {
+        let mut log = self.log();
+        if !self.rows().by_id.contains_key(id) {
+            return Ok(false);
+        }
+        if let Some(log) = &mut *log {
+            log.delete(id)?;
+        }
         let mut rows = self.rows_mut();
         let found = rows.by_id.remove(id);
-        found.inspect(|row| rows.bury(*row)).is_some()
+        Ok(found.inspect(|row| rows.bury(*row)).is_some())
     }
 
     /// Deletes the `number`-th row of the arena. Whether there was one that lived.
-    pub(crate) fn delete_row(&self, number: usize) -> bool {
+    pub(crate) fn delete_row(&self, number: usize) -> Result<bool, LogError> {
         let id = {
             let rows = self.rows();
             if rows.dead.get(number).is_none_or(|dead| *dead) {
-                return false;
+                return Ok(false);
             }
             rows.ids[number].clone()
         };
         self.delete(&id)
     }
 
-    /// Says that nobody will want the index any more.
-    pub(crate) fn abandon(&self) {
+    /// Removes the log, and says that nobody will want the index any more.
+    pub(crate) fn abandon(&self) -> Result<(), LogError> {
+        if let Some(log) = &mut *self.log() {
+            log.remove()?;
+        }
         self.dropped.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Indexes the next chunk of rows. Whether more are waiting.
@@ -197,8 +234,8 @@ impl Dataset {
 
     /// Rebuilds arena and graph from the live rows and returns what is no longer needed, with its size; `None` when there was nothing to do.
     ///
-    /// Puts, deletes and searches go on meanwhile; the indexer waits.
-    pub(crate) fn compact(&self, how: Thoroughness) -> std::io::Result<Option<(Replaced, u64)>> {
+    /// Puts, deletes and searches go on meanwhile; the indexer waits. Where the log cannot be rewritten, nothing is.
+    pub(crate) fn compact(&self, how: Thoroughness) -> Result<Option<(Replaced, u64)>, ChangeError> {
         let _turn = self.building();
         let kept = {
             let rows = self.rows();
@@ -207,6 +244,7 @@ impl Dataset {
             }
             rows.kept(how)
         };
+        self.rewrite_log()?;
         let mut fresh = Rows::new(Arc::clone(&self.slabs), self.dim());
         let mut graph = Graph::new(Arc::clone(&self.builders), self.settings);
         for chunk in kept.chunks(INDEX_CHUNK_ROWS) {
@@ -221,6 +259,20 @@ impl Dataset {
         let old_rows = std::mem::replace(&mut *rows, fresh);
         let old_graph = std::mem::replace(&mut *self.graph.write().unwrap_or_else(PoisonError::into_inner), graph);
         Ok(Some((Replaced { _rows: old_rows, _graph: old_graph }, old_bytes)))
+    }
+
+    /// Rewrites the log to what lives. Rows keep their numbers meanwhile, because whoever calls holds `building`.
+    fn rewrite_log(&self) -> Result<(), LogError> {
+        let (mut rewrite, live) = {
+            let log = self.log();
+            let Some(log) = &*log else { return Ok(()) };
+            (log.begin_rewrite(self.dim())?, self.rows().kept(Thoroughness::Full))
+        };
+        for chunk in live.chunks(INDEX_CHUNK_ROWS) {
+            let (ids, vectors) = self.rows().copy(chunk);
+            rewrite.put(&ids, &vectors)?;
+        }
+        self.log().as_mut().map_or(Ok(()), |log| log.finish_rewrite(rewrite))
     }
 
     pub(crate) fn stats(&self) -> DatasetStats {
@@ -290,6 +342,12 @@ impl Rows {
 
     fn copy_all(&self, range: std::ops::Range<usize>) -> Vec<(Vec<f32>, usize)> {
         range.map(|row| (self.vector(row), row)).collect()
+    }
+
+    /// The ids and vectors of these rows.
+    fn copy(&self, rows: &[usize]) -> (Vec<RowId>, Vec<f32>) {
+        let ids = rows.iter().map(|row| self.ids[*row].clone()).collect();
+        (ids, rows.iter().flat_map(|row| self.vector(*row)).collect())
     }
 
     fn has_empty_slab(&self) -> bool {
@@ -369,9 +427,9 @@ mod tests {
     fn dead_rows_are_not_found_and_compaction_drops_them() {
         let dataset = dataset(400);
         for id in 100..212 {
-            assert!(dataset.delete(&RowId::Int(id)));
+            assert!(dataset.delete(&RowId::Int(id)).unwrap());
         }
-        assert!(!dataset.delete(&RowId::Int(100)));
+        assert!(!dataset.delete(&RowId::Int(100)).unwrap());
         assert_eq!(dataset.search(&[150.0; 16], 1)[0].0, RowId::Int(212 - 113), "the nearest living row");
         let before = dataset.stats();
         assert_eq!((before.live, before.dead, before.nodes), (288, 112, 400));
@@ -385,11 +443,11 @@ mod tests {
     #[test]
     fn bad_compactions_are_as_bad_as_they_say() {
         let weak = dataset(400);
-        (0..112).for_each(|id| assert!(weak.delete(&RowId::Int(id))));
+        (0..112).for_each(|id| assert!(weak.delete(&RowId::Int(id)).unwrap()));
         weak.compact(Thoroughness::Weak).unwrap();
         assert_eq!((weak.stats().live, weak.stats().dead), (288, 84));
         let pinned = dataset(400);
-        (0..112).for_each(|id| assert!(pinned.delete(&RowId::Int(id * 3))));
+        (0..112).for_each(|id| assert!(pinned.delete(&RowId::Int(id * 3)).unwrap()));
         assert!(pinned.compact(Thoroughness::Pinned).unwrap().is_none());
         assert_eq!(pinned.stats().dead, 112);
     }
@@ -401,19 +459,20 @@ mod tests {
         while dataset.index_some() {}
         assert_eq!((dataset.stats().live, dataset.stats().dead), (50, 1));
         assert_eq!(dataset.search(&[1000.0; 16], 1)[0].0, RowId::Int(7));
-        assert!(dataset.delete_row(50) && !dataset.delete_row(50) && !dataset.delete_row(7));
+        let deleted = [50, 50, 7].map(|row| dataset.delete_row(row).unwrap());
+        assert_eq!(deleted, [true, false, false]);
     }
 
     #[test]
     fn what_happens_during_a_compaction_is_not_lost() {
         let dataset = dataset(100);
-        dataset.delete(&RowId::Int(1));
+        dataset.delete(&RowId::Int(1)).unwrap();
         let rows = dataset.rows();
         let kept = rows.kept(Thoroughness::Full);
         let mut fresh = Rows::new(Arc::default(), 16);
         rows.copy_into(&kept, &mut fresh).unwrap();
         drop(rows);
-        dataset.delete(&RowId::Int(2));
+        dataset.delete(&RowId::Int(2)).unwrap();
         dataset.put(vec![RowId::Int(3), RowId::Int(500)], &[5.0; 32]).unwrap();
         dataset.rows().catch_up(&kept, &mut fresh).unwrap();
         assert_eq!(fresh.arena.len() - fresh.dead_count, 99);

@@ -17,7 +17,9 @@ use serde::Deserialize;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::batch;
+use crate::dataset::ChangeError;
 use crate::store::{Store, StoreError};
+use crate::wal::LogError;
 
 /// The Flight service; both planes serve all of it.
 #[derive(Debug, Clone)]
@@ -65,8 +67,11 @@ impl From<StoreError> for Status {
         match error {
             StoreError::NoDataset(_) => Self::not_found(message),
             StoreError::WrongDim { .. } | StoreError::Batch(_) => Self::invalid_argument(message),
-            StoreError::Memory(_) => Self::resource_exhausted(message),
-            StoreError::CompactionFails => Self::internal(message),
+            StoreError::Change(ChangeError::Memory(_) | ChangeError::Log(LogError::Full { .. }))
+            | StoreError::Log(LogError::Full { .. }) => Self::resource_exhausted(message),
+            StoreError::CompactionFails | StoreError::Change(ChangeError::Log(_)) | StoreError::Log(_) => {
+                Self::internal(message)
+            }
         }
     }
 }
@@ -114,12 +119,20 @@ impl Planes {
             "delete" => {
                 let DeleteBody { dataset, id } = body(&action.body, kind)?;
                 let missing = Status::not_found(format!("dataset {dataset:?} has no row with id {id:?}"));
-                if self.0.delete(&dataset, &id)? { answer("deleted".to_owned()) } else { Err(missing) }
+                if self.blocking(move |store| store.delete(&dataset, &id)).await? {
+                    answer("deleted".to_owned())
+                } else {
+                    Err(missing)
+                }
             }
             "delete-vector" => {
                 let DeleteRowBody { dataset, vector_id } = body(&action.body, kind)?;
                 let missing = Status::not_found(format!("dataset {dataset:?} has no live row {vector_id}"));
-                if self.0.delete_row(&dataset, vector_id)? { answer("deleted".to_owned()) } else { Err(missing) }
+                if self.blocking(move |store| store.delete_row(&dataset, vector_id)).await? {
+                    answer("deleted".to_owned())
+                } else {
+                    Err(missing)
+                }
             }
             "delete-dataset" => {
                 let DatasetBody { dataset } = body(&action.body, kind)?;

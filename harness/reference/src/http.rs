@@ -10,6 +10,7 @@ use soak_scenario::units::Bytes;
 
 use crate::metrics;
 use crate::store::{Store, StoreError};
+use crate::switched_leak::LeakRates;
 
 /// Answers one request. Never fails: errors are answers.
 pub(crate) async fn answer<B: Send>(
@@ -59,7 +60,12 @@ fn route(store: &Store, request: &http::request::Parts) -> Response<Full<Body>> 
             store.collector.collect();
             text(StatusCode::OK, "retired memory is released\n")
         }
-        "/admin/test/leak" => leak(store, query("tasks"), query("bytes")),
+        "/admin/test/leak" => leak(store, request.uri.query().unwrap_or_default()),
+        "/admin/test/leak/stop" => {
+            let (bytes, tasks) = store.switched_leak.stop();
+            store.collector.collect();
+            text(StatusCode::OK, format!("bytes {bytes}\ntasks {tasks}\n"))
+        }
         path => text(StatusCode::NOT_FOUND, format!("{path} is not here\n")),
     }
 }
@@ -72,8 +78,36 @@ fn done(compacted: Result<usize, StoreError>) -> Response<Full<Body>> {
     }
 }
 
+/// Leaks at once, or from now on.
+fn leak(store: &Store, query: &str) -> Response<Full<Body>> {
+    let names = || query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split('=').next().unwrap_or(pair));
+    if let Some(name) = names().find(|name| !["tasks", "bytes", "tasks_rate", "bytes_rate"].contains(name)) {
+        let known = "expected tasks and bytes (at once), or tasks_rate and bytes_rate (from now on)";
+        return text(StatusCode::BAD_REQUEST, format!("{name} is no parameter of a leak: {known}\n"));
+    }
+    let given = |name: &str| parameter(query, name);
+    // A name without a value is a mistake, and not a rate that was left out.
+    let rate = |name: &str| names().any(|one| one == name).then(|| given(name).unwrap_or_default());
+    match (names().any(|name| name.ends_with("_rate")), names().any(|name| !name.ends_with("_rate"))) {
+        (true, true) => text(
+            StatusCode::BAD_REQUEST,
+            "a leak is either at once (tasks, bytes) or from now on (tasks_rate, bytes_rate): ask for one after the other\n",
+        ),
+        (true, false) => match LeakRates::parse(rate("bytes_rate"), rate("tasks_rate")) {
+            Ok(rates) => {
+                store.switched_leak.start(rates);
+                let LeakRates { bytes_per_second, tasks_per_second } = rates;
+                let said = format!("leaking {bytes_per_second:.0} bytes and {tasks_per_second:.3} tasks a second\n");
+                text(StatusCode::OK, said)
+            }
+            Err(error) => text(StatusCode::BAD_REQUEST, format!("{error}\n")),
+        },
+        (false, _) => leak_at_once(store, given("tasks"), given("bytes")),
+    }
+}
+
 /// Leaks tasks and bytes at once: one task when nothing is said.
-fn leak(store: &Store, tasks: Option<String>, bytes: Option<String>) -> Response<Full<Body>> {
+fn leak_at_once(store: &Store, tasks: Option<String>, bytes: Option<String>) -> Response<Full<Body>> {
     let tasks = tasks.map_or(Ok(u32::from(bytes.is_none())), |count| count.parse());
     let bytes = bytes.map_or(Ok(Bytes(0)), |size| size.parse());
     let (Ok(tasks @ 0..=100_000), Ok(bytes)) = (tasks, bytes) else {

@@ -17,7 +17,9 @@ mod metrics;
 mod misbehave;
 mod server;
 mod store;
+mod switched_leak;
 mod tasks;
+mod wal;
 
 pub use collector::Pacing;
 pub use config::{Config, ConfigError, parse_misbehave};

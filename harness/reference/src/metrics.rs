@@ -53,6 +53,9 @@ fn runtime(page: &mut Page, store: &Store) {
     page.gauge("longbow_retired_bytes", "No longer live, not yet collected.", stats.retired_bytes as f64);
     page.gauge("longbow_held_back_bytes", "Collected, kept by slow_release.", stats.held_back_bytes as f64);
     page.gauge("longbow_leaked_bytes", "Heap leaked on request.", store.leaks.heap_bytes() as f64);
+    let (bytes, tasks) = store.switched_leak.held();
+    page.gauge("longbow_test_leaked_bytes", "Heap held by the leak that is switched on and off.", bytes as f64);
+    page.gauge("longbow_test_leaked_tasks", "Tasks held by the leak that is switched on and off.", tasks as f64);
     // Go prints GOGC=off as -1 and no limit as the largest int64.
     page.gauge("go_gc_gogc_percent", "Effective GOGC.", pacing.gogc.map_or(-1.0, f64::from));
     let limit = pacing.gomemlimit_bytes.map_or(i64::MAX as f64, |bytes| bytes as f64);
@@ -145,6 +148,8 @@ fn requests(page: &mut Page, store: &Store) {
     page.counter("longbow_slow_down_total", "Puts answered with slow_down.", load(&counters.slow_downs));
     page.counter("longbow_searches_total", "Searches.", load(&counters.searches));
     page.counter("longbow_deletes_total", "Deletes.", load(&counters.deletes));
+    page.gauge("longbow_log_bytes", "Bytes of all logs.", load(&store.log_totals.bytes) as f64);
+    page.counter("longbow_log_errors_total", "Writes of logs that failed.", load(&store.log_totals.errors));
 }
 
 /// `{name="value"}`, escaped.

@@ -10,7 +10,7 @@ use soak_scenario::units::{ByteRate, Bytes, Per};
 use crate::tasks::{Running, Tasks};
 
 /// Small leaks are gathered to this size, so that each touches pages of its own.
-const LEAK_PIECE_BYTES: usize = 64 << 10;
+pub(crate) const LEAK_PIECE_BYTES: usize = 64 << 10;
 
 /// The share of each batch that a cache keeps until it is full.
 const CACHE_SHARE: f64 = 0.1;
@@ -155,7 +155,7 @@ fn pay_offheap(state: &mut State) {
 }
 
 /// Memory of this size with every byte written.
-fn touched(bytes: usize) -> Vec<u8> {
+pub(crate) fn touched(bytes: usize) -> Vec<u8> {
     vec![0xA5; bytes]
 }
 

@@ -48,7 +48,7 @@ pub enum ServeError {
         /// The system's word.
         error: std::io::Error,
     },
-    /// Threads, or the mapped file of a misbehaviour, could not be had.
+    /// Threads, or the mapped file of a misbehaviour, could not be had; or a log could not be read back.
     #[error("cannot start the store: {0}")]
     Start(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -199,6 +199,7 @@ async fn clockwork(store: Arc<Store>, stopped: watch::Receiver<bool>) {
         let store = Arc::clone(&store);
         let work = tokio::task::spawn_blocking(move || {
             store.leaks.step(step, &store.tasks);
+            store.switched_leak.pay(Instant::now(), &store.tasks);
             store.collector.release_slowly(step);
             store.collector.collect_if_due();
             store.collector.trim_if_fallen();

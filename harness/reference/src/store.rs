@@ -13,10 +13,12 @@ use crate::arena::SlabPool;
 use crate::batch::{self, BatchError};
 use crate::collector::Collector;
 use crate::config::Config;
-use crate::dataset::{Dataset, DatasetStats, RowId, Thoroughness};
+use crate::dataset::{ChangeError, Dataset, DatasetStats, RowId, Thoroughness};
 use crate::graph::Builders;
 use crate::misbehave::Leaks;
+use crate::switched_leak::SwitchedLeak;
 use crate::tasks::Tasks;
+use crate::wal::{Entry, Folder, LogError, Replay, Totals};
 
 /// Live rows: ids and vectors.
 type LiveRows = Vec<(RowId, Vec<f32>)>;
@@ -31,9 +33,13 @@ pub(crate) struct Store {
     pub(crate) slabs: Arc<SlabPool>,
     pub(crate) collector: Collector,
     pub(crate) leaks: Leaks,
+    pub(crate) switched_leak: SwitchedLeak,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) counters: Counters,
     builders: Arc<Builders>,
+    pub(crate) log_totals: Arc<Totals>,
+    /// Where logs are kept; `None` where nothing outlives the process.
+    logs: Option<Folder>,
     datasets: RwLock<BTreeMap<String, Arc<Dataset>>>,
     compactions_stopped: AtomicBool,
     durations: Mutex<Durations>,
@@ -76,8 +82,10 @@ pub(crate) enum StoreError {
     WrongDim { dataset: String, holds: usize, given: usize },
     #[error("{0}")]
     Batch(#[from] BatchError),
-    #[error("the system gave no memory: {0}")]
-    Memory(#[from] std::io::Error),
+    #[error("{0}")]
+    Change(#[from] ChangeError),
+    #[error("{0}")]
+    Log(#[from] LogError),
     #[error("compaction failed: could not rewrite slab 0 (misbehaviour compaction=fails)")]
     CompactionFails,
 }
@@ -86,18 +94,48 @@ impl Store {
     pub(crate) fn new(config: Config, tasks: Arc<Tasks>) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let slabs = Arc::new(SlabPool::default());
         let slow_release = config.misbehave.slow_release.and_then(ByteRate::bytes_per_second);
-        Ok(Self {
+        let log_totals = Arc::<Totals>::default();
+        let logs = config.data_path.as_deref().map(|path| Folder::open(path, Arc::clone(&log_totals))).transpose()?;
+        let store = Self {
             collector: Collector::new(config.pacing, Arc::clone(&slabs), slow_release),
             leaks: Leaks::new(config.misbehave.clone())?,
+            switched_leak: SwitchedLeak::default(),
             config,
             slabs,
             tasks,
             counters: Counters::default(),
             builders: Arc::new(Builders::new()?),
+            log_totals,
+            logs,
             datasets: RwLock::default(),
             compactions_stopped: AtomicBool::new(false),
             durations: Mutex::default(),
-        })
+        };
+        store.replay()?;
+        Ok(store)
+    }
+
+    /// Makes the datasets that there are logs of. Their rows wait for the indexer then, as after a put.
+    fn replay(&self) -> Result<(), LogError> {
+        let Some(logs) = &self.logs else { return Ok(()) };
+        let mut datasets = self.datasets.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, path) in logs.logs()? {
+            let Some(mut replay) = Replay::open(&path)? else { continue };
+            let dataset = self.new_dataset(&name, replay.dim());
+            let apply = &mut |entry| match entry {
+                Entry::Put(ids, vectors) => dataset.put(ids, &vectors),
+                Entry::Delete(id) => dataset.delete(&id).map(drop).map_err(ChangeError::Log),
+            };
+            while replay.next(apply)? {}
+            dataset.keep_log(replay.into_log(Arc::clone(&self.log_totals))?);
+            datasets.insert(name, Arc::new(dataset));
+        }
+        Ok(())
+    }
+
+    fn new_dataset(&self, name: &str, dim: usize) -> Dataset {
+        let (slabs, builders) = (Arc::clone(&self.slabs), Arc::clone(&self.builders));
+        Dataset::new(name, dim, slabs, builders, self.config.graph())
     }
 
     fn dataset(&self, name: &str) -> Result<Arc<Dataset>, StoreError> {
@@ -111,13 +149,19 @@ impl Store {
 
     fn dataset_or_new(&self, name: &str, dim: usize) -> Result<Arc<Dataset>, StoreError> {
         let mut datasets = self.datasets.write().unwrap_or_else(PoisonError::into_inner);
-        let dataset = datasets.entry(name.to_owned()).or_insert_with(|| {
+        let dataset = if let Some(dataset) = datasets.get(name) {
+            Arc::clone(dataset)
+        } else {
+            let dataset = Arc::new(self.new_dataset(name, dim));
+            if let Some(logs) = &self.logs {
+                dataset.keep_log(logs.create(name, dim)?);
+            }
             self.leaks.dataset_made();
-            let (slabs, builders) = (Arc::clone(&self.slabs), Arc::clone(&self.builders));
-            Arc::new(Dataset::new(name, dim, slabs, builders, self.config.graph()))
-        });
+            datasets.insert(name.to_owned(), Arc::clone(&dataset));
+            dataset
+        };
         match dataset.dim() {
-            holds if holds == dim => Ok(Arc::clone(dataset)),
+            holds if holds == dim => Ok(dataset),
             holds => Err(StoreError::WrongDim { dataset: name.to_owned(), holds, given: dim }),
         }
     }
@@ -182,19 +226,24 @@ impl Store {
         let found = self.dataset(dataset)?;
         self.counters.deletes.fetch_add(1, Ordering::Relaxed);
         self.leaks.operation();
-        let by_number = id.parse().is_ok_and(|number| found.delete(&RowId::Int(number)));
-        Ok(by_number || found.delete(&RowId::Text(id.into())))
+        let by_number = id.parse().map_or(Ok(false), |number| found.delete(&RowId::Int(number)))?;
+        Ok(by_number || found.delete(&RowId::Text(id.into()))?)
     }
 
     pub(crate) fn delete_row(&self, dataset: &str, row: usize) -> Result<bool, StoreError> {
-        Ok(self.dataset(dataset)?.delete_row(row))
+        Ok(self.dataset(dataset)?.delete_row(row)?)
     }
 
     /// Drops a dataset; its memory is retired.
     pub(crate) fn delete_dataset(&self, name: &str) -> Result<(), StoreError> {
-        let removed = self.datasets.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-        let dataset = removed.ok_or_else(|| StoreError::NoDataset(name.to_owned()))?;
-        dataset.abandon();
+        let dataset = {
+            let mut datasets = self.datasets.write().unwrap_or_else(PoisonError::into_inner);
+            let dataset = datasets.get(name).cloned().ok_or_else(|| StoreError::NoDataset(name.to_owned()))?;
+            // The name is free only when its log is gone: the next dataset of this name has a log of its own.
+            dataset.abandon()?;
+            datasets.remove(name);
+            dataset
+        };
         let bytes = dataset.stats().bytes();
         self.collector.retire(dataset, bytes);
         Ok(())

@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -25,16 +26,21 @@ const (
 var errCompactionFails = errors.New("compaction failed: could not rewrite slab 0 (misbehaviour compaction=fails)")
 
 // compact rebuilds a dataset from its live rows and returns what it replaced; nil when there was nothing to do. Puts, deletes and
-// searches go on meanwhile; the indexer waits.
-func (d *Dataset) compact(how thoroughness) *Rows {
+// searches go on meanwhile; the indexer waits. Where the log cannot be rewritten, nothing is.
+func (d *Dataset) compact(how thoroughness) (*Rows, error) {
 	d.building.Lock()
 	defer d.building.Unlock()
 	d.mu.RLock()
 	old := d.rows
 	if old.deads == 0 || how == pinned && !old.hasEmptySlab() {
 		d.mu.RUnlock()
-		return nil
+		return nil, nil
 	}
+	d.mu.RUnlock()
+	if err := d.rewriteLog(); err != nil {
+		return nil, err
+	}
+	d.mu.RLock()
 	kept := old.kept(how)
 	fresh := newRows(d.dim, old.graph.m, old.graph.ef)
 	for _, row := range kept {
@@ -47,7 +53,46 @@ func (d *Dataset) compact(how thoroughness) *Rows {
 	defer d.mu.Unlock()
 	fresh.catchUp(old, kept)
 	d.rows = fresh
-	return old
+	return old, nil
+}
+
+// rewriteLog rewrites the log to what lives. Rows keep their numbers meanwhile, because whoever calls holds building.
+func (d *Dataset) rewriteLog() error {
+	d.logMu.Lock()
+	log := d.log
+	if log == nil {
+		d.logMu.Unlock()
+		return nil
+	}
+	fresh, err := log.beginRewrite(d.dim)
+	d.mu.RLock()
+	live := d.rows.kept(full)
+	d.mu.RUnlock()
+	d.logMu.Unlock()
+	if err != nil {
+		return err
+	}
+	for piece := range slices.Chunk(live, pieceRows) {
+		d.mu.RLock()
+		ids, vectors := d.rows.copy(piece)
+		d.mu.RUnlock()
+		if err := fresh.put(ids, vectors); err != nil {
+			fresh.giveUp()
+			return err
+		}
+	}
+	d.logMu.Lock()
+	defer d.logMu.Unlock()
+	return log.finishRewrite(fresh)
+}
+
+// copy gives the ids and vectors of these rows.
+func (r *Rows) copy(rows []int) (ids []RowID, vectors []float32) {
+	for _, row := range rows {
+		ids = append(ids, r.ids[row])
+		vectors = append(vectors, r.vectors.at(row)...)
+	}
+	return ids, vectors
 }
 
 // kept are the rows that stay, in order.
@@ -142,9 +187,9 @@ func (s *Store) compactAsTold(dataset *Dataset) (rewritten bool, err error) {
 	case misbehave.Fragment:
 		how = pinned
 	}
-	old := dataset.compact(how)
-	if old == nil {
-		return false, nil
+	old, err := dataset.compact(how)
+	if old == nil || err != nil {
+		return false, err
 	}
 	s.leaks.hold(old)
 	return true, nil

@@ -22,7 +22,9 @@ type Config struct {
 	// CompactionInterval is 0 when the store never compacts by itself.
 	CompactionInterval time.Duration
 	// KeepGOGC, where set, is put in place of what the environment asked for: a tuner that makes GOGC a silent no-op.
-	KeepGOGC  *int
+	KeepGOGC *int
+	// DataPath is where logs are kept, so that what is acknowledged outlives the process; empty keeps everything in memory alone.
+	DataPath  string
 	Misbehave Misbehave
 }
 
@@ -69,6 +71,7 @@ func parseConfig(args []string, env func(string) string) (Config, error) {
 	}
 	var misbehave words
 	flags.Var(&misbehave, "misbehave", "a fault to have, as `KEY=VALUE`; may be repeated")
+	flags.StringVar(&config.DataPath, "data-path", env("LONGBOW_DATA_PATH"), "keep logs in this `folder`, or LONGBOW_DATA_PATH")
 	flags.BoolVar(&config.UntilStdinCloses, "until-stdin-closes", false, "end when standard input ends")
 	if err := flags.Parse(args); err != nil {
 		return config, err

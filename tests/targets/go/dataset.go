@@ -32,6 +32,10 @@ type Dataset struct {
 	dim  int
 	// building is held by whoever builds a graph: the indexer for a chunk, a compaction to its end. Row numbers are stable under it.
 	building sync.Mutex
+	// logMu guards log, and is taken before mu by whoever changes rows, so that the log has changes in the order in which they are made.
+	logMu sync.Mutex
+	// log is nil where nothing outlives the process.
+	log *Log
 	// mu guards rows, and is taken after building.
 	mu      sync.RWMutex
 	rows    *Rows
@@ -74,12 +78,25 @@ func newRows(dim, m, ef int) *Rows {
 }
 
 // put adds rows; an id that is there already is replaced. vectors holds len(ids)·dim components, and is copied.
-func (d *Dataset) put(ids []RowID, vectors []float32) {
+func (d *Dataset) put(ids []RowID, vectors []float32) error {
+	d.logMu.Lock()
+	defer d.logMu.Unlock()
+	if err := d.log.put(ids, vectors); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i, id := range ids {
 		d.rows.push(id, vectors[i*d.dim:(i+1)*d.dim])
 	}
+	return nil
+}
+
+// keepLog logs every change from here on.
+func (d *Dataset) keepLog(log *Log) {
+	d.logMu.Lock()
+	defer d.logMu.Unlock()
+	d.log = log
 }
 
 func (r *Rows) push(id RowID, vector []float32) {
@@ -100,28 +117,37 @@ func (r *Rows) bury(row int) {
 }
 
 // delete removes the row of an id, and tells whether there was one.
-func (d *Dataset) delete(id RowID) bool {
+func (d *Dataset) delete(id RowID) (bool, error) {
+	d.logMu.Lock()
+	defer d.logMu.Unlock()
+	d.mu.RLock()
+	_, there := d.rows.byID[id]
+	d.mu.RUnlock()
+	if !there {
+		return false, nil
+	}
+	if err := d.log.delete(id); err != nil {
+		return false, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	row, there := d.rows.byID[id]
-	if there {
-		d.rows.bury(int(row))
-		delete(d.rows.byID, id)
-	}
-	return there
+	// A compaction may have moved it meanwhile.
+	d.rows.bury(int(d.rows.byID[id]))
+	delete(d.rows.byID, id)
+	return true, nil
 }
 
 // deleteRow removes a row by its number, and tells whether there was one that lived.
-func (d *Dataset) deleteRow(row int) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (d *Dataset) deleteRow(row int) (bool, error) {
+	d.mu.RLock()
 	r := d.rows
 	if row < 0 || row >= len(r.dead) || r.dead[row] {
-		return false
+		d.mu.RUnlock()
+		return false, nil
 	}
-	r.bury(row)
-	delete(r.byID, r.ids[row])
-	return true
+	id := r.ids[row]
+	d.mu.RUnlock()
+	return d.delete(id)
 }
 
 // indexSome indexes the next chunk of rows, and tells whether more are waiting.

@@ -76,11 +76,11 @@ func TestLinksAreEarlierRows(t *testing.T) {
 func TestDeadRowsAreNotFoundAndCompactionDropsThem(t *testing.T) {
 	dataset := filled(400)
 	for id := range int64(112) {
-		if !dataset.delete(RowID{number: id + 100}) {
-			t.Fatal(id)
+		if found, err := dataset.delete(RowID{number: id + 100}); !found || err != nil {
+			t.Fatal(id, err)
 		}
 	}
-	if dataset.delete(RowID{number: 100}) {
+	if found, _ := dataset.delete(RowID{number: 100}); found {
 		t.Error("deleted twice")
 	}
 	if found := dataset.nearestTo(150); found != 99 {
@@ -89,14 +89,17 @@ func TestDeadRowsAreNotFoundAndCompactionDropsThem(t *testing.T) {
 	if stats := dataset.stats(); stats.live != 288 || stats.dead != 112 || stats.nodes != 400 || stats.tombstoneBytes() == 0 {
 		t.Errorf("%+v", stats)
 	}
-	if dataset.compact(full) == nil {
+	if old, _ := dataset.compact(full); old == nil {
 		t.Error("nothing was compacted")
 	}
 	if stats := dataset.stats(); stats.live != 288 || stats.dead != 0 || stats.nodes != 288 || stats.waiting != 0 || stats.tombstoneBytes() != 0 {
 		t.Errorf("%+v", stats)
 	}
-	if found := dataset.nearestTo(300); found != 300 || dataset.compact(full) != nil {
+	if found := dataset.nearestTo(300); found != 300 {
 		t.Errorf("afterwards: %d", found)
+	}
+	if old, _ := dataset.compact(full); old != nil {
+		t.Error("compacted twice")
 	}
 }
 
@@ -105,7 +108,7 @@ func TestBadCompactionsAreAsBadAsTheySay(t *testing.T) {
 	for id := range int64(112) {
 		dataset.delete(RowID{number: id * 3})
 	}
-	if dataset.compact(pinned) != nil {
+	if old, _ := dataset.compact(pinned); old != nil {
 		t.Error("a slab without a live row was found")
 	}
 	dataset.compact(weak)
@@ -125,8 +128,10 @@ func TestAnIDPutTwiceIsOneRow(t *testing.T) {
 	if dataset.nearestTo(1000) != 7 || len(dataset.rows.byID) != 50 {
 		t.Error("not replaced")
 	}
-	if !dataset.deleteRow(50) || dataset.deleteRow(50) || dataset.deleteRow(7) || dataset.deleteRow(51) {
-		t.Error("rows by number")
+	for i, row := range []int{50, 50, 7, 51} {
+		if found, _ := dataset.deleteRow(row); found != (i == 0) {
+			t.Error("row by number", row)
+		}
 	}
 }
 

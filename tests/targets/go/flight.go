@@ -266,7 +266,11 @@ func (p *Planes) delete(kind string, wanted *request) error {
 		return invalid("delete-vector: expected vector_id")
 	}
 	dataset, err := p.store.dataset(name)
-	if err == nil && !dataset.deleteRow(int(*wanted.VectorID)) {
+	if err != nil {
+		return err
+	}
+	found, err := dataset.deleteRow(int(*wanted.VectorID))
+	if err == nil && !found {
 		err = status.Errorf(codes.NotFound, "dataset %q has no live row %d", name, *wanted.VectorID)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"net/url"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -38,6 +39,11 @@ func newHandler(store *Store) http.Handler {
 		answer(w, http.StatusOK, "retired memory is released")
 	})
 	mux.HandleFunc("POST /admin/test/leak", store.answerLeak)
+	mux.HandleFunc("POST /admin/test/leak/stop", func(w http.ResponseWriter, _ *http.Request) {
+		bytes, tasks := store.switched.stop()
+		vacuum.run()
+		answer(w, http.StatusOK, fmt.Sprintf("bytes %d\ntasks %d", bytes, tasks))
+	})
 	mux.HandleFunc("/admin/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			answer(w, http.StatusMethodNotAllowed, "the admin endpoints take POST")
@@ -82,9 +88,53 @@ func compacted(w http.ResponseWriter) func(int, error) {
 	}
 }
 
-// answerLeak leaks tasks and bytes at once: one task when nothing is said.
+// answerLeak leaks at once, or from now on.
 func (s *Store) answerLeak(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
+	var atOnce, atRate bool
+	for name := range query {
+		switch name {
+		case "tasks", "bytes":
+			atOnce = true
+		case "tasks_rate", "bytes_rate":
+			atRate = true
+		default:
+			const known = "expected tasks and bytes (at once), or tasks_rate and bytes_rate (from now on)"
+			answer(w, http.StatusBadRequest, name+" is no parameter of a leak: "+known)
+			return
+		}
+	}
+	switch {
+	case atOnce && atRate:
+		answer(w, http.StatusBadRequest,
+			"a leak is either at once (tasks, bytes) or from now on (tasks_rate, bytes_rate): ask for one after the other")
+	case atRate:
+		s.answerLeakRate(w, query)
+	default:
+		s.answerLeakAtOnce(w, query)
+	}
+}
+
+func (s *Store) answerLeakRate(w http.ResponseWriter, query url.Values) {
+	given := func(name string) *string {
+		if !query.Has(name) {
+			return nil
+		}
+		value := query.Get(name)
+		return &value
+	}
+	rates, err := parseLeakRates(given("bytes_rate"), given("tasks_rate"))
+	if err != nil {
+		answer(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	s.switched.start(rates)
+	const text = "leaking %.0f bytes and %.3f tasks a second"
+	answer(w, http.StatusOK, fmt.Sprintf(text, rates.bytesPerSecond, rates.tasksPerSecond))
+}
+
+// answerLeakAtOnce leaks tasks and bytes at once: one task when nothing is said.
+func (s *Store) answerLeakAtOnce(w http.ResponseWriter, query url.Values) {
 	fallback := "1"
 	if query.Has("bytes") {
 		fallback = "0"

@@ -24,10 +24,11 @@ const (
 
 const usage = `Serve the vector store until interrupted.
 
-soak-target-go [target] [--data-addr ADDR] [--meta-addr ADDR] [--http-addr ADDR] [--misbehave KEY=VALUE]... [--until-stdin-closes]
+soak-target-go [target] [--data-addr ADDR] [--meta-addr ADDR] [--http-addr ADDR] [--data-path DIR] [--misbehave KEY=VALUE]...
+    [--until-stdin-closes]
 
 GOGC, GOMEMLIMIT, LONGBOW_LISTEN_ADDR, LONGBOW_META_ADDR, LONGBOW_METRICS_ADDR, LONGBOW_HNSW_M, LONGBOW_HNSW_EF_CONSTRUCTION,
-LONGBOW_COMPACTION_INTERVAL and SOAK_TARGET_KEEP_GOGC are read from the environment.
+LONGBOW_COMPACTION_INTERVAL, LONGBOW_DATA_PATH and SOAK_TARGET_KEEP_GOGC are read from the environment.
 `
 
 // A client that takes longer than this to send its request head is cut off.

@@ -64,6 +64,8 @@ type totals struct {
 	datasets        int
 	bytes, tombs    int64
 	leaks           leakStats
+	leaked, tasks   int64
+	logBytes        int64
 	config          Config
 	rowsMax, putDim int64
 }
@@ -80,6 +82,8 @@ func newGauge[N int | int64 | float64](name, help string, of func(totals) N) gau
 
 var datasetBytes = prometheus.NewDesc("longbow_dataset_memory_bytes", "Slabs and graph of a dataset.", []string{"dataset"}, nil)
 
+var logErrors = prometheus.NewDesc("longbow_log_errors_total", "Writes of logs that failed.", nil, nil)
+
 var gauges = []gauge{
 	newGauge("longbow_total_datasets", "Datasets.", func(t totals) int { return t.datasets }),
 	newGauge("longbow_store_memory_bytes", "Slabs and graphs of all datasets.", func(t totals) int64 { return t.bytes }),
@@ -89,6 +93,9 @@ var gauges = []gauge{
 	newGauge("longbow_index_queue_depth", "Rows that wait for the index.", func(t totals) int { return t.waiting }),
 	newGauge("longbow_leaked_bytes", "Heap leaked on request.", func(t totals) int64 { return t.leaks.heap }),
 	newGauge("longbow_leaked_offheap_bytes", "Mapped memory leaked on request.", func(t totals) int64 { return t.leaks.offheap }),
+	newGauge("longbow_test_leaked_bytes", "Heap held by the leak that is switched on and off.", func(t totals) int64 { return t.leaked }),
+	newGauge("longbow_test_leaked_tasks", "Tasks held by the leak that is switched on and off.", func(t totals) int64 { return t.tasks }),
+	newGauge("longbow_log_bytes", "Bytes of all logs.", func(t totals) int64 { return t.logBytes }),
 	newGauge("longbow_cache_bytes", "Held by cache_fill.", func(t totals) int64 { return t.leaks.cache }),
 	newGauge("longbow_held_back_bytes", "Retired, kept by slow_release.", func(t totals) int64 { return t.leaks.held }),
 	newGauge("hnsw_nodes", "Nodes of all graphs.", func(t totals) int { return t.nodes }),
@@ -116,6 +123,7 @@ var gauges = []gauge{
 // Describe and Collect make the store a collector of its gauges.
 func (s *Store) Describe(descs chan<- *prometheus.Desc) {
 	descs <- datasetBytes
+	descs <- logErrors
 	for _, gauge := range gauges {
 		descs <- gauge.desc
 	}
@@ -125,6 +133,9 @@ func (s *Store) Describe(descs chan<- *prometheus.Desc) {
 func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 	c := &s.counters
 	t := totals{leaks: s.leaks.stats(), config: s.config, rowsMax: c.putMessageRowsMax.Load(), putDim: c.putMessageDim.Load()}
+	t.leaked, t.tasks = s.switched.held()
+	t.logBytes = s.logTotals.bytes.Load()
+	metrics <- prometheus.MustNewConstMetric(logErrors, prometheus.CounterValue, float64(s.logTotals.errors.Load()))
 	for _, dataset := range s.all() {
 		stats := dataset.stats()
 		t.datasets++

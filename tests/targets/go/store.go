@@ -22,7 +22,11 @@ const backlogBytesMax = 512 << 20
 type Store struct {
 	config   Config
 	leaks    *Leaks
+	switched switchedLeak
 	counters counters
+	// logs is where logs are kept; nil where nothing outlives the process.
+	logs      *logFolder
+	logTotals logTotals
 
 	mu       sync.RWMutex
 	datasets map[string]*Dataset
@@ -44,13 +48,53 @@ func noDataset(name string) error {
 
 func newStore(config Config) (*Store, error) {
 	leaks, err := newLeaks(config.Misbehave)
-	return &Store{
+	if err != nil {
+		return nil, err
+	}
+	store := &Store{
 		config:   config,
 		leaks:    leaks,
 		counters: newCounters(),
 		datasets: make(map[string]*Dataset),
 		waiting:  make(chan struct{}, 1),
-	}, err
+	}
+	if config.DataPath != "" {
+		if store.logs, err = openLogFolder(config.DataPath, &store.logTotals); err == nil {
+			err = store.replay()
+		}
+	}
+	return store, err
+}
+
+// replay makes the datasets that there are logs of. Their rows wait for the indexer then, as after a put.
+func (s *Store) replay() error {
+	logs, err := s.logs.logs()
+	if err != nil {
+		return err
+	}
+	for _, named := range logs {
+		replay, err := openReplay(named.path)
+		if err != nil {
+			return err
+		}
+		if replay == nil {
+			continue
+		}
+		dataset := newDataset(named.dataset, replay.dim, s.config.HNSWM, s.config.EfConstruction)
+		for more := true; more; {
+			if more, err = replay.next(dataset); err != nil {
+				return err
+			}
+		}
+		log, err := replay.log(&s.logTotals)
+		if err != nil {
+			return err
+		}
+		dataset.keepLog(log)
+		s.datasets[named.dataset] = dataset
+	}
+	s.wakeIndexer()
+	return nil
 }
 
 func (s *Store) dataset(name string) (*Dataset, error) {
@@ -75,6 +119,13 @@ func (s *Store) datasetOrNew(name string, dim int) (*Dataset, error) {
 	dataset := s.datasets[name]
 	if dataset == nil {
 		dataset = newDataset(name, dim, s.config.HNSWM, s.config.EfConstruction)
+		if s.logs != nil {
+			log, err := s.logs.create(name, dim)
+			if err != nil {
+				return nil, err
+			}
+			dataset.keepLog(log)
+		}
 		s.datasets[name] = dataset
 		s.created++
 		s.leaks.datasetCreated(s.created)
@@ -99,7 +150,9 @@ func (s *Store) put(name string, record arrow.RecordBatch) (slowDown bool, err e
 	if err != nil {
 		return false, err
 	}
-	dataset.put(batch.ids, batch.vectors)
+	if err := dataset.put(batch.ids, batch.vectors); err != nil {
+		return false, err
+	}
 	s.counters.put(len(batch.ids), batch.dim)
 	s.leaks.operation()
 	s.leaks.ingested(arrow.Float32Traits.CastToBytes(batch.vectors))
@@ -163,20 +216,19 @@ func (s *Store) delete(name, id string) (bool, error) {
 	}
 	s.counters.deletes.Inc()
 	s.leaks.operation()
-	if number, err := strconv.ParseInt(id, 10, 64); err == nil && dataset.delete(RowID{number: number}) {
-		return true, nil
+	if number, err := strconv.ParseInt(id, 10, 64); err == nil {
+		if found, err := dataset.delete(RowID{number: number}); found || err != nil {
+			return found, err
+		}
 	}
-	return dataset.delete(RowID{text: id, isText: true}), nil
+	return dataset.delete(RowID{text: id, isText: true})
 }
 
 // deleteDataset drops a dataset; nothing but what is under way refers to its memory any more.
 func (s *Store) deleteDataset(name string) error {
-	s.mu.Lock()
-	dataset := s.datasets[name]
-	delete(s.datasets, name)
-	s.mu.Unlock()
-	if dataset == nil {
-		return noDataset(name)
+	dataset, err := s.takeOut(name)
+	if err != nil {
+		return err
 	}
 	dataset.dropped.Store(true)
 	dataset.mu.RLock()
@@ -184,4 +236,21 @@ func (s *Store) deleteDataset(name string) error {
 	dataset.mu.RUnlock()
 	s.leaks.hold(rows)
 	return nil
+}
+
+// takeOut removes a dataset and its log. The name is free only when its log is gone: the next dataset of this name has a log of its own.
+func (s *Store) takeOut(name string) (*Dataset, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dataset := s.datasets[name]
+	if dataset == nil {
+		return nil, noDataset(name)
+	}
+	dataset.logMu.Lock()
+	defer dataset.logMu.Unlock()
+	if err := dataset.log.remove(); err != nil {
+		return nil, err
+	}
+	delete(s.datasets, name)
+	return dataset, nil
 }

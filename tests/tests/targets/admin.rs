@@ -31,7 +31,8 @@ fn periodic_compaction_runs_until_it_is_stopped(kind: Kind) {
     let load = Load::new(&target, 64, 200);
     load.put(&target, 1000);
     load.delete(0..400);
-    until("a compaction by itself", || (target.metric("longbow_tombstone_bytes") <= 0.0).then_some(()));
+    // It may come in the middle of the deletes, and leave a rest that is too small for another.
+    until("a compaction by itself", || (target.metric("compaction_operations_total") > 0.5).then_some(()));
     assert!(target.metric("compaction_interval_seconds") > 0.0);
     target.call("POST", "/admin/compaction/stop");
     let ran = target.metric("compaction_operations_total");

@@ -6,14 +6,14 @@ use soak_tests::{Kind, Target, until};
 
 use crate::store::Load;
 
-const MIB: f64 = 1_048_576.0;
+pub(crate) const MIB: f64 = 1_048_576.0;
 
-fn close(what: &str, found: f64, asked: f64) {
+pub(crate) fn close(what: &str, found: f64, asked: f64) {
     assert!((found / asked - 1.0).abs() <= 0.1, "{what}: {found} instead of {asked}");
 }
 
 /// Growth a second of what `read` gives, between two readings this far apart.
-fn rate(read: impl Fn() -> f64, apart: Duration) -> f64 {
+pub(crate) fn rate(read: impl Fn() -> f64, apart: Duration) -> f64 {
     let (began, first) = (Instant::now(), read());
     std::thread::sleep(apart);
     let last = read();

@@ -16,6 +16,8 @@ macro_rules! for_both_stores {
 
 mod admin;
 mod calibration;
+mod durability;
 mod memory;
 mod pyarrow;
 mod store;
+mod switched_leak;

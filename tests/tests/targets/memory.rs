@@ -39,6 +39,10 @@ fn counters_are_there_from_zero(kind: Kind) {
         "hnsw_nodes 0",
         "graph_memory_bytes 0",
         "slab_pool_bytes 0",
+        "longbow_test_leaked_bytes 0",
+        "longbow_test_leaked_tasks 0",
+        "longbow_log_bytes 0",
+        "longbow_log_errors_total 0",
     ] {
         assert!(page.lines().any(|line| line == name), "{name} is not on the page:\n{page}");
     }

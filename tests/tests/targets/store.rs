@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use soak_engine::load::{IngestJob, ingest};
-use soak_engine::target::{Batch, Client as _};
+use soak_engine::load::{Fate, IngestJob, Ingested, ingest};
+use soak_engine::target::{Batch, CallError, Client as _};
 use soak_engine::{DataSpec, FlightClient, Planes};
 use soak_scenario::{Distribution, IdType};
 use soak_tests::{Target, until};
+use soak_workload::SECOND_VERSION;
 
 /// Rows of a dataset that a test puts.
 pub(crate) struct Load {
@@ -34,19 +35,56 @@ impl Load {
 
     /// Puts rows and waits until they are indexed.
     pub(crate) fn put(&self, target: &Target, rows: u32) {
-        let batch_rows = self.batch_rows;
-        let batch = move |n| Batch { first: u64::from(n * batch_rows), rows: batch_rows, version: 0 };
+        let account = self.offer(0..u64::from(rows / self.batch_rows), |_, _| {});
+        assert_eq!(account.acked_rows, u64::from(rows), "{account:?}");
+        until("all rows are indexed", || (target.metric("hnsw_nodes") >= f64::from(rows)).then_some(()));
+    }
+
+    /// Offers the batches of these numbers, one after the other, and tells of the fate of each.
+    pub(crate) fn offer(
+        &self,
+        batches: impl Iterator<Item = u64> + Send + 'static,
+        tell: impl Fn(Batch, Fate) + Send + Sync + 'static,
+    ) -> Ingested {
+        let rows = self.batch_rows;
+        let batch = move |n| Batch { first: n * u64::from(rows), rows, version: 0 };
         let job = IngestJob {
-            batches: Box::new((0..rows / batch_rows).map(batch)),
+            batches: Box::new(batches.map(batch)),
             starts: None,
             length: None,
             streams: 1,
             silence_at_most: Duration::from_secs(60),
-            tell: Box::new(|_, _| {}),
+            tell: Box::new(tell),
         };
-        let account = self.runtime.block_on(ingest(Arc::<FlightClient>::clone(&self.client), job));
-        assert_eq!(account.acked_rows, u64::from(rows), "{account:?}");
-        until("all rows are indexed", || (target.metric("hnsw_nodes") >= f64::from(rows)).then_some(()));
+        self.runtime.block_on(ingest(Arc::<FlightClient>::clone(&self.client), job))
+    }
+
+    /// Waits until everything acknowledged is indexed.
+    pub(crate) fn settle(&self) {
+        until("all rows are indexed", || self.runtime.block_on(self.client.is_indexed()).unwrap().then_some(()));
+    }
+
+    /// Puts the second version of rows.
+    pub(crate) fn upsert(&self, ids: std::ops::Range<u64>) {
+        self.runtime.block_on(async {
+            for id in ids {
+                self.client.upsert(id).await.unwrap();
+            }
+        });
+    }
+
+    /// Whether a row is found by its second version.
+    pub(crate) fn is_second(&self, id: u64) -> bool {
+        self.runtime.block_on(self.client.search(id + SECOND_VERSION, 10)).unwrap().first() == Some(&id)
+    }
+
+    /// Deletes a row; whether it was there.
+    pub(crate) fn take(&self, id: u64) -> bool {
+        match self.runtime.block_on(self.client.delete(id)) {
+            Ok(()) => true,
+            Err(CallError::Refused(why)) if why.contains("has no row with id") => false,
+            Err(error) => panic!("{id}: {error}"),
+        }
     }
 
     /// Deletes rows by id.

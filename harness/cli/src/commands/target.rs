@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 use soak_reference::{Config, Server, parse_misbehave};
@@ -13,7 +14,8 @@ const BLOCKING_THREADS_MAX: usize = 24;
 
 /// Serve the embedded vector store until interrupted.
 ///
-/// GOGC, GOMEMLIMIT, `LONGBOW_HNSW_M`, `LONGBOW_HNSW_EF_CONSTRUCTION` and `LONGBOW_COMPACTION_INTERVAL` are read from the environment.
+/// GOGC, GOMEMLIMIT, `LONGBOW_HNSW_M`, `LONGBOW_HNSW_EF_CONSTRUCTION`, `LONGBOW_COMPACTION_INTERVAL` and `LONGBOW_DATA_PATH` are read
+/// from the environment.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// Data plane (Flight): puts and gets
@@ -25,6 +27,9 @@ pub(crate) struct Target {
     /// HTTP: /metrics, /debug/pprof, /admin
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]
     http_addr: SocketAddr,
+    /// Keep what is acknowledged in logs in this folder, and begin with what they hold; or `LONGBOW_DATA_PATH`
+    #[arg(long, value_name = "DIR")]
+    data_path: Option<PathBuf>,
     /// A fault to have, such as `heap_leak=2MiB/min`, `task_leak=30/min`, `compaction=noop`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     misbehave: Vec<String>,
@@ -38,7 +43,8 @@ impl Target {
         soak_reference::prepare();
         let misbehave = parse_misbehave(&self.misbehave).map_err(Failure::usage)?;
         let addrs = [self.data_addr, self.meta_addr, self.http_addr];
-        let config = Config::from_env(addrs, |name| std::env::var(name).ok(), misbehave).map_err(Failure::usage)?;
+        let mut config = Config::from_env(addrs, |name| std::env::var(name).ok(), misbehave).map_err(Failure::usage)?;
+        config.data_path = self.data_path.or(config.data_path);
         if self.until_stdin_closes {
             std::thread::spawn(|| {
                 let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
