@@ -11,8 +11,18 @@ pub struct Builtin {
     pub text: &'static str,
 }
 
-const SCENARIOS: &[(&str, &str)] =
-    &[("scenario2", include_str!("../scenario2.toml")), ("prove", include_str!("../prove.toml"))];
+const SCENARIOS: &[(&str, &str)] = &[
+    ("scenario2", include_str!("../scenario2.toml")),
+    ("chaos-limit-shrink", include_str!("../chaos-limit-shrink.toml")),
+    ("chaos-balloon", include_str!("../chaos-balloon.toml")),
+    ("chaos-kill", include_str!("../chaos-kill.toml")),
+    ("chaos-pause", include_str!("../chaos-pause.toml")),
+    ("chaos-network", include_str!("../chaos-network.toml")),
+    ("chaos-leak", include_str!("../chaos-leak.toml")),
+    ("chaos-protocol", include_str!("../chaos-protocol.toml")),
+    ("chaos-random", include_str!("../chaos-random.toml")),
+    ("prove", include_str!("../prove.toml")),
+];
 const PROFILES: &[(&str, &str)] =
     &[("reference", include_str!("../profiles/reference.toml")), ("go", include_str!("../profiles/go.toml"))];
 

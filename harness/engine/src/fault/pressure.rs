@@ -4,7 +4,7 @@
 mod holder;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use soak_scenario::Injection;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{Evidence, Guard, Levers};
+use super::{Changes, Evidence, Guard, Levers};
 use crate::driver::{Group, die_with_parent, enter};
 use crate::residue::{RUN_VARIABLE, Residue};
 use crate::sampler::proc;
@@ -34,6 +34,9 @@ const STEP_BYTES: f64 = 32.0 * 1_048_576.0;
 /// Room that differs from what was asked for by less than this is what was asked for.
 const NEAR_BYTES: f64 = 8.0 * 1_048_576.0;
 
+/// The kernel picks a process with this before all others.
+const FIRST: &str = "1000";
+
 /// How long a pressure may take to build up.
 const BUILT_WITHIN: Duration = Duration::from_secs(20);
 
@@ -51,10 +54,23 @@ pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result
     reach.register.note(&Residue::Processes)?;
     let before = group.values();
     let holder = Arc::new(Holder::start(kind, &group, &reach.run, &reach.scratch)?);
+    let changes = let_the_target_be_the_victim(levers, &holder)?;
     let follow = tokio::spawn(follow(Arc::clone(&holder), group.clone(), limit, target));
-    let pressure = Pressure { kind, aim: target, group, limit, before, holder, follow };
+    let pressure = Pressure { kind, aim: target, group, limit, before, holder, follow, changes };
     pressure.built().await?;
     Ok(Box::new(pressure))
+}
+
+/// The kernel picks the process that is easiest to spare. One that may not forbid itself to be picked lets the target be picked first.
+fn let_the_target_be_the_victim(levers: &dyn Levers, holder: &Holder) -> Result<Changes, String> {
+    let mut changes = Changes::new(levers.reach().world.clone());
+    let score = |pid: u32| PathBuf::from(format!("/proc/{pid}/oom_score_adj"));
+    if levers.reach().world.read(&score(holder.pid))? != holder::NEVER {
+        for pid in levers.processes() {
+            changes.set(score(pid), FIRST)?;
+        }
+    }
+    Ok(changes)
 }
 
 /// What a pressure aims at.
@@ -94,7 +110,6 @@ impl Holder {
             talk: Mutex::new((ask, BufReader::new(answer))),
             held: Mutex::new(0.0),
         };
-        // It says once that it cannot be the victim, or why it can.
         match holder.ask(0.0) {
             Ok(_) => Ok(holder),
             Err(why) => Err(format!("the pressure's process could not begin: {why}{}", holder.last_words())),
@@ -178,6 +193,8 @@ struct Pressure {
     before: Values,
     holder: Arc<Holder>,
     follow: JoinHandle<()>,
+    /// Who the kernel would pick.
+    changes: Changes,
 }
 
 impl Pressure {
@@ -245,8 +262,9 @@ impl Guard for Pressure {
         }
     }
 
-    async fn heal(self: Box<Self>) -> Result<(), String> {
+    async fn heal(mut self: Box<Self>) -> Result<(), String> {
         self.follow.abort();
+        let changed_back = self.changes.heal();
         // Dropping the holder kills it; a call that is under way ends with it.
         let pid = self.holder.pid;
         let holder = Arc::clone(&self.holder);
@@ -257,7 +275,7 @@ impl Guard for Pressure {
             child.wait().map(|_| ())
         });
         match killed.await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => changed_back,
             _ => Err(format!("process {pid}, which held the memory, cannot be ended; `soak heal` tries again")),
         }
     }

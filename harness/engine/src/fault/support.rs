@@ -4,9 +4,8 @@ use soak_scenario::{Injection, Launch, Plan};
 
 use crate::driver::{cgroup_place, docker};
 
-/// Capabilities by their number in `/proc/self/status` (capabilities(7)).
+/// The capability to mount, by its number in `/proc/self/status` (capabilities(7)).
 const CAP_SYS_ADMIN: u32 = 21;
-const CAP_SYS_RESOURCE: u32 = 24;
 
 /// Why faults of this plan cannot be injected on this machine: the fault's name, and the reason with what to do.
 pub fn refusals(plan: &Plan) -> Vec<(String, String)> {
@@ -31,13 +30,6 @@ fn refusal(plan: &Plan, injection: &Injection) -> Option<String> {
         } else if let Err(why) = group_can_be_made(lever == "cpu") {
             return Some(format!("`{name}` needs a control group of the target's own: {why}"));
         }
-    }
-    let takes_memory =
-        matches!(injection, Injection::Balloon { .. } | Injection::PageCache { .. } | Injection::Tmpfs { .. });
-    if takes_memory && !has_capability(CAP_SYS_RESOURCE) {
-        return Some(format!(
-            "`{name}` has to keep its own process from being the kernel's victim: run as root or with CAP_SYS_RESOURCE"
-        ));
     }
     if matches!(injection, Injection::DiskFull) && !has_capability(CAP_SYS_ADMIN) {
         return Some(format!("`{name}` needs a volume of its own to fill: run as root or with CAP_SYS_ADMIN"));
