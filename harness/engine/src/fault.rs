@@ -1,7 +1,7 @@
 //! Faults: something injected, shown to have taken place, and healed on every way out. One file for each family.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the conductor of faults is not there yet"))]
 mod network;
+mod protocol;
 
 use async_trait::async_trait;
 
