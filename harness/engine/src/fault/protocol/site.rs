@@ -19,6 +19,10 @@ const QUESTION_AT_MOST: Duration = Duration::from_secs(5);
 /// Datasets dropped at once.
 const DROPS_IN_FLIGHT: usize = 8;
 
+/// How often datasets are asked for that may have come again, and how long after.
+const ROUNDS_AT_MOST: usize = 3;
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
+
 /// How often silence is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -62,27 +66,19 @@ impl Site {
 
     /// Drops datasets; one that is not there is as good as dropped. The error says what is left.
     pub(super) async fn drop_datasets(&self, datasets: &[String]) -> Result<(), String> {
-        let client = self.client();
-        let mut left: BTreeSet<&str> = datasets.iter().map(String::as_str).collect();
+        let mut left: BTreeSet<String> = datasets.iter().cloned().collect();
         let mut why = format!("no answer within {} s", DROP_AT_MOST.as_secs());
-        let drops = stream::iter(datasets.to_vec()).map(|dataset| {
-            let body = json!({ "dataset": dataset }).to_string();
-            let call = within(self.deadline, client.act("delete-dataset", body.into()));
-            async move { (dataset, call.await) }
-        });
-        let mut drops = std::pin::pin!(drops.buffer_unordered(DROPS_IN_FLIGHT));
-        let all = async {
-            while let Some((dataset, dropped)) = drops.next().await {
-                match dropped {
-                    Err(error) if !is_not_found(&error) => why = error.to_string(),
-                    _ => {
-                        left.remove(dataset.as_str());
-                    }
+        let rounds = async {
+            // A put that was under way when it was broken off may make its dataset again.
+            for _ in 0..ROUNDS_AT_MOST {
+                if self.drop_round(datasets, &mut left, &mut why).await == 0 {
+                    break;
                 }
+                tokio::time::sleep(BETWEEN_ROUNDS).await;
             }
         };
         // What it did not come to is in `left`.
-        let _ = tokio::time::timeout(DROP_AT_MOST, all).await;
+        let _ = tokio::time::timeout(DROP_AT_MOST, rounds).await;
         match left.first() {
             None => Ok(()),
             Some(first) => Err(format!(
@@ -90,6 +86,30 @@ impl Site {
                 left.len()
             )),
         }
+    }
+
+    /// Asks for each to be dropped; how many were there. Those that are gone are taken from `left`.
+    async fn drop_round(&self, datasets: &[String], left: &mut BTreeSet<String>, why: &mut String) -> usize {
+        let client = self.client();
+        let drops = stream::iter(datasets.to_vec()).map(|dataset| {
+            let body = json!({ "dataset": dataset }).to_string();
+            let call = within(self.deadline, client.act("delete-dataset", body.into()));
+            async move { (dataset, call.await) }
+        });
+        let mut drops = std::pin::pin!(drops.buffer_unordered(DROPS_IN_FLIGHT));
+        let mut dropped = 0;
+        while let Some((dataset, answer)) = drops.next().await {
+            match answer {
+                Err(error) if !is_not_found(&error) => {
+                    *why = error.to_string();
+                    continue;
+                }
+                Err(_) => {}
+                Ok(_) => dropped += 1,
+            }
+            left.remove(&dataset);
+        }
+        dropped
     }
 }
 

@@ -132,7 +132,7 @@ async fn an_oversized_batch_is_one_message() {
     let server = Server::start().await;
     let mut guard = begin(Injection::OversizedBatches { size: Bytes::mib(5), count: 2 }, &server).await;
     let evidence = until(&mut guard, |evidence| figure(evidence, "acknowledged") == 2).await;
-    assert!(evidence.took_place && figure(&evidence, "taken_bytes") == 10 << 20, "{evidence:?}");
+    assert!(evidence.took_place && figure(&evidence, "taken_bytes") >= 10 << 20, "{evidence:?}");
     assert_eq!(server.largest_batch_rows(), (5 << 20) / 32);
     heal(guard, &server).await;
     let too_much = Injection::OversizedBatches { size: Bytes::mib(3000), count: 1 };
