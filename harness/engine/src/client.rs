@@ -6,5 +6,7 @@ mod put_stream;
 mod spread;
 mod wire;
 
+pub(crate) use flight::call_error;
 pub use flight::{DataSpec, FlightClient, Planes};
 pub(crate) use spread::{Member, SpreadClient};
+pub(crate) use wire::frame;

@@ -76,7 +76,8 @@ impl FlightClient {
         Self { planes, spec, vectors, deadline, meta: Mutex::new(None) }
     }
 
-    async fn connect(&self, addr: SocketAddr) -> Result<Channel, CallError> {
+    /// A new connection, bounded by the deadline.
+    pub(crate) async fn connect(&self, addr: SocketAddr) -> Result<Channel, CallError> {
         let endpoint = Endpoint::from_shared(format!("http://{addr}"));
         let endpoint = endpoint.map_err(|error| CallError::Broken(error.to_string()))?;
         let connected = endpoint.connect_timeout(self.deadline).tcp_nodelay(true).connect().await;
@@ -224,7 +225,7 @@ fn ids_of(batch: &RecordBatch) -> Result<Vec<u64>, CallError> {
 }
 
 /// What a status means for what was asked: refused, or perhaps done.
-pub(super) fn call_error(status: &Status) -> CallError {
+pub(crate) fn call_error(status: &Status) -> CallError {
     let text = format!("{}: {}", status.code().description(), status.message());
     match status.code() {
         Code::Cancelled | Code::Unknown | Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => {

@@ -27,6 +27,8 @@ pub(super) struct PutBody {
     /// Bytes that go first: the descriptor and the schema.
     first: Option<Bytes>,
     sending: Option<Sending>,
+    /// Bytes handed over last: taken when more are asked for.
+    handed: usize,
     progress: Progress,
 }
 
@@ -47,7 +49,7 @@ impl PutBody {
         orders: mpsc::Receiver<Order>,
         progress: Progress,
     ) -> Self {
-        Self { vectors, ids, orders, first: Some(first.into()), sending: None, progress }
+        Self { vectors, ids, orders, first: Some(first.into()), sending: None, handed: 0, progress }
     }
 }
 
@@ -57,8 +59,10 @@ impl Body for PutBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         // Asked for more: what was handed over before has been taken.
-        self.progress.touch();
+        let handed = std::mem::take(&mut self.handed);
+        self.progress.take(handed);
         if let Some(first) = self.first.take() {
+            self.handed = first.len();
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         if self.sending.is_none() {
@@ -75,6 +79,7 @@ impl Body for PutBody {
         } else {
             self.sending = Some(sending);
         }
+        self.handed = piece.len();
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 }

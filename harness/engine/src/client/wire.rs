@@ -52,7 +52,7 @@ pub(super) fn first_message(dataset: &str, ids: IdType, dim: u32) -> Vec<u8> {
 }
 
 /// A gRPC frame header for a message of this length.
-fn frame(length: usize) -> Vec<u8> {
+pub(crate) fn frame(length: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(FRAME_BYTES + length.min(1 << 16));
     bytes.push(0);
     bytes.extend_from_slice(&(length as u32).to_be_bytes());

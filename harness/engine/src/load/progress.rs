@@ -15,11 +15,17 @@ struct State {
     longest: Duration,
     /// Whether anything is asked of the target; if not, silence means nothing.
     asked: bool,
+    taken_bytes: u64,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { last: Instant::now(), longest: Duration::ZERO, asked: false })))
+        Self(Arc::new(Mutex::new(State {
+            last: Instant::now(),
+            longest: Duration::ZERO,
+            asked: false,
+            taken_bytes: 0,
+        })))
     }
 }
 
@@ -32,6 +38,17 @@ impl Progress {
     pub fn touch(&self) {
         self.silence();
         self.state().last = Instant::now();
+    }
+
+    /// The target took so many bytes, as far as its connection tells.
+    pub(crate) fn take(&self, bytes: usize) {
+        self.touch();
+        self.state().taken_bytes += bytes as u64;
+    }
+
+    /// Bytes taken so far.
+    pub(crate) fn taken_bytes(&self) -> u64 {
+        self.state().taken_bytes
     }
 
     /// From now on something is (or nothing is) asked of the target.

@@ -217,7 +217,7 @@ impl<'a> Pump<'a> {
     fn give(&mut self) -> Result<(), std::io::Error> {
         loop {
             let now = Instant::now();
-            if !self.due().is_some_and(|due| due <= now) {
+            if self.due().is_none_or(|due| due > now) {
                 return Ok(());
             }
             let Some(piece) = self.waiting.front_mut() else { return Ok(()) };

@@ -1,0 +1,78 @@
+//! Datasets that are made and left.
+
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _};
+
+use super::abuse::Abuse;
+use super::site::{Site, put};
+use super::tally::{Counts, Tally};
+use crate::fault::Evidence;
+use crate::load::Progress;
+use crate::target::Batch;
+
+/// Datasets that are being made at once.
+const IN_FLIGHT: usize = 4;
+
+/// Rows of a batch at most.
+const BATCH_ROWS: u32 = 1024;
+
+fn what(number: u32) -> String {
+    format!("abandoned-{number}")
+}
+
+pub(super) fn begin(site: &Site, tally: &Arc<Tally>, count: u32, rows: u32) -> Abuse {
+    let names = (0..count).map(|number| Site::name(&what(number)));
+    let making = make(site.clone(), Arc::clone(tally), count, rows);
+    Abuse::new(site, tally, tell).with_datasets(names).with_task(making)
+}
+
+async fn make(site: Site, tally: Arc<Tally>, count: u32, rows: u32) {
+    let (site, tally) = (&site, &tally);
+    let makings = stream::iter(0..count).map(|number| async move {
+        let client = site.own(&what(number));
+        let made = put(&client, batches(rows), &Progress::default(), site.deadline).await;
+        tally.record(&made);
+        if made.is_ok() {
+            tally.add_rows(u64::from(rows));
+        }
+    });
+    makings.buffer_unordered(IN_FLIGHT).for_each(|()| std::future::ready(())).await;
+}
+
+/// Rows 0 to `rows`, in batches.
+fn batches(rows: u32) -> impl Iterator<Item = Batch> + Send {
+    (0..rows).step_by(BATCH_ROWS as usize).map(move |first| Batch {
+        first: u64::from(first),
+        rows: BATCH_ROWS.min(rows - first),
+        version: 0,
+    })
+}
+
+fn tell(counts: &Counts) -> Evidence {
+    let mut figures = vec![("made_datasets", counts.acknowledged as f64), ("made_rows", counts.rows as f64)];
+    figures.extend(counts.figures().into_iter().skip(1));
+    Evidence {
+        took_place: counts.acknowledged > 0,
+        words: format!(
+            "{} datasets with {} rows in all made and left; {}",
+            counts.acknowledged,
+            counts.rows,
+            counts.failures()
+        ),
+        figures,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_hold_every_row_once() {
+        for rows in [1, 1024, 2500] {
+            let ids: Vec<u64> = batches(rows).flat_map(|batch| batch.ids()).collect();
+            assert_eq!(ids, (0..u64::from(rows)).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Batches whose schema is not the dataset's: other names, another type of component, no vector at all, in turn.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int64Array, RecordBatch};
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::utils::batches_to_flight_data;
+use arrow_flight::{FlightData, FlightDescriptor};
+use arrow_schema::{ArrowError, Field};
+use futures::stream;
+use soak_scenario::units::Rate;
+
+use super::abuse::Abuse;
+use super::pace::at_rate;
+use super::site::{Site, put};
+use super::tally::{Counts, Tally};
+use crate::client::{FlightClient, call_error};
+use crate::fault::Evidence;
+use crate::load::Progress;
+use crate::target::{Batch, CallError, within};
+
+const WHAT: &str = "wrong-schema";
+
+/// Batches under way at once.
+const IN_FLIGHT: usize = 8;
+
+/// Rows of the dataset, and of a wrong batch.
+const ROWS: u32 = 4;
+
+pub(super) fn begin(site: &Site, tally: &Arc<Tally>, rate: Rate) -> Abuse {
+    let storm = storm(site.clone(), Arc::clone(tally), rate);
+    Abuse::new(site, tally, tell).with_datasets([Site::name(WHAT)]).with_task(storm)
+}
+
+async fn storm(site: Site, tally: Arc<Tally>, rate: Rate) {
+    let client = Arc::new(site.own(WHAT));
+    // Where it cannot be made, wrong batches meet no dataset, and the target says what it has to say to that.
+    let _ = put(&client, [Batch { first: 0, rows: ROWS, version: 0 }], &Progress::default(), site.deadline).await;
+    at_rate(rate, IN_FLIGHT, move |number| {
+        let (client, tally) = (Arc::clone(&client), Arc::clone(&tally));
+        let (at, dim, deadline) = (site.at.data, site.spec.dim, site.deadline);
+        async move {
+            let sent = async {
+                let messages = messages(number, dim).map_err(|error| CallError::Broken(error.to_string()))?;
+                send(&client, at, messages).await
+            };
+            tally.record(&within(deadline, sent).await);
+        }
+    })
+    .await;
+}
+
+async fn send(client: &FlightClient, at: std::net::SocketAddr, messages: Vec<FlightData>) -> Result<(), CallError> {
+    let mut service = FlightServiceClient::new(client.connect(at).await?);
+    let answers = service.do_put(stream::iter(messages)).await.map_err(|status| call_error(&status))?;
+    let mut answers = answers.into_inner();
+    while answers.message().await.map_err(|status| call_error(&status))?.is_some() {}
+    Ok(())
+}
+
+/// The stream of a wrong batch; which of three is wrong about it depends on its number.
+fn messages(number: u64, dim: u32) -> Result<Vec<FlightData>, ArrowError> {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::from(ROWS)));
+    let components = (ROWS * dim) as usize;
+    let floats: ArrayRef = Arc::new(Float32Array::from(vec![0.5; components]));
+    let batch = match number % 3 {
+        0 => RecordBatch::try_from_iter([("key", ids), ("embedding", list(floats, dim)?)])?,
+        1 => {
+            let doubles = Arc::new(Float64Array::from(vec![0.5; components]));
+            RecordBatch::try_from_iter([("id", ids), ("vector", list(doubles, dim)?)])?
+        }
+        _ => {
+            let scalars: ArrayRef = Arc::new(Float32Array::from(vec![0.5; ROWS as usize]));
+            RecordBatch::try_from_iter([("id", ids), ("vector", scalars)])?
+        }
+    };
+    let mut messages = batches_to_flight_data(&batch.schema(), [&batch])?;
+    if let Some(first) = messages.first_mut() {
+        first.flight_descriptor = Some(FlightDescriptor::new_path(vec![Site::name(WHAT)]));
+    }
+    Ok(messages)
+}
+
+fn list(values: ArrayRef, dim: u32) -> Result<ArrayRef, ArrowError> {
+    let item = Arc::new(Field::new("item", values.data_type().clone(), true));
+    Ok(Arc::new(FixedSizeListArray::try_new(item, dim.cast_signed(), values, None)?))
+}
+
+fn tell(counts: &Counts) -> Evidence {
+    super::wrong("another schema", counts)
+}
