@@ -23,6 +23,7 @@ pub(crate) fn check(plan: &Plan, root: &Node, removed: &BTreeSet<String>) -> Vec
         rules.memory(name, fault);
         rules.condition(name, fault);
         rules.endpoint(name, fault);
+        rules.watch(name, fault);
     }
     rules.contradictions();
     rules.lots();
@@ -146,6 +147,18 @@ impl Rules<'_> {
                 message,
                 "expected target.data_volume = \"…\", which gives the target a volume of that size",
             );
+        }
+    }
+
+    /// What is not watched for as long as it may take is never known to have come back.
+    fn watch(&mut self, name: &str, fault: &Fault) {
+        let objectives = ["fault_recovery", "first_answer"].map(|id| Some((id, self.plan.criteria.get(id)?.at_most?)));
+        for (id, objective_s) in objectives.into_iter().flatten() {
+            if fault.watch.as_secs_f64() <= objective_s {
+                let message = format!("a watch of {} is too short: {id} allows {objective_s} s", fault.watch);
+                self.report(&format!("faults.{name}.watch"), message, "expected a longer watch than that");
+                return;
+            }
         }
     }
 

@@ -139,6 +139,8 @@ impl Conductor {
         if due.is_empty() {
             return;
         }
+        // Both the level before and the one to come back to are collected ones: garbage is no memory of a fault.
+        self.collect().await;
         self.books.take_stage();
         let step_began = Instant::now();
         join_all(due.into_iter().map(|due| async {
@@ -278,6 +280,9 @@ impl Conductor {
             }
         };
         self.journal.event(EventKind::FirstAnswer { id, seconds: first });
+        if first.is_some() {
+            self.collect().await;
+        }
         sleep_until(healed + at_most).await;
         let summary = self.books.take_stage();
         let seconds = healed.elapsed().as_secs_f64();
@@ -294,6 +299,11 @@ impl Conductor {
         let mut compared: Vec<String> = before.iter().map(|reading| reading.name.to_owned()).collect();
         compared.extend(tasks_before.map(|_| "tasks".to_owned()));
         self.journal.event(EventKind::FaultResidue { id, compared, differences });
+    }
+
+    async fn collect(&self) {
+        // One that fails leaves garbage, and the verdict sees it.
+        let _ = within(self.plan.deadlines.call.0, self.target.control().collect()).await;
     }
 
     fn more_tasks(&self, before: Option<f64>) -> Option<String> {

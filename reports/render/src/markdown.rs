@@ -8,7 +8,7 @@ use soak_verdict::{Finding, RunVerdict, VariantVerdict, Verdict, human};
 use crate::comparison::comparisons;
 use crate::facts::facts;
 use crate::headline::{counts, headline};
-use crate::picture::VariantPicture;
+use crate::picture::{FAULT_HEADS, VariantPicture};
 use crate::wording::{Mark, grouped, interval, milliseconds, threshold, value};
 use text::{code_block, escape, paragraph, table};
 
@@ -94,6 +94,7 @@ fn section(out: &mut String, variant: &VariantVerdict, picture: Option<&VariantP
         if variant.finding("goroutine_baseline").is_some_and(|finding| finding.verdict == Some(Verdict::Fail)) {
             tasks(out, picture);
         }
+        faults(out, picture);
         latencies(out, picture);
         recall(out, picture);
     }
@@ -123,6 +124,13 @@ fn tasks(out: &mut String, picture: &VariantPicture) {
     });
     let heads = ["Stack, innermost first", "After the warm-up", "After the drain", "Oldest, minutes"];
     table(out, &heads, &rows.collect::<Vec<_>>());
+}
+
+fn faults(out: &mut String, picture: &VariantPicture) {
+    let rows: Vec<Vec<String>> = picture.faults.iter().map(|line| line.cells.clone()).collect();
+    if !rows.is_empty() {
+        table(out, &FAULT_HEADS, &rows);
+    }
 }
 
 fn latencies(out: &mut String, picture: &VariantPicture) {

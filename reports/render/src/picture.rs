@@ -1,6 +1,7 @@
 //! What a record shows of one variant: charts as SVG and the few figures that no finding holds. The record can be let go afterwards.
 
 mod chart;
+mod faults;
 mod floors;
 mod latency;
 mod phases;
@@ -11,6 +12,7 @@ use soak_record::{EventKind, Outcome, Phase, Series, TaskGroup, VariantRecord};
 use soak_scenario::Plan;
 use soak_verdict::stats::location::median;
 
+pub(crate) use faults::{FaultLine, HEADS as FAULT_HEADS};
 pub(crate) use latency::{OperationLatency, Spread};
 pub(crate) use phases::Group;
 
@@ -33,6 +35,8 @@ pub struct VariantPicture {
     pub(crate) recall: Vec<(u32, u32, f64)>,
     /// The largest task groups after the drain, with their count after the warm-up.
     pub(crate) tasks: Vec<(TaskGroup, u64)>,
+    /// Pressure against response.
+    pub(crate) faults: Vec<FaultLine>,
     /// How the variant ended, where the verdict does not tell.
     pub(crate) ending: Option<&'static str>,
     /// From first to last event or sample.
@@ -79,6 +83,7 @@ pub fn picture(plan: &Plan, record: &VariantRecord) -> VariantPicture {
         rss_peak_bytes: record.series.get("rss_bytes").and_then(peak),
         recall: recall(record),
         tasks: tasks(record),
+        faults: faults::lines(record),
         ending: ending(record),
         seconds: to_s - from_s,
     }
@@ -150,6 +155,7 @@ fn ending(record: &VariantRecord) -> Option<&'static str> {
     });
     match outcome {
         Some(Outcome::Interrupted) => Some("A person ended the run of this variant."),
+        Some(Outcome::Stopped { .. }) => Some("A stop condition of the scenario ended the run of this variant."),
         None => Some("The record stops before the end of this variant."),
         Some(_) => None,
     }

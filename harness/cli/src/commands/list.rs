@@ -3,13 +3,13 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use soak_scenario::series::SERIES;
-use soak_scenario::{Builtin, builtin_profiles, builtin_scenarios};
+use soak_scenario::{Builtin, FAULTS, builtin_profiles, builtin_scenarios};
 
 use super::{Exit, Failure, Format, criteria};
 use crate::output;
 use crate::table::table;
 
-/// List the built-in scenarios (the default) or profiles, the criteria, the canonical series
+/// List the built-in scenarios (the default) or profiles, the criteria, the canonical series, the faults
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// What to list
@@ -31,6 +31,8 @@ enum Kind {
     Criteria,
     /// Series that a profile may map and a record holds
     Series,
+    /// Faults that a scenario may inject
+    Faults,
 }
 
 impl List {
@@ -54,6 +56,7 @@ fn human(kind: Kind) -> String {
             let rows: Vec<_> = builtins(kind).iter().map(|one| [one.name.to_owned(), one.title.to_owned()]).collect();
             table([name, "title"], &rows)
         }
+        Kind::Faults => faults(),
         Kind::Criteria => criteria::human_list(),
         Kind::Series => {
             let row = |spec: &soak_scenario::series::SeriesSpec| {
@@ -64,11 +67,31 @@ fn human(kind: Kind) -> String {
     }
 }
 
+/// The catalogue of faults.
+fn faults() -> String {
+    let row = |kind: &soak_scenario::FaultKind| {
+        [
+            kind.name.to_owned(),
+            kind.level.name().to_owned(),
+            kind.doc.to_owned(),
+            kind.evidence.to_owned(),
+            kind.needs.to_owned(),
+        ]
+    };
+    table(["fault", "level", "what it does", "shown by", "needs"], &FAULTS.iter().map(row).collect::<Vec<_>>())
+}
+
 fn documents(kind: Kind) -> Vec<Value> {
     match kind {
         Kind::Scenarios | Kind::Profiles => {
             builtins(kind).iter().map(|one| json!({ "name": one.name, "title": one.title })).collect()
         }
+        Kind::Faults => FAULTS
+            .iter()
+            .map(|kind| {
+                json!({ "name": kind.name, "level": kind.level.name(), "doc": kind.doc, "evidence": kind.evidence, "needs": kind.needs })
+            })
+            .collect(),
         Kind::Criteria => criteria::documents(),
         Kind::Series => SERIES
             .iter()

@@ -42,6 +42,7 @@ fn human_plan(plan: &soak_scenario::Plan) -> String {
     }
     let _ = writeln!(out, "\n{}", human::plural(plan.variants.len(), "variant"));
     out.push_str(&variants(plan));
+    out.push_str(&timetable(plan));
     let rest = rest_seconds(plan) * plan.variants.len() as f64;
     let _ = writeln!(
         out,
@@ -132,6 +133,38 @@ fn variants(plan: &soak_scenario::Plan) -> String {
         })
         .collect();
     table(["id", "rows a cycle", "MiB a cycle", "batches", "seed of its data"], &rows)
+}
+
+/// When which fault is due, cycle by cycle: a function of the seed, so that this is what will be done.
+fn timetable(plan: &soak_scenario::Plan) -> String {
+    if plan.faults.is_empty() {
+        return String::new();
+    }
+    let mut rows = Vec::new();
+    // Only lots differ from variant to variant.
+    let shown = if plan.chaos.draw > 0 { usize::MAX } else { 1 };
+    for variant in plan.judged().take(shown) {
+        let whose = if shown == 1 { "every".to_owned() } else { variant.id.clone() };
+        for (name, fault, at) in plan.due_at(variant) {
+            rows.push([whose.clone(), format!("at {at}"), name.to_owned(), injection(fault), held(fault)]);
+        }
+        for cycle in plan.cycle.warm_up..plan.cycle.count {
+            rows.extend(plan.due(variant, cycle).into_iter().map(|due| {
+                let when = format!("cycle {cycle}, {} + {}", due.phase.name(), due.after);
+                let when = due.fault.when.map_or(when.clone(), |condition| format!("{when}, when {condition}"));
+                [whose.clone(), when, due.name.to_owned(), injection(due.fault), held(due.fault)]
+            }));
+        }
+    }
+    format!("\nFaults\n{}", table(["variant", "begins", "fault", "what", "held, watched"], &rows))
+}
+
+fn injection(fault: &soak_scenario::Fault) -> String {
+    format!("{} {}", fault.inject.name(), fault.inject.settings()).trim_end().to_owned()
+}
+
+fn held(fault: &soak_scenario::Fault) -> String {
+    format!("{}, {}", fault.hold, fault.watch)
 }
 
 /// What a variant cannot be quicker than: its windows and its queries.

@@ -5,7 +5,7 @@ use soak_verdict::{Finding, VariantVerdict, Verdict, human};
 
 use super::tables::{anchor, heads, mark, notes, table};
 use crate::markup::Markup;
-use crate::picture::{Drawing, OperationLatency, Spread, VariantPicture};
+use crate::picture::{Drawing, FAULT_HEADS, OperationLatency, Spread, VariantPicture};
 use crate::wording::{Mark, grouped, interval, measured, milliseconds, threshold};
 
 /// One variant.
@@ -38,6 +38,7 @@ pub(super) fn section(
             if found.finding("goroutine_baseline").is_some_and(|finding| finding.verdict == Some(Verdict::Fail)) {
                 tasks(m, picture);
             }
+            faults(m, picture);
             latencies(m, picture);
             load(m, picture);
         }
@@ -231,6 +232,35 @@ fn account(latency: &OperationLatency) -> String {
         grouped(latency.late_starts),
         grouped(latency.never_started)
     )
+}
+
+/// What was done to the target, and how it answered.
+fn faults(m: &mut Markup, picture: &VariantPicture) {
+    if picture.faults.is_empty() {
+        return;
+    }
+    m.leaf("h3", &[], "Pressure and response");
+    table(m, "Each fault, and the load before, during and after it", "faults", |m| {
+        heads(m, &FAULT_HEADS);
+        m.element("tbody", &[], |m| {
+            for line in &picture.faults {
+                m.element("tr", &[], |m| {
+                    for (at, cell) in line.cells.iter().enumerate() {
+                        let class = if at == 1 && !line.took_place && !cell.is_empty() {
+                            "words open"
+                        } else if at < 2 {
+                            "words"
+                        } else {
+                            ""
+                        };
+                        m.leaf("td", &[("class", class)], cell);
+                    }
+                });
+                m.line();
+            }
+        });
+    });
+    m.line();
 }
 
 /// Recall and the account of the ingest phases.
