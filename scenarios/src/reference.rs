@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::check::join;
+use crate::fault::FAULTS;
 use crate::shape::{Field, Keys, Kind, Presence};
 use crate::{profile_shape, scenario_shape};
 
@@ -10,8 +11,8 @@ use crate::{profile_shape, scenario_shape};
 pub fn reference_markdown() -> String {
     let mut out = String::from(
         "# Keys of scenario and profile files\n\nGenerated from the declarations that check the files; `soak export reference` prints it.\n\n\
-         Sections `[pace.quick]`, `[pace.gate]` and `[pace.soak]` take `matrix`, `workload`, `cycle`, `sampling` and `deadlines` with the same\n\
-         keys: what such a section sets replaces the file's value at that pace. Criteria are the same at every pace.\n",
+         Sections `[pace.quick]`, `[pace.gate]` and `[pace.soak]` take `matrix`, `workload`, `cycle`, `sampling`, `deadlines`, `faults`, `chaos` and `stop` with the\n\
+         same keys: what such a section sets replaces the file's value at that pace. Criteria are the same at every pace.\n",
     );
     for (title, kind) in [("Scenario", scenario_shape::scenario()), ("Profile", profile_shape::profile())] {
         if let Kind::Section(fields) = kind {
@@ -20,7 +21,25 @@ pub fn reference_markdown() -> String {
             sections(&mut out, fields, "");
         }
     }
+    faults(&mut out);
     out
+}
+
+/// The catalogue of faults.
+fn faults(out: &mut String) {
+    out.push_str("\n## Faults\n\nWhat `inject` takes; `soak list faults` prints the same. Every fault is healed at the end of its hold, on every way out of a run, by the watchdog when the harness is\nkilled, and by `soak heal` after that.\n\n");
+    out.push_str("| fault | level | what it does | shown by | needs |\n|---|---|---|---|---|\n");
+    for kind in FAULTS {
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {} |",
+            kind.name,
+            kind.level.name(),
+            kind.doc,
+            kind.evidence,
+            kind.needs
+        );
+    }
 }
 
 fn sections(out: &mut String, fields: &[Field], path: &str) {

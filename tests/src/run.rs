@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::program::{Ended, binary};
+use crate::repository::root;
 
 /// Held by whoever needs the machine for itself: two long runs at once would only disturb each other.
 pub fn turn() -> MutexGuard<'static, ()> {
@@ -16,13 +17,23 @@ pub fn turn() -> MutexGuard<'static, ()> {
 
 /// The command of a run of scenario 2 with these edits, into `out`. It has a state folder of its own: what one run leaves is not another's.
 pub fn scenario2(out: &Path, edits: &[&str]) -> Command {
+    scenario("scenario2", out, edits)
+}
+
+/// The command of a run of any scenario with these edits, into `out`.
+pub fn scenario(name: &str, out: &Path, edits: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.args(["run", "scenario2", "--out"]).arg(out);
+    command.args(["run", name, "--out"]).arg(out);
     command.env("SOAK_STATE_DIR", out.with_extension("state"));
     for edit in edits {
         command.args(["--set", edit]);
     }
     command
+}
+
+/// The scenario in which every fault comes once.
+pub fn every_fault() -> String {
+    root().join("tests/scenarios/every-fault.toml").display().to_string()
 }
 
 /// A run, and its verdict.

@@ -28,6 +28,19 @@ pub struct Target {
     program: Running,
 }
 
+/// The status and the body of an HTTP answer.
+pub fn http(address: &str, method: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    // A profile is no text.
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+}
+
 impl Target {
     /// Starts it on free ports with these misbehaviours and a quick index; `None` where the Go store was not built, which is said.
     pub fn start(kind: Kind, misbehave: &[&str]) -> Option<Self> {
@@ -96,15 +109,7 @@ impl Target {
 
     /// The status and the body of an answer of its HTTP side.
     pub fn answer(&self, method: &str, path: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(&self.http).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        // A profile is no text.
-        let answer = String::from_utf8_lossy(&answer);
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+        http(&self.http, method, path)
     }
 
     /// A metric without labels.

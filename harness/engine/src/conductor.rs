@@ -207,6 +207,8 @@ impl Conductor {
         let began = Instant::now();
         let guard =
             self.target.inject(&due.fault.inject).await.map_err(|why| format!("it could not be injected: {why}"))?;
+        // It is held from when it is on: some take a while to build up.
+        let on = Instant::now();
         let id = self.next.fetch_add(1, Ordering::SeqCst);
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(id, guard);
         let inject = &due.fault.inject;
@@ -220,8 +222,8 @@ impl Conductor {
         });
         let seconds = began.saturating_duration_since(step_began).as_secs_f64();
         self.journal.event(EventKind::FaultLoad { id, stage: Stage::Before, seconds, summary });
-        sleep_until(began + due.fault.hold.0).await;
-        self.heal(id, began).await;
+        sleep_until(on + due.fault.hold.0).await;
+        self.heal(id, on).await;
         self.watch(id, due.fault.watch.0, &before, tasks_before.map(|(_, count)| count)).await;
         Ok(())
     }

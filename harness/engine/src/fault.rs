@@ -18,9 +18,12 @@ mod throttle;
 use async_trait::async_trait;
 use soak_scenario::Injection;
 
+use crate::residue::Residue;
+
 pub(crate) use change::{Changes, Kernel, World, is_there, kernel, take_back};
 pub(crate) use levers::{EndBy, Levers, Reach};
 pub(crate) use network::Proxy;
+pub(crate) use protocol::{drop_at, still_there};
 pub(crate) use reading::condition;
 pub use support::refusals;
 
@@ -68,6 +71,10 @@ pub(crate) async fn inject(
         }
         _ => {
             let reach = levers.reach();
+            let names = protocol::datasets(injection);
+            if !names.is_empty() {
+                reach.register.note(&Residue::Datasets { meta: reach.planes.meta, names })?;
+            }
             protocol::inject(injection, reach.planes, &reach.spec, reach.call).await
         }
     }

@@ -50,6 +50,13 @@ pub enum Residue {
         /// What ends it.
         endpoint: String,
     },
+    /// Datasets that a fault made.
+    Datasets {
+        /// The target's meta plane.
+        meta: std::net::SocketAddr,
+        /// Their names.
+        names: Vec<String>,
+    },
     /// A volume in memory, mounted for a target's data.
     Mount(PathBuf),
     /// A folder for a target's data.

@@ -21,6 +21,8 @@ pub struct Injected {
     pub cycle: Option<u32>,
     /// Start of what it is compared with: the phase, or the end of the watch of the fault before.
     pub compared_from_s: f64,
+    /// End of that: when it, or the first of several that are on together, began.
+    pub compared_to_s: f64,
     /// When it was on.
     pub applied_s: f64,
     /// When it was healed; absent where that is not told.
@@ -50,8 +52,12 @@ pub fn injected(events: &[Event]) -> Vec<Injected> {
         match &event.kind {
             EventKind::PhaseStarted { .. } => phase_from_s = at_s,
             EventKind::FaultApplied { id, fault, kind, settings, phase, cycle } => {
-                // What came before in the same phase is over when its watch is.
+                // What came before in the same phase is over when its watch is; what is not over shares what it is compared with.
                 let over = all.iter().map(|one| one.watched_until_s).fold(phase_from_s, f64::max);
+                let together = all.iter().find(|one| !one.load.contains_key(&Stage::After));
+                let together = together.filter(|one| one.compared_from_s >= phase_from_s);
+                let [from_s, to_s] =
+                    together.map_or([over.min(at_s), at_s], |one| [one.compared_from_s, one.compared_to_s]);
                 all.push(Injected {
                     id: *id,
                     fault: fault.clone(),
@@ -59,7 +65,8 @@ pub fn injected(events: &[Event]) -> Vec<Injected> {
                     settings: settings.clone(),
                     phase: *phase,
                     cycle: *cycle,
-                    compared_from_s: over.min(at_s),
+                    compared_from_s: from_s,
+                    compared_to_s: to_s,
                     applied_s: at_s,
                     healed_s: None,
                     watched_until_s: at_s,

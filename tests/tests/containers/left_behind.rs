@@ -101,7 +101,7 @@ fn what_even_the_watchdog_left_is_healed() {
 }
 
 /// Children of a process whose command line has this word.
-fn children(pid: u32, word: &str) -> Vec<u32> {
+pub(crate) fn children(pid: u32, word: &str) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let children =
         tasks.flatten().map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
 
 mod attach;
+mod chaos;
 mod collector;
 mod left_behind;
 mod misbehaving;

@@ -123,6 +123,50 @@ fn a_person_may_interrupt_at_any_moment() {
     }
 }
 
+/// Faults in every phase, several at once, some drawn and some at a time.
+fn chaotic(seed: u64) -> Plan {
+    let edits = [
+        "faults.a={inject=\"pause\",hold=\"1s\",watch=\"1s\"}",
+        "faults.b={inject={latency={delay=\"5ms\"}},hold=\"2s\",watch=\"1s\",after=\"1500ms\"}",
+        "faults.c={inject=\"cut\",phase=\"ingest\",hold=\"300ms\",watch=\"200ms\",after=\"0s\"}",
+        "faults.d={inject=\"reset\",phase=\"delete\",hold=\"300ms\",watch=\"200ms\",after=\"0s\"}",
+        "faults.e={inject=\"stop_load\",at=\"2s\",hold=\"500ms\",watch=\"200ms\"}",
+        "workload.query.duration=500ms",
+        "workload.vectors_per_cycle={default=4000}",
+        "matrix.dim=[2048]",
+    ];
+    let mut edits = edits.map(str::to_owned).to_vec();
+    if !seed.is_multiple_of(3) {
+        edits.push("chaos={draw=2,within=\"1s\"}".to_owned());
+    }
+    load(&Request {
+        scenario: "scenario2",
+        seed: Some(seed),
+        only: Some("dim2048-rows500"),
+        edits: &edits,
+        ..Request::default()
+    })
+    .unwrap()
+    .plan
+}
+
+#[test]
+fn faults_are_healed_on_every_way_out() {
+    for seed in 0..40 {
+        let plan = chaotic(seed);
+        let observed = simulate(&plan, seed, Faults::default());
+        assert_eq!(observed.end, RunEnd::Complete);
+        observed.nothing_is_left();
+        assert!(observed.faults[0] >= 6, "seed {seed}: {:?}", observed.faults);
+        let verdict = observed.judge(&plan);
+        assert_eq!(failing(&verdict), Vec::<&str>::new(), "seed {seed}: {verdict:#?}");
+        // A person, and a death, at a moment that goes with the seed.
+        let at = Duration::from_secs_f64(observed.seconds() * (seed as f64 + 0.5) / 40.0);
+        simulate_until(&plan, seed, Faults::default(), Some(at)).nothing_is_left();
+        simulate(&plan, seed, Faults { dies_at: Some(at), ..Faults::default() }).nothing_is_left();
+    }
+}
+
 #[test]
 fn a_store_that_never_acknowledges_is_a_finding_and_no_hang() {
     let plan = small();

@@ -17,6 +17,8 @@ pub(crate) struct Observed {
     pub(crate) end: RunEnd,
     pub(crate) operations: Vec<String>,
     told: Told,
+    /// Faults that were injected, let go of, and healed before that.
+    pub(crate) faults: [u32; 3],
     started: u32,
     stopped: u32,
     alive_tasks: usize,
@@ -73,7 +75,16 @@ pub(crate) fn simulate_until(plan: &Plan, seed: u64, faults: Faults, interrupt: 
     let alive_tasks = runtime.metrics().num_alive_tasks();
     drop(runtime);
     let (told, seen) = (std::mem::take(&mut *told.lock().unwrap()), std::mem::take(&mut *seen.lock().unwrap()));
-    Observed { end, operations: seen.operations, told, started: seen.started, stopped: seen.stopped, alive_tasks }
+    let faults = [seen.injected, seen.let_go, seen.healed];
+    Observed {
+        end,
+        operations: seen.operations,
+        told,
+        faults,
+        started: seen.started,
+        stopped: seen.stopped,
+        alive_tasks,
+    }
 }
 
 impl Observed {
@@ -108,6 +119,8 @@ impl Observed {
     /// Whatever was started was stopped, and no task of the harness goes on.
     pub(crate) fn nothing_is_left(&self) {
         assert_eq!((self.started, self.stopped, self.alive_tasks), (1, 1, 0));
+        let [injected, let_go, healed] = self.faults;
+        assert_eq!((let_go, healed), (injected, injected), "every fault is healed, on every way out");
     }
 
     pub(crate) fn judge(&self, plan: &Plan) -> RunVerdict {

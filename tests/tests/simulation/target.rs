@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
+use soak_engine::fault::{Evidence, Guard};
 use soak_engine::load::Progress;
 use soak_engine::target::{
     Ack, Batch, CallError, Client, Control, Driver, Ending, Knob, Probe, PutAcks, PutSender, StartError, Target, Values,
 };
 use soak_record::TaskGroup;
-use soak_scenario::Variant;
+use soak_scenario::{Injection, Variant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -62,6 +63,10 @@ pub(crate) struct Seen {
     pub(crate) started: u32,
     pub(crate) stopped: u32,
     pub(crate) operations: Vec<String>,
+    /// Faults that were injected, let go of, and healed before that.
+    pub(crate) injected: u32,
+    pub(crate) let_go: u32,
+    pub(crate) healed: u32,
 }
 
 struct Store {
@@ -143,6 +148,11 @@ impl Target for SimTarget {
         Arc::new(self.shared.clone())
     }
 
+    async fn inject(&self, injection: &Injection) -> Result<Box<dyn Guard>, String> {
+        self.shared.store().seen.lock().unwrap().injected += 1;
+        Ok(Box::new(SimGuard { shared: self.shared.clone(), what: injection.name(), healed: false }))
+    }
+
     async fn ended(&self) -> Ending {
         let (started, dies_at) = {
             let store = self.shared.store();
@@ -164,6 +174,35 @@ impl Target for SimTarget {
     async fn stop(&self) {
         assert!(!self.stopped.send_replace(true), "a target is stopped once");
         self.shared.store().seen.lock().unwrap().stopped += 1;
+    }
+}
+
+/// A fault that changes nothing but what is held.
+struct SimGuard {
+    shared: Shared,
+    what: &'static str,
+    healed: bool,
+}
+
+#[async_trait]
+impl Guard for SimGuard {
+    async fn evidence(&mut self) -> Evidence {
+        Evidence { took_place: true, words: format!("{} is simulated", self.what), figures: Vec::new() }
+    }
+
+    async fn heal(mut self: Box<Self>) -> Result<(), String> {
+        sleep(Duration::from_millis(5)).await;
+        self.healed = true;
+        Ok(())
+    }
+}
+
+impl Drop for SimGuard {
+    fn drop(&mut self) {
+        let store = self.shared.store();
+        let mut seen = store.seen.lock().unwrap();
+        seen.let_go += 1;
+        seen.healed += u32::from(self.healed);
     }
 }
 
@@ -312,6 +351,11 @@ impl Client for Shared {
     async fn is_indexed(&self) -> Result<bool, CallError> {
         self.call(50..200).await?;
         Ok(Instant::now() >= self.store().unindexed_until)
+    }
+
+    async fn ids(&self) -> Result<Vec<u64>, CallError> {
+        self.call(500..2000).await?;
+        Ok(self.store().live.iter().copied().collect())
     }
 
     async fn drop_dataset(&self) -> Result<(), CallError> {

@@ -5,6 +5,7 @@ mod abuse;
 mod connection_storm;
 mod half_open;
 mod huge_k;
+mod left;
 mod oversized_batches;
 mod pace;
 mod reused_ids;
@@ -24,6 +25,7 @@ use soak_scenario::units::Rate;
 
 use super::{Evidence, Guard};
 use crate::client::{DataSpec, Planes};
+pub(crate) use left::{datasets, drop_at, still_there};
 use site::Site;
 use tally::{Counts, Tally};
 

@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{RUN_VARIABLE, Registered, Residue};
 use crate::driver::{cgroup_remove, docker, is_mounted, remove_data_folder};
-use crate::fault::{Kernel, is_there, take_back};
+use crate::fault::{Kernel, drop_at, is_there, still_there, take_back};
 use crate::http;
 
 /// No call to Docker may hold up a clean-up for longer.
@@ -48,6 +48,13 @@ pub enum Left {
         /// What ends it.
         endpoint: String,
     },
+    /// A dataset that a fault made.
+    Dataset {
+        /// The target's meta plane.
+        meta: SocketAddr,
+        /// Its name.
+        name: String,
+    },
     /// A folder of a target's data, and whether a volume is mounted there.
     Data {
         /// The folder.
@@ -67,6 +74,7 @@ impl fmt::Display for Left {
             Self::Change(Residue::Stopped { pid, .. }) => write!(f, "stopped process {pid}"),
             Self::Change(other) => write!(f, "{other:?}"),
             Self::Leak { addr, .. } => write!(f, "leak of the target at {addr}"),
+            Self::Dataset { meta, name } => write!(f, "dataset {name} of the target at {meta}"),
             Self::Data { path, volume: true } => write!(f, "volume {}", path.display()),
             Self::Data { path, volume: false } => write!(f, "folder {}", path.display()),
         }
@@ -93,6 +101,10 @@ pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
                 let listens = std::net::TcpStream::connect_timeout(addr, ANSWER_WITHIN).is_ok();
                 left.extend(listens.then(|| Left::Leak { addr: *addr, endpoint: endpoint.clone() }));
             }
+            Residue::Datasets { meta, names } => {
+                let there = still_there(*meta, names).await;
+                left.extend(there.into_iter().map(|name| Left::Dataset { meta: *meta, name }));
+            }
             Residue::Mount(path) => {
                 left.extend(is_mounted(path).then(|| Left::Data { path: path.clone(), volume: true }))
             }
@@ -105,7 +117,7 @@ pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
     left.reverse();
     left.sort_by_key(|one| match one {
         Left::Change(_) => 0,
-        Left::Leak { .. } => 1,
+        Left::Leak { .. } | Left::Dataset { .. } => 1,
         Left::Process { .. } | Left::Container { .. } => 2,
         Left::Cgroup(_) => 3,
         Left::Data { volume, .. } => {
@@ -135,6 +147,7 @@ pub async fn remove(left: &Left) -> Result<(), String> {
             let ended = http::call(*addr, endpoint, ANSWER_WITHIN).await;
             ended.map(|_| ()).map_err(|error| format!("the leak of the target at {addr} could not be ended: {error}"))
         }
+        Left::Dataset { meta, name } => drop_at(*meta, name).await,
         Left::Data { path, volume } => remove_data_folder(path, *volume),
         Left::Cgroup(path) => {
             cgroup_remove(path);

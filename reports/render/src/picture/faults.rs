@@ -35,7 +35,7 @@ pub(crate) fn lines(record: &VariantRecord) -> Vec<FaultLine> {
 fn of(record: &VariantRecord, fault: &Injected) -> Vec<FaultLine> {
     let healed_s = fault.healed_s.unwrap_or(fault.applied_s);
     let stages = [
-        (Stage::Before, "before", fault.compared_from_s, fault.applied_s),
+        (Stage::Before, "before", fault.compared_from_s, fault.compared_to_s),
         (Stage::During, "during", fault.applied_s, healed_s),
         (Stage::After, "after", healed_s, fault.watched_until_s),
     ];

@@ -103,13 +103,17 @@ fn ways_back(observed: &Observed<'_>, fault: &Injected) -> Vec<Back> {
         // While batches are put, indexed or compacted memory goes with the data, and there is no level to come back to.
         let moves = name != "goroutines" && fault.phase != Phase::Query;
         let series = observed.series(name).filter(|_| !moves)?;
-        let (_, before) = series.within(fault.compared_from_s, fault.applied_s);
+        let (_, before) = series.within(fault.compared_from_s, fault.compared_to_s);
         let delta = if name == "goroutines" {
             SAME_TASKS
         } else {
             tolerance.max(SAME_SHARE * crate::stats::location::median(before).unwrap_or(0.0))
         };
         let baseline = Baseline::of(before, delta);
+        if baseline.is_none() && fault.phase != Phase::Query {
+            // It began with the phase: there was no level before it.
+            return None;
+        }
         let (times, values) = series.within(healed_s, fault.watched_until_s);
         let hold_s = HOLD_S.min(0.25 * (fault.watched_until_s - healed_s));
         let recovery = baseline.and_then(|baseline| recovery(times, values, healed_s, hold_s, baseline));

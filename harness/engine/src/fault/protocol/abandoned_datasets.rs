@@ -17,7 +17,7 @@ const IN_FLIGHT: usize = 4;
 /// Rows of a batch at most.
 const BATCH_ROWS: u32 = 1024;
 
-fn what(number: u32) -> String {
+pub(super) fn what(number: u32) -> String {
     format!("abandoned-{number}")
 }
 

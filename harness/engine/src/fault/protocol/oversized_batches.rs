@@ -12,7 +12,7 @@ use crate::fault::Evidence;
 use crate::load::Progress;
 use crate::target::Batch;
 
-const WHAT: &str = "oversized";
+pub(super) const WHAT: &str = "oversized";
 
 /// A gRPC message has 32 bits for its length, of which many servers read 31.
 const SIZE_MAX: Bytes = Bytes::mib(2000);

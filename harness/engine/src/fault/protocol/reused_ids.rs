@@ -13,7 +13,7 @@ use crate::fault::Evidence;
 use crate::load::Progress;
 use crate::target::Batch;
 
-const WHAT: &str = "reused-ids";
+pub(super) const WHAT: &str = "reused-ids";
 
 /// Batches under way at once.
 const IN_FLIGHT: usize = 4;

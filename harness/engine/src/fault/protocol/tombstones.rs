@@ -11,7 +11,7 @@ use crate::fault::Evidence;
 use crate::load::Progress;
 use crate::target::{Batch, Client as _, within};
 
-const WHAT: &str = "tombstones";
+pub(super) const WHAT: &str = "tombstones";
 
 /// Rows that are put before they are deleted: tombstones come from the first second on.
 const BATCH_ROWS: u32 = 256;

@@ -13,7 +13,7 @@ use crate::fault::Evidence;
 use crate::load::Progress;
 use crate::target::{Batch, CallError, Client as _, PutAcks, PutSender, within};
 
-const WHAT: &str = "unfinished";
+pub(super) const WHAT: &str = "unfinished";
 
 /// Rows of the one batch.
 const ROWS: u32 = 16;

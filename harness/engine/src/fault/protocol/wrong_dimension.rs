@@ -12,7 +12,7 @@ use crate::fault::Evidence;
 use crate::load::Progress;
 use crate::target::Batch;
 
-const WHAT: &str = "wrong-dimension";
+pub(super) const WHAT: &str = "wrong-dimension";
 
 /// Batches under way at once.
 const IN_FLIGHT: usize = 8;

@@ -19,7 +19,7 @@ use crate::fault::Evidence;
 use crate::load::Progress;
 use crate::target::{Batch, CallError, within};
 
-const WHAT: &str = "wrong-schema";
+pub(super) const WHAT: &str = "wrong-schema";
 
 /// Batches under way at once.
 const IN_FLIGHT: usize = 8;
