@@ -309,10 +309,8 @@ pub(crate) fn missing_in(
                 (Kind::Map { keys: Keys::Names, values }, Some(named)) => {
                     let Kind::Section(inner) = values.as_ref() else { continue };
                     for (name, entry) in named {
-                        let tables = entry.node.table().into_iter();
-                        tables.for_each(|table| {
-                            missing_in(table, inner, &entry.key, &join(&here, name), removed, mistakes)
-                        });
+                        let Some(table) = entry.node.table() else { continue };
+                        missing_in(table, inner, &entry.key, &join(&here, name), removed, mistakes);
                     }
                 }
                 _ => {}

@@ -478,7 +478,7 @@ impl Performer<'_> {
             // A fault may have left nothing that could be dropped.
             Err(CallError::Refused(_)) if nothing_there => {}
             dropped => {
-                dropped.map_err(|error| StepError::Failed(format!("the dataset could not be dropped: {error}")))?
+                dropped.map_err(|error| StepError::Failed(format!("the dataset could not be dropped: {error}")))?;
             }
         }
         let (first, rows) = {

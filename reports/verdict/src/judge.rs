@@ -293,7 +293,7 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
             variant.notes.insert(0, format!("The harness or the machine failed: {reason}"));
         }
         Ending::Early(Some(condition)) => {
-            variant.notes.insert(0, format!("A stop condition ended the run: {condition}."))
+            variant.notes.insert(0, format!("A stop condition ended the run: {condition}."));
         }
         Ending::Early(None) => variant.notes.insert(0, "The run of this variant ended early.".to_owned()),
         Ending::Completed => {}

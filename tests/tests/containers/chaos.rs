@@ -76,7 +76,7 @@ impl Bystander {
     fn start(image: &str) -> Self {
         let publish = ["127.0.0.1:0:3000", "127.0.0.1:0:3001", "127.0.0.1:0:9090"];
         let mut arguments = vec!["run", "--detach", "--memory", "384m", "--memory-swap", "384m"];
-        publish.iter().for_each(|port| arguments.extend(["--publish", port]));
+        arguments.extend(publish.iter().flat_map(|port| ["--publish", port]));
         let addresses = ["--data-addr", "0.0.0.0:3000", "--meta-addr", "0.0.0.0:3001", "--http-addr", "0.0.0.0:9090"];
         arguments.extend([image, "target"]);
         arguments.extend(addresses);

@@ -75,7 +75,9 @@ fn what_cannot_be_is_refused_before_anything_is_touched() {
     let refused = |arguments: &[&str], words: &[&str]| {
         let ended: Ended = soak(&[&["check"], arguments].concat());
         assert_eq!(ended.code, 2, "{arguments:?}: {}{}", ended.stdout, ended.stderr);
-        words.iter().for_each(|word| assert!(ended.stderr.contains(word), "{word:?} is not in\n{}", ended.stderr));
+        for word in words {
+            assert!(ended.stderr.contains(word), "{word:?} is not in\n{}", ended.stderr);
+        }
     };
     refused(&["chaos-limit-shrink", "--set", "matrix.memory_limit=[\"off\"]"], &["no memory limit to press against"]);
     refused(

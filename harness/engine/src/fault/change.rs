@@ -1,6 +1,6 @@
 //! Changes to the machine that outlive the harness: each is written down before it is made, and taken back in reverse order.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -33,12 +33,12 @@ impl Changes {
     }
 
     /// Writes a kernel's file, after what it held was written down.
-    pub(crate) fn set(&mut self, path: PathBuf, value: &str) -> Result<(), String> {
-        let before = self.world.read(&path)?;
-        let undo = Residue::Setting { path: path.clone(), value: before };
+    pub(crate) fn set(&mut self, path: &Path, value: &str) -> Result<(), String> {
+        let before = self.world.read(path)?;
+        let undo = Residue::Setting { path: path.to_owned(), value: before };
         self.world.note(&undo)?;
         self.undo.push(undo);
-        self.world.write(&path, value)
+        self.world.write(path, value)
     }
 
     /// Stops a process.

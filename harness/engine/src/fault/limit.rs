@@ -26,7 +26,7 @@ pub(super) fn inject(levers: &dyn Levers, injection: &Injection) -> Result<Box<d
         files.reverse();
     }
     for (path, value) in files {
-        changes.set(path, &value).map_err(|why| format!("the limit cannot be set to {wanted} bytes: {why}"))?;
+        changes.set(&path, &value).map_err(|why| format!("the limit cannot be set to {wanted} bytes: {why}"))?;
     }
     Ok(Box::new(Limit { changes, group, before, wanted }))
 }

@@ -67,7 +67,7 @@ fn let_the_target_be_the_victim(levers: &dyn Levers, holder: &Holder) -> Result<
     let score = |pid: u32| PathBuf::from(format!("/proc/{pid}/oom_score_adj"));
     if levers.reach().world.read(&score(holder.pid))? != holder::NEVER {
         for pid in levers.processes() {
-            changes.set(score(pid), FIRST)?;
+            changes.set(&score(pid), FIRST)?;
         }
     }
     Ok(changes)

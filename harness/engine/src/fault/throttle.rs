@@ -22,7 +22,7 @@ pub(super) fn inject(levers: &dyn Levers, share: f64) -> Result<Box<dyn Guard>, 
         Group::V2(path) => (path.join("cpu.max"), format!("{quota} {PERIOD_US:.0}")),
     };
     let throttled_before_s = throttled(&group);
-    changes.set(path, &value).map_err(|why| format!("the processor quota cannot be set: {why}"))?;
+    changes.set(&path, &value).map_err(|why| format!("the processor quota cannot be set: {why}"))?;
     Ok(Box::new(Throttle { changes, group, share, throttled_before_s }))
 }
 

@@ -106,10 +106,10 @@ pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
                 left.extend(there.into_iter().map(|name| Left::Dataset { meta: *meta, name }));
             }
             Residue::Mount(path) => {
-                left.extend(is_mounted(path).then(|| Left::Data { path: path.clone(), volume: true }))
+                left.extend(is_mounted(path).then(|| Left::Data { path: path.clone(), volume: true }));
             }
             Residue::Folder(path) => {
-                left.extend(path.is_dir().then(|| Left::Data { path: path.clone(), volume: false }))
+                left.extend(path.is_dir().then(|| Left::Data { path: path.clone(), volume: false }));
             }
         }
     }

@@ -48,12 +48,8 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     let longest = longest
         .fold(None, |longest: Option<f64>, seconds| Some(longest.map_or(seconds, |longest| longest.max(seconds))));
     let share = recovered_within(&known, objective, LEVEL);
-    let late = all
-        .iter()
-        .find(|back| back.recovery.and_then(|one| one.is_within(objective)) == Some(false))
-        .map(|back| line(back));
-    let unknown =
-        all.iter().find(|back| back.recovery.and_then(|one| one.is_within(objective)).is_none()).map(|back| line(back));
+    let late = all.iter().find(|back| back.recovery.and_then(|one| one.is_within(objective)) == Some(false)).map(line);
+    let unknown = all.iter().find(|back| back.recovery.and_then(|one| one.is_within(objective)).is_none()).map(line);
     let within = known.iter().filter(|one| one.is_within(objective) == Some(true)).count();
     let odds = share.map_or_else(String::new, |[low, high]| {
         format!(" The chance to be back in time lies between {} and {}.", human::percent(low), human::percent(high))
