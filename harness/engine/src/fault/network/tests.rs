@@ -130,7 +130,8 @@ async fn bandwidth_limits_each_way() {
     let took = began.elapsed();
     assert!(back == sent && took > Duration::from_millis(900) && took < Duration::from_secs(4), "{took:?}");
     let evidence = guard.evidence().await;
-    assert!(evidence.took_place && figure(&evidence, "waited_s") >= 1, "{evidence:?}");
+    // The way there waits for most of a second; the way back gets its bytes no faster than it may pass them on.
+    assert!(evidence.took_place && proxy.counts().waited_seconds > 0.5, "{evidence:?}");
     drop(guard);
     let began = Instant::now();
     timeout(LONG, there_and_back(proxy.addr(), &sent)).await.unwrap().unwrap();
