@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Registered, left_by, remove};
+use super::{Left, Registered, left_by, remove};
 
 /// A harness that is killed may have asked Docker for a container that only then comes to be.
 const LOOK_FOR: Duration = Duration::from_millis(3500);
@@ -26,12 +26,17 @@ pub async fn watch(path: &Path) {
     let Some(run) = Registered::read(path) else { return };
     let began = Instant::now();
     let mut clean = false;
+    // Whether a leak has ended cannot be seen from outside: one that was ended is not looked for again.
+    let mut ended: Vec<Left> = Vec::new();
     while began.elapsed() < END_WITHIN && !(clean && began.elapsed() >= LOOK_FOR) {
         let left = left_by(&run).await;
+        let left = left.map(|left| left.into_iter().filter(|one| !ended.contains(one)).collect::<Vec<_>>());
         clean = left.as_ref().is_ok_and(Vec::is_empty);
         for one in left.into_iter().flatten() {
             // What cannot be removed now is tried again, and is left to `soak heal` in the end.
-            let _ = remove(&one).await;
+            if remove(&one).await.is_ok() && matches!(one, Left::Leak { .. }) {
+                ended.push(one);
+            }
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
