@@ -16,7 +16,7 @@ use crate::journal::Journal;
 use crate::load::Books;
 use crate::machine::Step;
 use crate::sampler::Latest;
-use crate::target::{Reading, Target, within};
+use crate::target::{CallError, Reading, Target, within};
 
 /// How often a condition is looked at, and an answer asked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -276,7 +276,7 @@ impl Conductor {
         let client = self.target.client();
         let first = loop {
             match within(self.plan.deadlines.call.0, client.is_indexed()).await {
-                Ok(_) => break Some(healed.elapsed().as_secs_f64()),
+                Ok(_) | Err(CallError::Refused(_)) => break Some(healed.elapsed().as_secs_f64()),
                 Err(_) if healed.elapsed() >= at_most => break None,
                 Err(_) => sleep(LOOK_EVERY).await,
             }

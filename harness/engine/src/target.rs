@@ -70,7 +70,7 @@ pub trait Client: Send + Sync {
     async fn upsert(&self, id: u64) -> Result<(), CallError>;
     /// Deletes a row.
     async fn delete(&self, id: u64) -> Result<(), CallError>;
-    /// Whether everything acknowledged is indexed.
+    /// Whether everything acknowledged is indexed. Refused where there is no dataset.
     async fn is_indexed(&self) -> Result<bool, CallError>;
     /// Ids of all rows of the dataset, as often as they are there; none where there is no dataset.
     async fn ids(&self) -> Result<Vec<u64>, CallError>;

@@ -161,7 +161,10 @@ impl Client for FlightClient {
         let answer = self.act_json("check_readiness", json!({ "dataset": self.spec.dataset })).await?;
         let answer: serde_json::Value = serde_json::from_slice(&answer)
             .map_err(|error| CallError::Refused(format!("check_readiness did not answer in JSON: {error}")))?;
-        Ok(answer.get("status").and_then(serde_json::Value::as_str) == Some("READY"))
+        match answer.get("status").and_then(serde_json::Value::as_str) {
+            Some("NOT_FOUND") => Err(CallError::Refused("there is no such dataset".to_owned())),
+            status => Ok(status == Some("READY")),
+        }
     }
 
     async fn ids(&self) -> Result<Vec<u64>, CallError> {
