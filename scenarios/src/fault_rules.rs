@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::condition::{Against, Watched};
 use crate::diagnostic::Diagnostic;
-use crate::fault::{Against, Fault, Injection, Level, Watched};
+use crate::fault::{Fault, Injection, Level};
 use crate::launch::{AttachTo, Launch};
 use crate::plan::Plan;
 use crate::tree::Node;

@@ -19,6 +19,7 @@
 mod assemble;
 mod builtin;
 mod check;
+mod condition;
 pub mod criterion;
 mod diagnostic;
 mod dose;
@@ -47,6 +48,7 @@ mod tree;
 pub mod units;
 
 pub use builtin::{Builtin, builtin_profiles, builtin_scenarios};
+pub use condition::*;
 pub use diagnostic::{Diagnostic, Severity};
 pub use dose::{CONTROL_TOLERANCES, Dose, FLOORS};
 pub use fault::*;

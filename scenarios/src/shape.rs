@@ -1,6 +1,6 @@
 //! The vocabulary in which sections and fields are declared, once, for checking, defaults, `schema.json` and the reference table.
 
-use crate::fault::Condition;
+use crate::condition::Condition;
 use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
 
 /// A key of a section.

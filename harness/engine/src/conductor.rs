@@ -141,13 +141,15 @@ impl Conductor {
         }
         // Both the level before and the one to come back to are collected ones: garbage is no memory of a fault.
         self.collect().await;
-        self.books.take_stage();
-        let step_began = Instant::now();
-        join_all(due.into_iter().map(|due| async {
+        let due: Vec<(Due, u64)> = due.into_iter().map(|due| (due, self.books.stages.begin(true))).collect();
+        join_all(due.into_iter().map(|(due, before)| async move {
             let (name, cycle) = (due.name.clone(), step.cycle);
-            if let Err(reason) = self.one(due, step, step_began).await {
+            if let Err(reason) = self.one(due, step, before).await {
                 self.journal.event(EventKind::FaultSkipped { fault: name, cycle, reason });
             }
+            // One that did not begin has a stage that nobody asks for; the others are compared with what comes now.
+            self.books.stages.end(before);
+            self.books.stages.restart_waiting();
             self.disturbance.pending.fetch_sub(1, Ordering::SeqCst);
         }))
         .await;
@@ -189,7 +191,7 @@ impl Conductor {
     }
 
     /// One fault from its moment to the end of the watch. An error says why it did not begin.
-    async fn one(&self, due: Due, step: Step, step_began: Instant) -> Result<(), String> {
+    async fn one(&self, due: Due, step: Step, before_stage: u64) -> Result<(), String> {
         if !self.has_begun(&due, step).await? {
             return Ok(());
         }
@@ -201,14 +203,14 @@ impl Conductor {
             .map_err(|error| format!("the target was not healthy before it: {error}"))?;
         let before = self.target.condition().await;
         let tasks_before = self.latest.goroutines();
-        let summary = self.books.take_stage();
+        let (seconds, summary) = self.books.stages.end(before_stage);
         self.disturbance.touched.store(true, Ordering::SeqCst);
         self.in_cycle.store(true, Ordering::SeqCst);
-        let began = Instant::now();
         let guard =
             self.target.inject(&due.fault.inject).await.map_err(|why| format!("it could not be injected: {why}"))?;
         // It is held from when it is on: some take a while to build up.
         let on = Instant::now();
+        let during = self.books.stages.begin(false);
         let id = self.next.fetch_add(1, Ordering::SeqCst);
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(id, guard);
         let inject = &due.fault.inject;
@@ -220,10 +222,9 @@ impl Conductor {
             phase: step.phase,
             cycle: step.cycle,
         });
-        let seconds = began.saturating_duration_since(step_began).as_secs_f64();
         self.journal.event(EventKind::FaultLoad { id, stage: Stage::Before, seconds, summary });
         sleep_until(on + due.fault.hold.0).await;
-        self.heal(id, on).await;
+        self.heal(id, on, during).await;
         self.watch(id, due.fault.watch.0, &before, tasks_before.map(|(_, count)| count)).await;
         Ok(())
     }
@@ -256,15 +257,14 @@ impl Conductor {
     }
 
     /// Shows that the fault took place, and takes it back.
-    async fn heal(&self, id: u32, began: Instant) {
+    async fn heal(&self, id: u32, began: Instant, during: u64) {
         let guard = self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         // It was taken by the end of the variant.
         let Some(mut guard) = guard else { return };
         let shown = tokio::time::timeout(GUARD_WITHIN, guard.evidence()).await.unwrap_or_default();
         let figures = shown.figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.journal.event(EventKind::FaultShown { id, took_place: shown.took_place, words: shown.words, figures });
-        let summary = self.books.take_stage();
-        let seconds = began.elapsed().as_secs_f64();
+        let (seconds, summary) = self.books.stages.end(during);
         self.journal.event(EventKind::FaultLoad { id, stage: Stage::During, seconds, summary });
         let error = healed(guard).await.err();
         self.journal.event(EventKind::FaultHealed { id, held_s: began.elapsed().as_secs_f64(), error });
@@ -273,6 +273,7 @@ impl Conductor {
     /// Watches the way back: the first answer, what the load sees, and whether all is as before.
     async fn watch(&self, id: u32, at_most: Duration, before: &[Reading], tasks_before: Option<f64>) {
         let healed = Instant::now();
+        let after = self.books.stages.begin(false);
         let client = self.target.client();
         let first = loop {
             match within(self.plan.deadlines.call.0, client.is_indexed()).await {
@@ -286,8 +287,7 @@ impl Conductor {
             self.collect().await;
         }
         sleep_until(healed + at_most).await;
-        let summary = self.books.take_stage();
-        let seconds = healed.elapsed().as_secs_f64();
+        let (seconds, summary) = self.books.stages.end(after);
         self.journal.event(EventKind::FaultLoad { id, stage: Stage::After, seconds, summary });
         let asked = Instant::now();
         let differences = loop {

@@ -5,10 +5,13 @@ mod ingest;
 mod latency;
 mod progress;
 mod query;
+mod stages;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use soak_workload::Ledger;
+
+use stages::Stages;
 
 pub(crate) use delete::delete;
 pub use ingest::{Fate, IngestJob, Ingested, ingest};
@@ -22,8 +25,8 @@ pub struct Books {
     ledger: Mutex<Ledger>,
     acked_total: std::sync::atomic::AtomicU64,
     in_flight: std::sync::atomic::AtomicU64,
-    /// Of every operation since a stage of a fault began.
-    stage: Mutex<Latencies>,
+    /// Figures around faults.
+    pub(crate) stages: Stages,
 }
 
 impl Default for Books {
@@ -32,7 +35,7 @@ impl Default for Books {
             ledger: Mutex::new(Ledger::new(0, 0)),
             acked_total: 0.into(),
             in_flight: 0.into(),
-            stage: Mutex::default(),
+            stages: Stages::default(),
         }
     }
 }
@@ -50,16 +53,6 @@ impl Books {
     /// Rows acknowledged since the variant began.
     pub(crate) fn acked_total(&self) -> u64 {
         self.acked_total.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
-    /// Notes an operation's figures for the stage that is under way.
-    pub(crate) fn note(&self, change: impl FnOnce(&mut Latencies)) {
-        change(&mut self.stage.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// The figures of the stage that is under way; the next begins.
-    pub(crate) fn take_stage(&self) -> soak_record::LatencySummary {
-        std::mem::take(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner)).summary()
     }
 
     pub(crate) fn enter(&self) {

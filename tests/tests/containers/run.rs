@@ -6,11 +6,13 @@ use std::process::Command;
 use soak_tests::{Judged, docker, events, scenario2, until};
 
 /// A page of a Go program costs it memory: at quick pace it is read less often than the embedded store's.
-const SMALL: [&str; 6] = [
+const SMALL: [&str; 7] = [
     "matrix.dim=[1536]",
     "matrix.batch_rows=[500]",
     "workload.vectors_per_cycle={default=4096}",
     "sampling.metrics=200ms",
+    // Longer than that period, or cycles in step with it would have windows without a single page.
+    "cycle.window=400ms",
     "cycle.idle=3s",
     "workload.query.duration=1s",
 ];

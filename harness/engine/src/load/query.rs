@@ -156,7 +156,7 @@ async fn perform(client: Arc<dyn Client>, started: Started, job: QueryJob, books
         Ok(()) => latencies.record(started.due, began, Instant::now()),
         Err(_) => latencies.error(),
     };
-    books.note(note);
+    books.stages.note(note);
     figure(&figures, started.operation.kind(), note);
 }
 

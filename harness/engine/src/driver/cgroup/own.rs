@@ -29,10 +29,11 @@ impl OwnGroup {
     /// Makes the group: with a limit, swap included, and with a quota of processor time to come where `throttled` says so.
     pub(crate) fn create(group: Group, limit_bytes: Option<u64>, throttled: bool) -> Result<Self, String> {
         let path = group.folder().to_owned();
+        let for_what = limit_bytes
+            .map_or_else(|| "a quota of processor time".to_owned(), |bytes| format!("a memory limit of {bytes} bytes"));
         let cannot = |what: &str, error: &std::io::Error| {
             format!(
-                "cannot make a control group for the target: {what} {}: {error}; run as a user who may make cgroups, \
-                 or leave `memory_limit` off",
+                "cannot set {for_what}: {what} {}: {error}; run as a user who may make memory cgroups, or leave `memory_limit` off",
                 path.display()
             )
         };
