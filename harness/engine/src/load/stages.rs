@@ -46,7 +46,9 @@ impl Stages {
     /// Notes an operation's figures in every stage.
     pub(crate) fn note(&self, change: impl Fn(&mut Latencies)) {
         let (_, stages) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        stages.values_mut().for_each(|stage| change(&mut stage.latencies));
+        for stage in stages.values_mut() {
+            change(&mut stage.latencies);
+        }
     }
 }
 
