@@ -43,8 +43,9 @@ fn a_store_that_keeps_nothing_has_lost_what_it_acknowledged() {
     let found = run.finding(0, "acknowledged_data");
     assert_eq!(found["verdict"], "fail", "{found}");
     assert_eq!(run.ended.code, 1, "{}", run.ended.stdout);
-    let lost: u64 = run.events("integrity").iter().map(|event| event["lost"].as_u64().unwrap()).sum();
-    assert!(lost >= 1000, "{lost} rows lost: all that were put before the kill");
+    let told = run.events("integrity")[0];
+    // What was under way when it was killed is indeterminate, and not lost.
+    assert!(told["lost"].as_u64().unwrap() > 0 && told["lost"] == told["expected"], "{told}");
 }
 
 #[test]
