@@ -52,8 +52,8 @@ fn a_store_that_keeps_nothing_has_lost_what_it_acknowledged() {
 fn pressure_that_never_was_makes_a_run_inconclusive() {
     let _turn = turn();
     // Nothing ever takes so much.
-    let edits = ["faults.pause.when=rss > 512GiB", "cycle.count=2", "workload.vectors_per_cycle=1024"];
-    let run = run("chaos-pause", &edits);
+    let edits = ["faults.memory.when=rss > 512GiB", "cycle.count=2", "workload.vectors_per_cycle=1024"];
+    let run = run("chaos-leak", &edits);
     assert_eq!(run.ended.code, 3, "{}", run.ended.stdout);
     let skipped = run.events("fault_skipped");
     assert!(skipped[0]["reason"].as_str().unwrap().contains("never held"), "{}", skipped[0]);
