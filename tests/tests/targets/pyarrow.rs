@@ -87,7 +87,7 @@ fn a_server_that_stalls_is_given_up() {
 fn large_batches_do_not_make_the_harness_large() {
     let server = Server::start("silent");
     let batch_bytes = 3072.0 * 4.0 * 4096.0;
-    let (code, load) = server.load(&["--dim", "3072", "--batch-rows", "4096", "--duration", "20s", "--streams", "1"]);
+    let (code, load) = server.load(&["--dim", "3072", "--batch-rows", "4096", "--duration", "60s", "--streams", "1"]);
     assert_eq!(code, 0, "{load}");
     let rss = load["harness_rss_bytes_max"].as_f64().unwrap();
     assert!(rss < 128.0 * 1_048_576.0 + batch_bytes, "{rss} bytes: {load}");

@@ -18,9 +18,12 @@ use soak_workload::Starts;
 use super::{Exit, Failure, Format};
 use crate::output;
 
-/// How often the harness looks at its own memory, and how many readings it keeps.
-const READ_EVERY: Duration = Duration::from_millis(200);
+/// How often the harness looks at its own memory, and how many readings it keeps. What is in flight moves its memory by half a MiB from
+/// one reading to the next: it takes thousands of them to tell a slope of 1 MiB a minute within half a minute.
+const READ_EVERY: Duration = Duration::from_millis(10);
 const READINGS_MAX: usize = 18_000;
+/// The slope is over all pairs, so over the means of this many stretches.
+const STRETCHES: usize = 300;
 
 /// Put generated vectors into any Flight server, and say what became of them
 #[derive(Debug, Args)]
@@ -257,8 +260,8 @@ async fn read_own(readings: Arc<Mutex<Vec<(f64, f64)>>>) {
 /// Theil–Sen slope of the last half, bytes a minute; `None` when there are too few readings.
 fn slope_of_last_half(readings: &[(f64, f64)]) -> Option<f64> {
     let half = &readings[readings.len() / 2..];
-    // The slope is over all pairs: some hundred points say as much as thousands.
-    let step = half.len().div_ceil(300).max(1);
-    let (times, bytes): (Vec<f64>, Vec<f64>) = half.iter().step_by(step).copied().unzip();
+    let mean = |stretch: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| stretch.iter().map(of).sum::<f64>() / stretch.len() as f64;
+    let stretches = half.chunks(half.len().div_ceil(STRETCHES).max(1));
+    let (times, bytes): (Vec<f64>, Vec<f64>) = stretches.map(|stretch| (mean(stretch, |r| r.0), mean(stretch, |r| r.1))).unzip();
     stats::theil_sen::theil_sen(&times, &bytes, 0.95).map(|slope| slope.slope * 60.0)
 }
