@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::fault::Fault;
 use crate::launch::Launch;
 use crate::merge::to_json;
-use crate::plan::{PLAN_SCHEMA, Pace, Plan, Target, Variant};
+use crate::plan::{Chaos, PLAN_SCHEMA, Pace, Plan, Target, Variant};
 use crate::profile::{Endpoints, LaunchSettings, Profile, Protocol};
 use crate::scenario_shape;
 use crate::tree::Node;
+use crate::units::Span;
 
 /// What a document does not say by itself.
 pub(crate) struct Parts {
@@ -27,6 +29,7 @@ pub(crate) struct Parts {
 /// The plan; an error only where the declared shape and the plan's types disagree.
 pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Error> {
     let document = Document(to_json(root, scenario_shape::scenario()));
+    let chaos: Chaos = document.part("/chaos")?;
     Ok(Plan {
         schema: PLAN_SCHEMA,
         scenario: document.part("/name")?,
@@ -49,8 +52,8 @@ pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Er
         sampling: document.part("/sampling")?,
         deadlines: document.part("/deadlines")?,
         // A fault with a mistake in it is none; the mistake is reported.
-        faults: document.part("/faults").unwrap_or_default(),
-        chaos: document.part("/chaos")?,
+        faults: stretched(document.part("/faults").unwrap_or_default(), chaos.stretch),
+        chaos,
         stop: document.part("/stop")?,
         criteria: document.part("/criteria")?,
         variants: parts.variants,
@@ -65,6 +68,14 @@ impl Document {
     fn part<T: DeserializeOwned>(&self, pointer: &str) -> Result<T, serde_json::Error> {
         serde_json::from_value(self.0.pointer(pointer).cloned().unwrap_or(Json::Null))
     }
+}
+
+fn stretched(mut faults: BTreeMap<String, Fault>, times: u32) -> BTreeMap<String, Fault> {
+    let longer = |span: Span| Span(span.0.saturating_mul(times));
+    for fault in faults.values_mut() {
+        (fault.after, fault.hold, fault.watch) = (longer(fault.after), longer(fault.hold), longer(fault.watch));
+    }
+    faults
 }
 
 /// Stands in for a profile that is wrong, while the rest of the scenario is still checked; it contradicts nothing.

@@ -116,8 +116,14 @@ pub(crate) fn chaos() -> Field {
             "\"2s\"",
             "a fault that was drawn begins at a moment of this length, drawn as well",
         ),
+        with_default(
+            "stretch",
+            Kind::Integer { min: 1, max: 1000 },
+            "1",
+            "so many times as long as its entry says is every fault's `after`, `hold` and `watch`: for a slower pace",
+        ),
     ];
-    section("chaos", fields, "faults drawn by lot; `soak plan` prints what was drawn")
+    section("chaos", fields, "all faults together: drawn by lot, or stretched; `soak plan` prints the timetable")
 }
 
 /// The section `[stop]`: what ends a run safely, whatever its verdict.

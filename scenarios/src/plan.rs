@@ -400,11 +400,18 @@ pub struct Chaos {
     pub draw: u32,
     /// A fault that was drawn begins at a moment of this length.
     pub within: Span,
+    /// So many times as long is `after`, `hold` and `watch` of every fault as its entry in the file says; those of the plan are stretched already.
+    #[serde(default = "unstretched")]
+    pub stretch: u32,
+}
+
+fn unstretched() -> u32 {
+    1
 }
 
 impl Default for Chaos {
     fn default() -> Self {
-        Self { draw: 0, within: Span::seconds(0) }
+        Self { draw: 0, within: Span::seconds(0), stretch: unstretched() }
     }
 }
 

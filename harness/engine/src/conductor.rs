@@ -198,9 +198,7 @@ impl Conductor {
         if due.timed {
             self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(due.name.clone());
         }
-        within(self.plan.deadlines.call.0, self.target.control().ready())
-            .await
-            .map_err(|error| format!("the target was not healthy before it: {error}"))?;
+        self.healthy().await.map_err(|error| format!("the target was not healthy before it: {error}"))?;
         let before = self.target.condition().await;
         let tasks_before = self.latest.goroutines();
         let (seconds, summary) = self.books.stages.end(before_stage);
@@ -293,14 +291,22 @@ impl Conductor {
         let differences = loop {
             let mut differences = differences(before, &self.target.condition().await);
             differences.extend(self.more_tasks(tasks_before));
+            // It was healthy before, or the fault would not have begun.
+            differences.extend(self.healthy().await.err().map(|error| format!("health: ready before, after it: {error}")));
             if differences.is_empty() || asked.elapsed() >= BACK_WITHIN {
                 break differences;
             }
             sleep(LOOK_EVERY * 5).await;
         };
         let mut compared: Vec<String> = before.iter().map(|reading| reading.name.to_owned()).collect();
+        compared.push("health".to_owned());
         compared.extend(tasks_before.map(|_| "tasks".to_owned()));
         self.journal.event(EventKind::FaultResidue { id, compared, differences });
+    }
+
+    /// The health gate, before a fault and after it.
+    async fn healthy(&self) -> Result<(), CallError> {
+        within(self.plan.deadlines.call.0, self.target.control().ready()).await
     }
 
     async fn collect(&self) {

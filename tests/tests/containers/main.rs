@@ -5,6 +5,7 @@
 mod attach;
 mod chaos;
 mod collector;
+mod killed;
 mod left_behind;
 mod misbehaving;
 mod out_of_memory;
