@@ -28,6 +28,11 @@ pub struct Fault {
     pub watch: Span,
 }
 
+/// Back is what holds: the median over this long decides, or over a quarter of a short watch. In seconds.
+pub fn recovery_window_s(watched_s: f64) -> f64 {
+    (0.25 * watched_s).min(1.0)
+}
+
 /// The phases in which a fault may begin: those with load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -256,10 +261,11 @@ const PROXY: &str = "a target that the run itself starts; load then goes through
 
 /// Every kind of fault, in the order of the catalogue.
 pub const FAULTS: &[FaultKind] = &[
+    // Both are ended by one call.
     kind(
         "leak_memory",
         Level::Cooperative,
-        "leak_memory",
+        "leak",
         "leaks heap memory at a known rate, and gives it back when it is healed",
         "what the target says that it holds",
         ASKED,
@@ -267,7 +273,7 @@ pub const FAULTS: &[FaultKind] = &[
     kind(
         "leak_tasks",
         Level::Cooperative,
-        "leak_tasks",
+        "leak",
         "leaks tasks (goroutines) at a known rate, and ends them when it is healed",
         "what the target says that it holds",
         ASKED,
@@ -526,6 +532,11 @@ impl Injection {
     /// Whether it ends the target and starts it again.
     pub fn restarts(&self) -> bool {
         matches!(self, Self::Kill | Self::Restart)
+    }
+
+    /// Whether the target does not answer, or not for long, while it is on.
+    pub fn silences(&self) -> bool {
+        self.restarts() || matches!(self, Self::Pause | Self::Cut | Self::Reset)
     }
 
     /// Its settings in words, as in the file: `to 60%`; empty where it has none.

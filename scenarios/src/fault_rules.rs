@@ -4,14 +4,20 @@ use std::collections::BTreeSet;
 
 use crate::condition::{Against, Watched};
 use crate::diagnostic::Diagnostic;
-use crate::fault::{Fault, Injection, Level};
+use crate::fault::{Fault, FaultPhase, Injection, Level, recovery_window_s};
 use crate::launch::{AttachTo, Launch};
-use crate::plan::Plan;
+use crate::plan::{Plan, Threshold};
 use crate::tree::Node;
-use crate::units::{Bytes, Limit};
+use crate::units::{Bytes, Limit, Per};
 
 /// No program boots or lives under less.
 const LIMIT_MIN: Bytes = Bytes::mib(16);
+
+/// A batch is one message, and messages are no larger.
+const BATCH_MAX: Bytes = Bytes::mib(2000);
+
+/// No target starts more tasks in a second.
+const TASKS_PER_SECOND_MAX: f64 = 100_000.0;
 
 /// Holds a plan's faults against every rule; `removed` are paths whose value was wrong, about which nothing more is said.
 pub(crate) fn check(plan: &Plan, root: &Node, removed: &BTreeSet<String>) -> Vec<Diagnostic> {
@@ -24,6 +30,7 @@ pub(crate) fn check(plan: &Plan, root: &Node, removed: &BTreeSet<String>) -> Vec
         rules.memory(name, fault);
         rules.condition(name, fault);
         rules.endpoint(name, fault);
+        rules.settings(name, fault);
         rules.watch(name, fault);
     }
     rules.contradictions();
@@ -83,6 +90,7 @@ impl Rules<'_> {
             Injection::PageCache { size } | Injection::Tmpfs { size } => {
                 Some((limit.as_f64() - size.as_f64(), "what is left of the limit"))
             }
+            Injection::RaiseLimit { by } => Some((limit.as_f64() + by.as_f64(), "the raised limit")),
             _ => None,
         };
         if least(Bytes(0)).is_none() || matches!(self.plan.target.launch, Launch::Attach(_)) {
@@ -90,7 +98,7 @@ impl Rules<'_> {
         }
         for limit in self.limits() {
             let Some(limit) = limit else {
-                let message = format!("`{}` has no memory limit to press against", kind.name);
+                let message = format!("`{}` has no memory limit to work on", kind.name);
                 self.report(&path, message, "expected matrix.memory_limit = [\"…\"], a size in every variant");
                 return;
             };
@@ -141,6 +149,11 @@ impl Rules<'_> {
                 "expected endpoints.leak and endpoints.leak_stop in the profile",
             );
         }
+        let compacts = endpoints.compact.is_some() || endpoints.compact_all.is_some();
+        if matches!(fault.inject, Injection::ForceCompaction) && !self.plan.target.profile.name.is_empty() && !compacts {
+            let message = format!("a target of profile `{}` cannot be asked to compact", self.plan.target.profile.name);
+            self.report(&format!("faults.{name}.inject"), message, "expected endpoints.compact in the profile");
+        }
         if fault.inject.kind().lever == "disk" && self.plan.target.data_volume.is_none() {
             let message = "`disk_full` would fill a disk of this machine";
             self.report(
@@ -151,41 +164,71 @@ impl Rules<'_> {
         }
     }
 
-    /// What is not watched for as long as it may take is never known to have come back.
-    fn watch(&mut self, name: &str, fault: &Fault) {
-        let objectives = ["fault_recovery", "first_answer"].map(|id| Some((id, self.plan.criteria.get(id)?.at_most?)));
-        for (id, objective_s) in objectives.into_iter().flatten() {
-            if fault.watch.as_secs_f64() <= objective_s {
-                let message = format!("a watch of {} is too short: {id} allows {objective_s} s", fault.watch);
-                self.report(&format!("faults.{name}.watch"), message, "expected a longer watch than that");
-                return;
+    /// Settings with which nothing could be injected.
+    fn settings(&mut self, name: &str, fault: &Fault) {
+        let path = format!("faults.{name}.inject");
+        match &fault.inject {
+            Injection::LeakMemory { rate } | Injection::Bandwidth { rate } if rate.per == Per::Operation => {
+                let message = format!("`{}` goes by time, and {rate} by operations", fault.inject.name());
+                self.report(&path, message, "expected a rate such as \"64MiB/min\"");
             }
+            Injection::LeakTasks { rate } if rate.a_second() > TASKS_PER_SECOND_MAX => {
+                let message = format!("no target starts {rate} tasks");
+                self.report(&path, message, format!("expected at most {TASKS_PER_SECOND_MAX}/s"));
+            }
+            Injection::OversizedBatches { size, .. } if *size > BATCH_MAX => {
+                self.report(&path, format!("no message holds {size}"), format!("expected at most {BATCH_MAX}"));
+            }
+            Injection::Latency { delay } if delay.0.is_zero() => {
+                self.report(&path, "a delay of nothing delays nothing", "expected a delay such as \"40ms\"");
+            }
+            Injection::StopLoad if fault.phase != FaultPhase::Query => {
+                let message = format!("`stop_load` holds back the operations of query phases, and this is {}", fault.phase.name());
+                self.report(&format!("faults.{name}.phase"), message, "expected phase = \"query\"");
+            }
+            _ => {}
         }
     }
 
-    /// Two that lay hold of one thing at once, and anything beside an end of the target.
-    fn contradictions(&mut self) {
-        if self.plan.chaos.draw > 0 {
-            return;
+    /// What is not watched for as long as it may take is never known to have come back.
+    fn watch(&mut self, name: &str, fault: &Fault) {
+        let watch_s = fault.watch.as_secs_f64();
+        let objective = |id| self.plan.criteria.get(id).and_then(|threshold: &Threshold| threshold.at_most);
+        // Memory has to hold its level for a while, and is sampled before and after that.
+        let least = |objective_s: f64| {
+            objective_s + recovery_window_s(watch_s) + 2.0 * self.plan.sampling.process.as_secs_f64()
+        };
+        let needed = [
+            objective("fault_recovery").map(|objective_s| ("fault_recovery", objective_s, least(objective_s))),
+            objective("first_answer").map(|objective_s| ("first_answer", objective_s, objective_s)),
+        ];
+        let short = needed.into_iter().flatten().find(|(_, _, needed_s)| watch_s < *needed_s);
+        if let Some((id, objective_s, needed_s)) = short {
+            let message = format!(
+                "a watch of {} is too short to tell: {id} allows {objective_s} s, and what comes later takes {needed_s:.1} s to be seen",
+                fault.watch
+            );
+            self.report(&format!("faults.{name}.watch"), message, "expected a longer watch, or a shorter objective");
         }
-        let faults: Vec<(&String, &Fault)> = self.plan.faults.iter().filter(|(_, fault)| fault.at.is_none()).collect();
+    }
+
+    /// Two that lay hold of one thing at once, and what would begin while the target cannot answer.
+    fn contradictions(&mut self) {
+        // Drawn faults come one after the other.
+        let is_drawn = |fault: &Fault| self.plan.chaos.draw > 0 && fault.at.is_none();
+        let faults: Vec<(&String, &Fault)> = self.plan.faults.iter().filter(|(_, fault)| !is_drawn(fault)).collect();
         let mut found = Vec::new();
-        for (at, (name, fault)) in faults.iter().enumerate() {
-            for (other_name, other) in &faults[..at] {
-                let (from, to) = (fault.after.0, fault.after.0 + fault.hold.0);
-                let (other_from, other_to) = (other.after.0, other.after.0 + other.hold.0);
-                let together = fault.phase == other.phase && from < other_to && other_from < to;
-                let (kind, other_kind) = (fault.inject.kind(), other.inject.kind());
-                let clash = kind.lever == other_kind.lever && (kind.lever != kind.name || kind.name == other_kind.name);
-                let ends = fault.inject.restarts() || other.inject.restarts();
-                if together && (clash || ends) {
-                    found.push((
-                        format!("faults.{name}"),
-                        format!(
-                            "`{name}` ({}) and `{other_name}` ({}) contradict each other: both are held at once",
-                            kind.name, other_kind.name
-                        ),
-                    ));
+        for (nth, (name, fault)) in faults.iter().enumerate() {
+            for (other_name, other) in &faults[..nth] {
+                let comparable = match (fault.at, other.at) {
+                    (None, None) => fault.phase == other.phase,
+                    (at, other_at) => at.is_some() && other_at.is_some(),
+                };
+                if comparable && contradict(fault, other) {
+                    let (kind, other_kind) = (fault.inject.name(), other.inject.name());
+                    let message =
+                        format!("`{name}` ({kind}) and `{other_name}` ({other_kind}) contradict each other: both are held at once");
+                    found.push((format!("faults.{name}"), message));
                 }
             }
         }
@@ -213,4 +256,19 @@ impl Rules<'_> {
             );
         }
     }
+}
+
+/// Whether two faults of one clock cannot be held as the file says.
+fn contradict(fault: &Fault, other: &Fault) -> bool {
+    let held = |fault: &Fault| {
+        let from = fault.at.unwrap_or(fault.after).0;
+        (from, from + fault.hold.0)
+    };
+    let ((from, to), (other_from, other_to)) = (held(fault), held(other));
+    let together = from < other_to && other_from < to;
+    let (kind, other_kind) = (fault.inject.kind(), other.inject.kind());
+    let ends = fault.inject.restarts() || other.inject.restarts();
+    // Whichever begins while the other keeps the target from answering would find it not healthy.
+    let unheard = (fault.inject.silences() && other_from >= from) || (other.inject.silences() && from >= other_from);
+    together && (kind.lever == other_kind.lever || ends || unheard)
 }

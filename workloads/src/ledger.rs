@@ -13,6 +13,8 @@ pub enum RowState {
     Live,
     /// Put again under the same id and acknowledged: the second version is there.
     Replaced,
+    /// Acknowledged, and put again without an answer: one of the two versions is there.
+    PerhapsReplaced,
     /// Deleted and acknowledged.
     Deleted,
     /// Its delete was sent and the answer never came.

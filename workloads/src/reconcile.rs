@@ -33,16 +33,22 @@ impl Ledger {
             let is_there = there.remove(&id).is_some();
             match (self.state(id), is_there) {
                 (RowState::Live | RowState::Replaced, true) => found.expected += 1,
-                (RowState::Live | RowState::Replaced, false) => {
+                (RowState::Live | RowState::Replaced | RowState::PerhapsReplaced, false) => {
                     found.expected += 1;
                     found.lost += 1;
                     self.set(id, RowState::Absent);
                 }
+                // Which version it is nobody knows, but one was acknowledged.
+                (RowState::PerhapsReplaced, true) => found.expected += 1,
                 (RowState::Indeterminate | RowState::PerhapsDeleted, _) => {
                     found.indeterminate += 1;
                     self.set(id, if is_there { RowState::Live } else { RowState::Absent });
                 }
-                (RowState::Absent | RowState::Deleted, true) => found.resurrected += 1,
+                (RowState::Absent | RowState::Deleted, true) => {
+                    found.resurrected += 1;
+                    // It is there now, and is not found again by the next comparison.
+                    self.set(id, RowState::Live);
+                }
                 (RowState::Absent | RowState::Deleted, false) => {}
             }
         }
@@ -58,17 +64,21 @@ mod tests {
 
     #[test]
     fn each_row_is_held_against_what_is_known_of_it() {
-        let mut ledger = Ledger::new(10, 8);
+        let mut ledger = Ledger::new(10, 9);
         ledger.set_all(10..14, RowState::Live);
         ledger.set(14, RowState::Deleted);
         ledger.set(15, RowState::Indeterminate);
         ledger.set(16, RowState::PerhapsDeleted);
-        // 10 is there, 11 twice, 12 is lost, 13 is there, 14 came back, 15 was taken, 16 was deleted, 99 is nobody's.
-        let found = ledger.reconcile([10, 11, 11, 13, 14, 15, 99]);
-        assert_eq!(found, Reconciled { expected: 4, lost: 1, doubled: 1, resurrected: 2, indeterminate: 2 });
-        assert_eq!(ledger.state(12), RowState::Absent);
+        ledger.set_all(17..19, RowState::PerhapsReplaced);
+        // 10 is there, 11 twice, 12 is lost, 13 is there, 14 came back, 15 was taken, 16 was deleted, 17 is there, 18 is lost, 99 is nobody's.
+        let found = ledger.reconcile([10, 11, 11, 13, 14, 15, 17, 99]);
+        assert_eq!(found, Reconciled { expected: 6, lost: 2, doubled: 1, resurrected: 2, indeterminate: 2 });
+        assert_eq!((ledger.state(12), ledger.state(18)), (RowState::Absent, RowState::Absent));
         assert_eq!((ledger.state(15), ledger.state(16)), (RowState::Live, RowState::Absent));
-        assert_eq!(ledger.live(), 4);
+        assert_eq!((ledger.live(), ledger.state(14)), (5, RowState::Live));
+        // What was found once is not found again.
+        let again = ledger.reconcile([10, 11, 13, 14, 15, 17]);
+        assert_eq!(again, Reconciled { expected: 6, ..Reconciled::default() });
     }
 
     #[test]

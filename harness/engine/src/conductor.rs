@@ -1,22 +1,26 @@
 //! The conductor: lets faults begin when they are due, holds them, heals them, and watches the way back, while the phase's own work goes on.
 
+mod levers;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::try_join_all;
 use soak_record::{EventKind, Phase, Stage};
 use soak_scenario::{Fault, FaultPhase, Plan, Variant};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::fault::Guard;
+use crate::fault::{Evidence, Guard};
 use crate::journal::Journal;
 use crate::load::Books;
 use crate::machine::Step;
 use crate::sampler::Latest;
 use crate::target::{CallError, Reading, Target, within};
+use crate::variant::StepError;
+use levers::{Hold, InUse};
 
 /// How often a condition is looked at, and an answer asked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -24,7 +28,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What is not as it was right after healing may still be on its way back.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 
-/// A guard that does not show or heal within this time never will.
+/// Between the way back of a fault that was drawn and the next one: what that one is compared with.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// A fault that is not on, shown or healed within this time never will be.
 const GUARD_WITHIN: Duration = Duration::from_secs(60);
 
 /// More tasks than before by so many are the harness's own calls.
@@ -35,6 +42,10 @@ const TASKS_NEAR: f64 = 2.0;
 pub(crate) struct Disturbance {
     /// Faults that are due in this phase and not over.
     pending: Arc<AtomicU32>,
+    /// Of those, faults that wait for their condition.
+    waiting: Arc<AtomicU32>,
+    /// Faults that are on, or on their way back.
+    on: Arc<AtomicU32>,
     /// Whether one was on in this phase.
     touched: Arc<AtomicBool>,
 }
@@ -43,6 +54,16 @@ impl Disturbance {
     /// Whether the phase's load has to go on.
     pub(crate) fn is_pending(&self) -> bool {
         self.pending.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether a fault is on, or its way back is being watched: what breaks is tried again.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether nothing is due any more but what waits for its condition.
+    fn only_waits(&self) -> bool {
+        self.pending.load(Ordering::SeqCst) <= self.waiting.load(Ordering::SeqCst)
     }
 
     /// Whether a fault was on since the phase began: liveness is not asked for then.
@@ -59,7 +80,32 @@ struct Due {
     timed: bool,
 }
 
-type Held = Arc<Mutex<BTreeMap<u32, Box<dyn Guard>>>>;
+/// Counts one more for as long as it lives.
+struct Counted(Arc<AtomicU32>);
+
+impl Counted {
+    fn of(count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// How a fault that was due ended, where it was not watched to the end.
+enum Amiss {
+    /// It did not begin.
+    Skipped(String),
+    /// The harness could not go on with the variant.
+    Platform(String),
+}
+
+/// Guards of faults that are on, each with the moment since when.
+type Held = Arc<Mutex<BTreeMap<u32, (Instant, Box<dyn Guard>)>>>;
 
 /// The conductor of a variant.
 pub(crate) struct Conductor {
@@ -76,10 +122,13 @@ pub(crate) struct Conductor {
     /// Guards of faults that are on: healed at the end of their hold, or when the variant ends.
     held: Held,
     disturbance: Disturbance,
+    in_use: InUse,
     /// Whether a fault was on since the cycle began.
     in_cycle: AtomicBool,
-    /// Whether the phase's own work is over.
-    work: watch::Sender<bool>,
+    /// Whether one was on since the target's rows were last held against the ledger.
+    unchecked: AtomicBool,
+    /// How often the phase's own work was over.
+    work: watch::Sender<u32>,
 }
 
 impl Conductor {
@@ -102,8 +151,10 @@ impl Conductor {
             next: AtomicU32::new(0),
             held: Held::default(),
             disturbance: Disturbance::default(),
+            in_use: InUse::default(),
             in_cycle: AtomicBool::new(false),
-            work: watch::Sender::new(false),
+            unchecked: AtomicBool::new(false),
+            work: watch::Sender::new(0),
         }
     }
 
@@ -122,46 +173,104 @@ impl Conductor {
         self.in_cycle.load(Ordering::SeqCst)
     }
 
+    /// Whether a fault was on since this was last asked: then the rows have to be held against the ledger.
+    pub(crate) fn take_unchecked(&self) -> bool {
+        self.unchecked.swap(false, Ordering::SeqCst)
+    }
+
     /// The phase's own work is over, as far as it is up to it.
     pub(crate) fn work_is_over(&self) {
-        self.work.send_replace(true);
+        self.work.send_modify(|times| *times += 1);
     }
 
     /// Conducts a step: returns when every fault that is due in it has been healed and watched.
-    pub(crate) async fn conduct(&self, step: Step) {
+    pub(crate) async fn conduct(&self, step: Step) -> Result<(), StepError> {
+        if step.phase == Phase::Drain {
+            self.tell_missed();
+        }
         let due = self.due(step);
-        self.work.send_replace(false);
+        self.work.send_replace(0);
         self.disturbance.touched.store(false, Ordering::SeqCst);
         if step.phase == Phase::Ingest {
             self.in_cycle.store(false, Ordering::SeqCst);
         }
-        self.disturbance.pending.store(due.len() as u32, Ordering::SeqCst);
+        // One that has its own time does not make a phase longer before that.
+        let pending: Vec<Counted> =
+            due.iter().filter(|due| !due.timed).map(|_| Counted::of(&self.disturbance.pending)).collect();
         if due.is_empty() {
-            return;
+            return Ok(());
         }
-        // Both the level before and the one to come back to are collected ones: garbage is no memory of a fault.
-        self.collect().await;
-        let due: Vec<(Due, u64)> = due.into_iter().map(|due| (due, self.books.stages.begin(true))).collect();
-        join_all(due.into_iter().map(|(due, before)| async move {
-            let (name, cycle) = (due.name.clone(), step.cycle);
-            if let Err(reason) = self.one(due, step, before).await {
-                self.journal.event(EventKind::FaultSkipped { fault: name, cycle, reason });
+        if !pending.is_empty() {
+            // Both the level before and the one to come back to are collected ones: garbage is no memory of a fault.
+            self.collect().await;
+        }
+        let drawn = self.plan.chaos.draw > 0;
+        let mut regular = Vec::new();
+        let mut timed = Vec::new();
+        let mut pending = pending.into_iter();
+        for due in due {
+            let before = self.books.stages.begin(true);
+            let group = if due.timed { &mut timed } else { &mut regular };
+            let pending = if due.timed { None } else { pending.next() };
+            group.push(self.conduct_one(due, step, before, pending));
+        }
+        let regular = async {
+            if !drawn {
+                return try_join_all(regular).await.map(drop);
             }
-            // One that did not begin has a stage that nobody asks for; the others are compared with what comes now.
-            self.books.stages.end(before);
-            self.books.stages.restart_waiting();
-            self.disturbance.pending.fetch_sub(1, Ordering::SeqCst);
-        }))
-        .await;
+            // Each begins when the one before has come back, however long that took.
+            for (nth, one) in regular.into_iter().enumerate() {
+                if nth > 0 {
+                    sleep(QUIET).await;
+                }
+                one.await?;
+            }
+            Ok(())
+        };
+        tokio::try_join!(regular, try_join_all(timed)).map(drop)
+    }
+
+    async fn conduct_one(
+        &self,
+        due: Due,
+        step: Step,
+        before: u64,
+        pending: Option<Counted>,
+    ) -> Result<(), StepError> {
+        let (name, cycle) = (due.name.clone(), step.cycle);
+        let done = self.one(due, step, before).await;
+        // One that did not begin has a stage that nobody asks for; the others are compared with what comes now.
+        self.books.stages.end(before);
+        self.books.stages.restart_waiting();
+        drop(pending);
+        match done {
+            Ok(()) => Ok(()),
+            Err(Amiss::Skipped(reason)) => {
+                self.journal.event(EventKind::FaultSkipped { fault: name, cycle, reason });
+                Ok(())
+            }
+            Err(Amiss::Platform(reason)) => Err(StepError::Platform(format!("the fault `{name}` {reason}"))),
+        }
+    }
+
+    /// Faults whose own time never came in a phase with load.
+    fn tell_missed(&self) {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, _, at) in self.plan.due_at(&self.variant) {
+            if !begun.iter().any(|known| known == name) {
+                let reason = format!("no phase with load came at or after {at}, or its condition did not hold in one");
+                self.journal.event(EventKind::FaultSkipped { fault: name.to_owned(), cycle: None, reason });
+            }
+        }
     }
 
     /// Heals whatever is on: the variant ends.
     pub(crate) async fn heal_all(&self) {
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
         // The newest first.
-        for (id, guard) in held.into_iter().rev() {
+        for (id, (on, guard)) in held.into_iter().rev() {
             let error = healed(guard).await.err();
-            self.journal.event(EventKind::FaultHealed { id, held_s: 0.0, error });
+            self.journal.event(EventKind::FaultHealed { id, held_s: on.elapsed().as_secs_f64(), error });
         }
     }
 
@@ -190,28 +299,41 @@ impl Conductor {
         due
     }
 
-    /// One fault from its moment to the end of the watch. An error says why it did not begin.
-    async fn one(&self, due: Due, step: Step, before_stage: u64) -> Result<(), String> {
-        if !self.has_begun(&due, step).await? {
+    /// One fault from its moment to the end of the watch.
+    async fn one(&self, due: Due, step: Step, before_stage: u64) -> Result<(), Amiss> {
+        if !self.has_begun(&due, step).await.map_err(Amiss::Skipped)? {
             return Ok(());
         }
+        // From here on the phase lasts until it is over.
+        let pending = due.timed.then(|| Counted::of(&self.disturbance.pending));
         if due.timed {
             self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(due.name.clone());
+            self.collect().await;
         }
-        self.healthy().await.map_err(|error| format!("the target was not healthy before it: {error}"))?;
+        let inject = &due.fault.inject;
+        let hold = if inject.restarts() { Hold::Alone } else { Hold::Lever(inject.kind().lever) };
+        let lever = self.in_use.take(hold).await;
+        let unhealthy = |error| Amiss::Skipped(format!("the target was not healthy before it: {error}"));
+        self.healthy().await.map_err(unhealthy)?;
         let before = self.target.condition().await;
         let tasks_before = self.latest.goroutines();
         let (seconds, summary) = self.books.stages.end(before_stage);
-        self.disturbance.touched.store(true, Ordering::SeqCst);
-        self.in_cycle.store(true, Ordering::SeqCst);
-        let guard =
-            self.target.inject(&due.fault.inject).await.map_err(|why| format!("it could not be injected: {why}"))?;
+        let _on = Counted::of(&self.disturbance.on);
+        for flag in [&*self.disturbance.touched, &self.in_cycle, &self.unchecked] {
+            flag.store(true, Ordering::SeqCst);
+        }
+        let asked = Instant::now();
+        let guard = timeout(GUARD_WITHIN, self.target.inject(inject)).await;
+        let guard = guard.map_err(|_| {
+            // What it has changed so far is in the register, and is put back when the variant ends.
+            Amiss::Platform(format!("could not be injected: it was not on after {} s", GUARD_WITHIN.as_secs()))
+        })?;
+        let guard = guard.map_err(|why| Amiss::Skipped(format!("it could not be injected: {why}")))?;
         // It is held from when it is on: some take a while to build up.
         let on = Instant::now();
         let during = self.books.stages.begin(false);
         let id = self.next.fetch_add(1, Ordering::SeqCst);
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(id, guard);
-        let inject = &due.fault.inject;
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (on, guard));
         self.journal.event(EventKind::FaultApplied {
             id,
             fault: due.name.clone(),
@@ -219,11 +341,20 @@ impl Conductor {
             settings: inject.settings(),
             phase: step.phase,
             cycle: step.cycle,
+            took_s: asked.elapsed().as_secs_f64(),
         });
         self.journal.event(EventKind::FaultLoad { id, stage: Stage::Before, seconds, summary });
         sleep_until(on + due.fault.hold.0).await;
-        self.heal(id, on, during).await;
-        self.watch(id, due.fault.watch.0, &before, tasks_before.map(|(_, count)| count)).await;
+        let healing = Instant::now();
+        let healed = self.heal(id, during).await;
+        drop(lever);
+        if inject.restarts() {
+            // Without a target there is nothing to go on with.
+            healed.map_err(|error| Amiss::Platform(format!("could not be healed: {error}")))?;
+        }
+        let since = Healing { began: healing, done: self.journal.now_s() };
+        self.watch(id, (since, due.fault.watch.0), &before, tasks_before.map(|(_, count)| count)).await;
+        drop(pending);
         Ok(())
     }
 
@@ -234,65 +365,71 @@ impl Conductor {
         let waits = step.phase == Phase::Query && !due.timed;
         tokio::select! {
             () = sleep_until(due.begins) => {}
-            _ = work.wait_for(|over| *over), if !waits => {
+            _ = work.wait_for(|times| *times > 0), if !waits => {
                 let after = due.begins.saturating_duration_since(Instant::now()).as_secs_f64();
                 return if due.timed { Ok(false) } else { Err(format!("the phase was over {after:.1} s before it was due")) };
             }
         }
         let Some(condition) = due.fault.when else { return Ok(true) };
+        let _waiting = (!due.timed).then(|| Counted::of(&self.disturbance.waiting));
+        // A query phase is repeated for what waits: the condition is given one whole of them, and as long as other faults take.
+        let over_after = if waits { *work.borrow_and_update() } else { 0 };
         loop {
             let read = self.latest.read(condition.of.series());
             if read.is_some_and(|value| condition.holds(value, self.latest.read("cgroup_limit_bytes"))) {
                 return Ok(true);
             }
-            tokio::select! {
-                () = sleep(LOOK_EVERY) => {}
-                _ = work.wait_for(|over| *over) => {
-                    return if due.timed { Ok(false) } else { Err(format!("`{condition}` never held while it was due")) };
-                }
+            if *work.borrow() > over_after && self.disturbance.only_waits() {
+                return if due.timed { Ok(false) } else { Err(format!("`{condition}` never held while it was due")) };
             }
+            sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Shows that the fault took place, and takes it back.
-    async fn heal(&self, id: u32, began: Instant, during: u64) {
-        let guard = self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    /// Shows that the fault took place, and takes it back. An error says what is left of it.
+    async fn heal(&self, id: u32, during: u64) -> Result<(), String> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         // It was taken by the end of the variant.
-        let Some(mut guard) = guard else { return };
-        let shown = tokio::time::timeout(GUARD_WITHIN, guard.evidence()).await.unwrap_or_default();
+        let Some((on, mut guard)) = held else { return Ok(()) };
+        let shown = timeout(GUARD_WITHIN, guard.evidence()).await.unwrap_or_else(|_| Evidence {
+            words: format!("what would show it did not come within {} s", GUARD_WITHIN.as_secs()),
+            ..Evidence::default()
+        });
         let figures = shown.figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.journal.event(EventKind::FaultShown { id, took_place: shown.took_place, words: shown.words, figures });
         let (seconds, summary) = self.books.stages.end(during);
         self.journal.event(EventKind::FaultLoad { id, stage: Stage::During, seconds, summary });
-        let error = healed(guard).await.err();
-        self.journal.event(EventKind::FaultHealed { id, held_s: began.elapsed().as_secs_f64(), error });
+        let healed = healed(guard).await;
+        let error = healed.clone().err();
+        self.journal.event(EventKind::FaultHealed { id, held_s: on.elapsed().as_secs_f64(), error });
+        healed
     }
 
     /// Watches the way back: the first answer, what the load sees, and whether all is as before.
-    async fn watch(&self, id: u32, at_most: Duration, before: &[Reading], tasks_before: Option<f64>) {
-        let healed = Instant::now();
+    async fn watch(
+        &self,
+        id: u32,
+        (since, at_most): (Healing, Duration),
+        before: &[Reading],
+        tasks_before: Option<f64>,
+    ) {
+        let watched = Instant::now();
         let after = self.books.stages.begin(false);
-        let client = self.target.client();
-        let first = loop {
-            match within(self.plan.deadlines.call.0, client.is_indexed()).await {
-                Ok(_) | Err(CallError::Refused(_)) => break Some(healed.elapsed().as_secs_f64()),
-                Err(_) if healed.elapsed() >= at_most => break None,
-                Err(_) => sleep(LOOK_EVERY).await,
-            }
-        };
+        let first = self.first_answer(since.began, watched + at_most).await;
         self.journal.event(EventKind::FirstAnswer { id, seconds: first });
         if first.is_some() {
             self.collect().await;
         }
-        sleep_until(healed + at_most).await;
+        sleep_until(watched + at_most).await;
         let (seconds, summary) = self.books.stages.end(after);
         self.journal.event(EventKind::FaultLoad { id, stage: Stage::After, seconds, summary });
         let asked = Instant::now();
         let differences = loop {
             let mut differences = differences(before, &self.target.condition().await);
-            differences.extend(self.more_tasks(tasks_before));
+            differences.extend(self.more_tasks(tasks_before, since.done));
             // It was healthy before, or the fault would not have begun.
-            differences.extend(self.healthy().await.err().map(|error| format!("health: ready before, after it: {error}")));
+            differences
+                .extend(self.healthy().await.err().map(|error| format!("health: ready before, after it: {error}")));
             if differences.is_empty() || asked.elapsed() >= BACK_WITHIN {
                 break differences;
             }
@@ -302,6 +439,20 @@ impl Conductor {
         compared.push("health".to_owned());
         compared.extend(tasks_before.map(|_| "tasks".to_owned()));
         self.journal.event(EventKind::FaultResidue { id, compared, differences });
+    }
+
+    /// Seconds from when healing began until the data was asked after and an answer came; `None` where none came in time.
+    async fn first_answer(&self, began: Instant, until: Instant) -> Option<f64> {
+        let client = self.target.client();
+        loop {
+            match within(self.plan.deadlines.call.0, client.is_indexed()).await {
+                // That it has no such dataset is an answer too; whether it should have is for the ledger to say.
+                Ok(_) => return Some(began.elapsed().as_secs_f64()),
+                Err(error) if error.is_not_found() => return Some(began.elapsed().as_secs_f64()),
+                Err(_) if Instant::now() >= until => return None,
+                Err(_) => sleep(LOOK_EVERY).await,
+            }
+        }
     }
 
     /// The health gate, before a fault and after it.
@@ -314,14 +465,26 @@ impl Conductor {
         let _ = within(self.plan.deadlines.call.0, self.target.control().collect()).await;
     }
 
-    fn more_tasks(&self, before: Option<f64>) -> Option<String> {
-        let (before, (_, now)) = before.zip(self.latest.goroutines())?;
-        (now > before + TASKS_NEAR).then(|| format!("tasks: {before:.0} before, {now:.0} after"))
+    /// What was read before it was healed says nothing.
+    fn more_tasks(&self, before: Option<f64>, healed_s: f64) -> Option<String> {
+        let before = before?;
+        match self.latest.goroutines().filter(|(at_s, _)| *at_s > healed_s) {
+            None => Some(format!("tasks: {before:.0} before, not read since")),
+            Some((_, now)) => {
+                (now > before + TASKS_NEAR).then(|| format!("tasks: {before:.0} before, {now:.0} after"))
+            }
+        }
     }
 }
 
+/// The moments of healing: when it began, and when it was done in seconds of the run.
+struct Healing {
+    began: Instant,
+    done: f64,
+}
+
 async fn healed(guard: Box<dyn Guard>) -> Result<(), String> {
-    let healed = tokio::time::timeout(GUARD_WITHIN, guard.heal()).await;
+    let healed = timeout(GUARD_WITHIN, guard.heal()).await;
     healed.unwrap_or_else(|_| {
         Err(format!("it did not heal within {} s; `soak heal` tries again", GUARD_WITHIN.as_secs()))
     })

@@ -193,6 +193,15 @@ pub enum CallError {
     TimedOut(Duration),
 }
 
+impl CallError {
+    /// Whether the target says that there is no such thing. Servers say it with a code, or with another code and in words.
+    pub(crate) fn is_not_found(&self) -> bool {
+        let Self::Refused(why) = self else { return false };
+        let why = why.to_lowercase();
+        why.contains("not found") || why.contains("no such dataset")
+    }
+}
+
 /// Puts a deadline on a call.
 pub(crate) async fn within<T>(
     deadline: Duration,

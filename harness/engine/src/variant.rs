@@ -44,6 +44,8 @@ pub(crate) enum StepError {
     Failed(String),
     /// A stop condition was met, in one clause.
     Stopped(String),
+    /// The harness or the machine failed it, in one clause.
+    Platform(String),
 }
 
 /// What a variant's steps work with, once its target has been started.
@@ -169,10 +171,7 @@ async fn watched(
     let (journal, plan) = (performer.journal, performer.plan);
     let done = {
         // Faults first: the work has to know which are due.
-        let faults = async {
-            conductor.conduct(step).await;
-            Ok(())
-        };
+        let faults = conductor.conduct(step);
         let work = async {
             let done = performer.perform(step).await;
             conductor.work_is_over();
@@ -202,6 +201,7 @@ async fn watched(
         Ok(()) if step.phase == Phase::Drain => losses.so_far().map_or(Input::Done, Input::Failed),
         Ok(()) => Input::Done,
         Err(StepError::Stopped(reason)) => Input::Failed(Outcome::Stopped { reason }),
+        Err(StepError::Platform(reason)) => Input::Failed(Outcome::PlatformFailed { reason }),
         // A step that fails because the target just died is told as the death.
         Err(StepError::Failed(reason)) => loop {
             tokio::select! {
@@ -248,7 +248,7 @@ impl Performer<'_> {
             Phase::Query => self.query(cycle).await,
             Phase::Delete => self.delete(cycle).await,
             Phase::Compact => self.compact(cycle).await,
-            Phase::Clear => self.clear().await,
+            Phase::Clear => self.clear(cycle).await,
             Phase::BeforeCompact | Phase::AfterCompact => self.rest(step).await,
             Phase::Settle => self.settle(step).await,
             Phase::Idle => self.idle(step).await,
@@ -315,6 +315,10 @@ impl Performer<'_> {
             length: None,
             streams: workload.ingest.streams,
             silence_at_most: self.call(),
+            persists: Box::new({
+                let disturbance = self.conductor.disturbance();
+                move || disturbance.is_on()
+            }),
             tell: Box::new(move |batch, fate| book(&books, batch, fate)),
         };
         let usage = HarnessUse::start();
@@ -357,7 +361,7 @@ impl Performer<'_> {
                 Ok(true) => return Ok(()),
                 Ok(false) => "it still says that it is busy".to_owned(),
                 // A fault may have left nothing to index; which rows are gone is found out when they are compared.
-                Err(CallError::Refused(_)) if self.conductor.was_disturbed() => return Ok(()),
+                Err(error) if error.is_not_found() && self.conductor.was_disturbed() => return Ok(()),
                 Err(error) => error.to_string(),
             };
             if began.elapsed() >= deadline {
@@ -396,7 +400,7 @@ impl Performer<'_> {
         if let Some(reason) = stop::too_many_errors(&self.plan.stop, ended_well, errors).filter(|_| !touched) {
             return Err(StepError::Stopped(reason));
         }
-        if self.conductor.was_disturbed() { self.check_rows(cycle).await } else { Ok(()) }
+        if self.conductor.take_unchecked() { self.check_rows(cycle).await } else { Ok(()) }
     }
 
     /// Holds what the target has, row by row, against what it acknowledged, and sets the ledger right.
@@ -454,7 +458,7 @@ impl Performer<'_> {
         let in_all = self.books.ledger().count(RowState::Deleted);
         self.journal.event(EventKind::Deleted { cycle, rows: in_all, failed: deleted.failed });
         self.tell_latency(cycle, Phase::Delete, "delete", deleted.latency);
-        if deleted.rows == 0 && deleted.failed > 0 {
+        if deleted.rows == 0 && deleted.failed > 0 && !self.conductor.disturbance().touched() {
             return Err(StepError::Failed(format!("it acknowledged none of {} deletes", deleted.failed)));
         }
         Ok(())
@@ -473,12 +477,15 @@ impl Performer<'_> {
         Ok(())
     }
 
-    async fn clear(&self) -> Result<(), StepError> {
+    async fn clear(&self, cycle: u32) -> Result<(), StepError> {
+        if self.conductor.take_unchecked() {
+            self.check_rows(cycle).await?;
+        }
         let dropped = within(self.call(), self.target.client().drop_dataset()).await;
         let nothing_there = self.books.ledger().live() == 0 && self.conductor.was_disturbed();
         match dropped {
             // A fault may have left nothing that could be dropped.
-            Err(CallError::Refused(_)) if nothing_there => {}
+            Err(error) if error.is_not_found() && nothing_there => {}
             dropped => {
                 dropped.map_err(|error| StepError::Failed(format!("the dataset could not be dropped: {error}")))?;
             }
@@ -578,9 +585,10 @@ fn book(books: &Books, batch: Batch, fate: Fate) {
     let state = match fate {
         Fate::Acknowledged if second => RowState::Replaced,
         Fate::Acknowledged => RowState::Live,
-        Fate::Indeterminate => RowState::Indeterminate,
-        // A refused second version leaves the first where it is.
+        // A refused second version leaves the first where it is, and one without an answer one of the two.
         Fate::Refused if second => return,
+        Fate::Indeterminate if second => RowState::PerhapsReplaced,
+        Fate::Indeterminate => RowState::Indeterminate,
         Fate::Refused => RowState::Absent,
     };
     books.ledger().set_all(batch.ids(), state);

@@ -271,6 +271,9 @@ pub enum EventKind {
         /// In which cycle.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cycle: Option<u32>,
+        /// How long it took from the first touch until it was on, in seconds.
+        #[serde(default)]
+        took_s: f64,
     },
     /// What showed, at the end of the hold, that a fault took place.
     FaultShown {

@@ -56,7 +56,7 @@ fn rows(observed: &Observed<'_>) -> Option<String> {
     let rows = workload.rows_per_cycle(observed.record.variant.knobs.dim) as f64;
     let asked = rows * (1.0 + workload.ingest.upserts.0);
     let ingests = observed.ingests();
-    let undisturbed = |cycle: u32| observed.is_counted(cycle) && !observed.is_disturbed(cycle);
+    let undisturbed = |cycle: u32| observed.is_counted(cycle) && !observed.is_disturbed(Phase::Ingest, cycle);
     let counted: Vec<_> = ingests.iter().filter(|ingest| undisturbed(ingest.cycle)).collect();
     let (asked, acked) =
         (asked * counted.len() as f64, counted.iter().map(|ingest| ingest.acked_rows as f64).sum::<f64>());
@@ -73,7 +73,7 @@ fn rows(observed: &Observed<'_>) -> Option<String> {
 fn deletes(observed: &Observed<'_>) -> Option<String> {
     let (done, failed) = observed.events().fold((0, 0), |(done, failed), event| match event {
         EventKind::Deleted { cycle, rows, failed: more }
-            if observed.is_counted(*cycle) && !observed.is_disturbed(*cycle) =>
+            if observed.is_counted(*cycle) && !observed.is_disturbed(Phase::Delete, *cycle) =>
         {
             (done + rows, failed + more)
         }
@@ -86,7 +86,7 @@ fn deletes(observed: &Observed<'_>) -> Option<String> {
 fn operations(observed: &Observed<'_>) -> Option<String> {
     let (done, failed) = observed.events().fold((0, 0), |(done, failed), event| match event {
         EventKind::Latency { cycle, phase: Phase::Query, summary, .. }
-            if observed.is_counted(*cycle) && !observed.is_disturbed(*cycle) =>
+            if observed.is_counted(*cycle) && !observed.is_disturbed(Phase::Query, *cycle) =>
         {
             (done + summary.count, failed + summary.errors)
         }

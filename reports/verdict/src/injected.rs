@@ -51,13 +51,15 @@ pub fn injected(events: &[Event]) -> Vec<Injected> {
         let at_s = event.at_s;
         match &event.kind {
             EventKind::PhaseStarted { .. } => phase_from_s = at_s,
-            EventKind::FaultApplied { id, fault, kind, settings, phase, cycle } => {
+            EventKind::FaultApplied { id, fault, kind, settings, phase, cycle, took_s } => {
+                // While it builds up it is already felt.
+                let touched_s = at_s - took_s;
                 // What came before in the same phase is over when its watch is; what is not over shares what it is compared with.
                 let over = all.iter().map(|one| one.watched_until_s).fold(phase_from_s, f64::max);
                 let together = all.iter().find(|one| !one.load.contains_key(&Stage::After));
                 let together = together.filter(|one| one.compared_from_s >= phase_from_s);
                 let [from_s, to_s] =
-                    together.map_or([over.min(at_s), at_s], |one| [one.compared_from_s, one.compared_to_s]);
+                    together.map_or([over.min(touched_s), touched_s], |one| [one.compared_from_s, one.compared_to_s]);
                 all.push(Injected {
                     id: *id,
                     fault: fault.clone(),

@@ -71,10 +71,12 @@ impl<'a> Observed<'a> {
         cycle >= self.plan.cycle.warm_up
     }
 
-    /// Whether a fault was on in this cycle: what failed in it is no surprise.
-    pub(crate) fn is_disturbed(&self, cycle: u32) -> bool {
-        self.events()
-            .any(|event| matches!(event, EventKind::FaultApplied { cycle: Some(other), .. } if *other == cycle))
+    /// Whether a fault was on in this phase of this cycle: what failed in it is no surprise.
+    pub(crate) fn is_disturbed(&self, phase: Phase, cycle: u32) -> bool {
+        self.events().any(|event| {
+            matches!(event, EventKind::FaultApplied { phase: in_phase, cycle: Some(other), .. }
+                if *in_phase == phase && *other == cycle)
+        })
     }
 
     /// Why a series cannot be judged: missing, or zero all the time.

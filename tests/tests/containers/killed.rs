@@ -18,7 +18,6 @@ const BACK_WITHIN: Duration = Duration::from_secs(5);
 const ON_A_BYSTANDER: [&[&str]; 4] = [
     &[
         "{leak_memory={rate=\"256MiB/min\"}}",
-        "{leak_tasks={rate=\"600/min\"}}",
         "{unfinished_streams={count=5}}",
         "{slow_reader={count=1}}",
         "{half_open={count=5}}",
@@ -36,6 +35,7 @@ const ON_A_BYSTANDER: [&[&str]; 4] = [
         "{page_cache={size=\"32MiB\"}}",
         "{tmpfs={size=\"32MiB\"}}",
         "{cpu_throttle={to=\"20%\"}}",
+        "{leak_tasks={rate=\"600/min\"}}",
         "\"stop_load\"",
     ],
     &["{balloon={keep=\"64MiB\"}}", "\"force_compaction\""],

@@ -54,6 +54,7 @@ impl Load {
             length: None,
             streams: 1,
             silence_at_most: Duration::from_secs(60),
+            persists: Box::new(|| false),
             tell: Box::new(tell),
         };
         self.runtime.block_on(ingest(Arc::<FlightClient>::clone(&self.client), job))

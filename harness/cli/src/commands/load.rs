@@ -171,6 +171,7 @@ impl Load {
             length: Some(self.duration.0),
             streams: self.streams,
             silence_at_most: self.deadline.0,
+            persists: Box::new(|| false),
             tell: Box::new(|_, _| {}),
         }
     }

@@ -46,6 +46,8 @@ pub struct IngestJob {
     pub streams: u32,
     /// A target that neither takes nor answers anything for this long is given up.
     pub silence_at_most: Duration,
+    /// Asked when streams break again and again: whether to go on trying.
+    pub persists: Box<dyn Fn() -> bool + Send + Sync>,
     /// Is told of every batch's fate.
     pub tell: Box<dyn Fn(Batch, Fate) + Send + Sync>,
 }
@@ -80,6 +82,7 @@ struct Shared {
     client: Arc<dyn Client>,
     feed: Mutex<Feed>,
     silence_at_most: Duration,
+    persists: Box<dyn Fn() -> bool + Send + Sync>,
     tell: Box<dyn Fn(Batch, Fate) + Send + Sync>,
     account: Mutex<Ingested>,
     back_pressure: AtomicU64,
@@ -122,6 +125,7 @@ pub async fn ingest(client: Arc<dyn Client>, job: IngestJob) -> Ingested {
         client,
         feed: Mutex::new(Feed::new(job.batches, job.starts, job.length)),
         silence_at_most: job.silence_at_most,
+        persists: job.persists,
         tell: job.tell,
         account: Mutex::new(Ingested::default()),
         back_pressure: AtomicU64::new(0),
@@ -164,10 +168,10 @@ async fn work(shared: Arc<Shared>) {
             StreamEnd::Broken { error, moved } => {
                 breaks = if moved { 1 } else { breaks + 1 };
                 shared.account().last_error = Some(error.to_string());
-                if breaks >= BREAKS_AT_MOST {
+                if breaks >= BREAKS_AT_MOST && !(shared.persists)() {
                     return;
                 }
-                tokio::time::sleep(REST_AFTER_BREAK * breaks).await;
+                tokio::time::sleep(REST_AFTER_BREAK * breaks.min(BREAKS_AT_MOST)).await;
             }
         }
         next = shared.next_batch();

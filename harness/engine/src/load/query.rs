@@ -166,7 +166,7 @@ fn rebook(books: &Books, operation: Operation, error: &CallError) {
     match operation {
         Operation::Search { .. } => {}
         Operation::Upsert { id } if refused => books.ledger().set(id, RowState::Live),
-        Operation::Upsert { id } => books.ledger().set(id, RowState::Indeterminate),
+        Operation::Upsert { id } => books.ledger().set(id, RowState::PerhapsReplaced),
         Operation::Delete { id } if refused => books.ledger().set(id, RowState::Live),
         Operation::Delete { id } => books.ledger().set(id, RowState::PerhapsDeleted),
     }

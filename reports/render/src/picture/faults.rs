@@ -95,6 +95,7 @@ mod tests {
                 settings: "to 60%".to_owned(),
                 phase: Phase::Query,
                 cycle: Some(1),
+                took_s: 0.0,
             },
             EventKind::FaultLoad { id: 0, stage: Stage::Before, seconds: 2.0, summary },
             EventKind::FaultShown {

@@ -1,7 +1,7 @@
 //! `fault_recovery`: after a fault is healed, how long until memory and tasks are back where they were?
 
 use soak_record::Phase;
-use soak_scenario::Threshold;
+use soak_scenario::{Threshold, recovery_window_s};
 
 use crate::evidence::{Evidence, Ruling};
 use crate::human;
@@ -22,9 +22,6 @@ const SAME_BYTES: f64 = 1_048_576.0;
 
 /// Tasks beyond those before that are the harness's own calls.
 const SAME_TASKS: f64 = 2.0;
-
-/// A window over which a median has to hold, at most; a shorter watch gets a quarter of it.
-const HOLD_S: f64 = 1.0;
 
 const LEVEL: f64 = 0.95;
 
@@ -112,7 +109,7 @@ fn ways_back(observed: &Observed<'_>, fault: &Injected) -> Vec<Back> {
             return None;
         }
         let (times, values) = series.within(healed_s, fault.watched_until_s);
-        let hold_s = HOLD_S.min(0.25 * (fault.watched_until_s - healed_s));
+        let hold_s = recovery_window_s(fault.watched_until_s - healed_s);
         let recovery = baseline.and_then(|baseline| recovery(times, values, healed_s, hold_s, baseline));
         let cycle = fault.cycle.map_or_else(String::new, |cycle| format!(", cycle {cycle}"));
         Some(Back { what: format!("{}{cycle}, {what}", fault.title()), recovery })
