@@ -14,6 +14,7 @@ mod slow_reader;
 mod tally;
 mod tombstones;
 mod unfinished_streams;
+mod wrong;
 mod wrong_dimension;
 mod wrong_schema;
 
@@ -23,11 +24,11 @@ use std::time::Duration;
 use soak_scenario::Injection;
 use soak_scenario::units::Rate;
 
-use super::{Evidence, Guard};
+use super::Guard;
 use crate::client::{DataSpec, Planes};
 pub(crate) use left::{datasets, drop_at, still_there};
 use site::Site;
-use tally::{Counts, Tally};
+use tally::Tally;
 
 /// Connections, streams or datasets at most: each takes a task, and most a descriptor and a port.
 const COUNT_MAX: u32 = 20_000;
@@ -90,17 +91,6 @@ fn check(injection: &Injection) -> Result<(), String> {
             Err(format!("{name}: a rate of {rate} never comes; take one above nothing"))
         }
         _ => Ok(()),
-    }
-}
-
-/// Evidence of batches that should be refused.
-fn wrong(how: &str, counts: &Counts) -> Evidence {
-    let mut figures = vec![("sent_batches", (counts.acknowledged + counts.refused + counts.errors) as f64)];
-    figures.extend(counts.figures());
-    Evidence {
-        took_place: counts.was_heard(),
-        words: format!("batches of {how}: {} taken, {}", counts.acknowledged, counts.failures()),
-        figures,
     }
 }
 

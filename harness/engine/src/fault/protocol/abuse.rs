@@ -16,13 +16,14 @@ pub(super) struct Abuse {
     tasks: JoinSet<()>,
     /// What it may have made on the target.
     datasets: Vec<String>,
-    tell: fn(&Counts) -> Evidence,
+    tell: Box<dyn Fn(&Counts) -> Evidence + Send>,
 }
 
 impl Abuse {
     /// One that does nothing yet. `tell` makes evidence of its counts.
-    pub(super) fn new(site: &Site, tally: &Arc<Tally>, tell: fn(&Counts) -> Evidence) -> Self {
-        Self { site: site.clone(), tally: Arc::clone(tally), tasks: JoinSet::new(), datasets: Vec::new(), tell }
+    pub(super) fn new(site: &Site, tally: &Arc<Tally>, tell: impl Fn(&Counts) -> Evidence + Send + 'static) -> Self {
+        let (site, tally, tell) = (site.clone(), Arc::clone(tally), Box::new(tell));
+        Self { site, tally, tasks: JoinSet::new(), datasets: Vec::new(), tell }
     }
 
     /// The same with datasets that are dropped in the end.

@@ -50,8 +50,12 @@ impl Counts {
 
     /// The end of a sentence: what failed, and the last word about it.
     pub(super) fn failures(&self) -> String {
-        let word = if self.last_word.is_empty() { String::new() } else { format!(", the last: {}", self.last_word) };
-        format!("{} refused, {} without an answer{word}", self.refused, self.errors)
+        format!("{} refused, {} without an answer{}", self.refused, self.errors, self.last_word())
+    }
+
+    /// The same with the last word alone; empty where there was none.
+    pub(super) fn last_word(&self) -> String {
+        if self.last_word.is_empty() { String::new() } else { format!(", the last: {}", self.last_word) }
     }
 
     /// The figures that every abuse has.
@@ -86,8 +90,13 @@ impl Tally {
         };
         counted.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = result {
-            self.last_word.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&error.to_string());
+            self.note(error);
         }
+    }
+
+    /// What the target said last, of a call that is not counted.
+    pub(super) fn note(&self, error: &CallError) {
+        *self.last_word.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
     }
 
     pub(super) fn add_rows(&self, rows: u64) {

@@ -1,7 +1,7 @@
 //! Each abuse against a small Flight server with the contract's manners.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use soak_scenario::units::{Bytes, Share, Span};
 use soak_scenario::{Distribution, IdType};
@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::fault::Evidence;
 use server::Server;
 
 mod server;
@@ -159,6 +160,22 @@ async fn wrong_batches_are_refused() {
         let evidence = until(&mut guard, |evidence| figure(evidence, "refused") >= 20).await;
         assert!(evidence.took_place, "{evidence:?}");
         assert_eq!((figure(&evidence, "acknowledged"), figure(&evidence, "errors")), (0, 0), "{evidence:?}");
+        heal(guard, &server).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_wrong_before_there_is_a_dataset() {
+    let server = Server::start().await;
+    for injection in [Injection::WrongSchema { rate: often() }, Injection::WrongDimension { rate: often() }] {
+        server.be_full(true);
+        let mut guard = begin(injection, &server).await;
+        let evidence = until(&mut guard, |evidence| evidence.words.contains("full")).await;
+        assert!(!evidence.took_place && figure(&evidence, "sent_batches") == 0, "{evidence:?}");
+        assert_eq!(server.datasets(), ["load"]);
+        server.be_full(false);
+        let evidence = until(&mut guard, |evidence| figure(evidence, "refused") >= 5).await;
+        assert!(evidence.took_place && figure(&evidence, "acknowledged") == 0, "{evidence:?}");
         heal(guard, &server).await;
     }
 }

@@ -1,5 +1,6 @@
 //! Batches whose schema is not the dataset's: other names, another type of component, no vector at all, in turn.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int64Array, RecordBatch};
@@ -11,46 +12,28 @@ use futures::stream;
 use soak_scenario::units::Rate;
 
 use super::abuse::Abuse;
-use super::pace::at_rate;
-use super::site::{Site, put};
-use super::tally::{Counts, Tally};
+use super::site::Site;
+use super::tally::Tally;
+use super::wrong::{self, Wrong};
 use crate::client::{FlightClient, call_error};
-use crate::fault::Evidence;
-use crate::load::Progress;
-use crate::target::{Batch, CallError, within};
+use crate::target::CallError;
 
 pub(super) const WHAT: &str = "wrong-schema";
 
-/// Batches under way at once.
-const IN_FLIGHT: usize = 8;
-
-/// Rows of the dataset, and of a wrong batch.
-const ROWS: u32 = 4;
+const ROWS: u32 = wrong::BATCH.rows;
 
 pub(super) fn begin(site: &Site, tally: &Arc<Tally>, rate: Rate) -> Abuse {
-    let storm = storm(site.clone(), Arc::clone(tally), rate);
-    Abuse::new(site, tally, tell).with_datasets([Site::name(WHAT)]).with_task(storm)
-}
-
-async fn storm(site: Site, tally: Arc<Tally>, rate: Rate) {
-    let client = Arc::new(site.own(WHAT));
-    // Where it cannot be made, wrong batches meet no dataset, and the target says what it has to say to that.
-    let _ = put(&client, [Batch { first: 0, rows: ROWS, version: 0 }], &Progress::default(), site.deadline).await;
-    at_rate(rate, IN_FLIGHT, move |number| {
-        let (client, tally) = (Arc::clone(&client), Arc::clone(&tally));
-        let (at, dim, deadline) = (site.at.data, site.spec.dim, site.deadline);
+    let (client, at, dim) = (Arc::new(site.own(WHAT)), site.at.data, site.spec.dim);
+    wrong::begin(site, tally, Wrong { what: WHAT, how: "another schema", rate }, move |number| {
+        let client = Arc::clone(&client);
         async move {
-            let sent = async {
-                let messages = messages(number, dim).map_err(|error| CallError::Broken(error.to_string()))?;
-                send(&client, at, messages).await
-            };
-            tally.record(&within(deadline, sent).await);
+            let messages = messages(number, dim).map_err(|error| CallError::Broken(error.to_string()))?;
+            send(&client, at, messages).await
         }
     })
-    .await;
 }
 
-async fn send(client: &FlightClient, at: std::net::SocketAddr, messages: Vec<FlightData>) -> Result<(), CallError> {
+async fn send(client: &FlightClient, at: SocketAddr, messages: Vec<FlightData>) -> Result<(), CallError> {
     let mut service = FlightServiceClient::new(client.connect(at).await?);
     let answers = service.do_put(stream::iter(messages)).await.map_err(|status| call_error(&status))?;
     let mut answers = answers.into_inner();
@@ -84,8 +67,4 @@ fn messages(number: u64, dim: u32) -> Result<Vec<FlightData>, ArrowError> {
 fn list(values: ArrayRef, dim: u32) -> Result<ArrayRef, ArrowError> {
     let item = Arc::new(Field::new("item", values.data_type().clone(), true));
     Ok(Arc::new(FixedSizeListArray::try_new(item, dim.cast_signed(), values, None)?))
-}
-
-fn tell(counts: &Counts) -> Evidence {
-    super::wrong("another schema", counts)
 }

@@ -30,6 +30,7 @@ struct State {
     /// Answers of `DoGet` are short; puts are not read.
     short: AtomicU64,
     deaf: AtomicU64,
+    full: AtomicBool,
 }
 
 /// A running server; one port for both planes.
@@ -91,6 +92,11 @@ impl Server {
         self.state.short.store(1, Ordering::Relaxed);
     }
 
+    /// Whether all batches are refused from now on.
+    pub(super) fn be_full(&self, full: bool) {
+        self.state.full.store(full, Ordering::Relaxed);
+    }
+
     /// From now on puts are accepted and not read.
     pub(super) fn stop_reading(&self) {
         self.state.deaf.store(1, Ordering::Relaxed);
@@ -119,6 +125,9 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl State {
     fn put(&self, dataset: &str, batch: &RecordBatch) -> Result<PutResult, Status> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(Status::resource_exhausted("full"));
+        }
         let wrong = || Status::invalid_argument("not rows of id and vector");
         batch.column_by_name("id").ok_or_else(wrong)?;
         let DataType::FixedSizeList(item, dim) = batch.column_by_name("vector").ok_or_else(wrong)?.data_type() else {
