@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 
 use super::{Evidence, Guard, Levers};
-use crate::target::CallError;
+use crate::target::{CallError, Control};
 
 /// Lets the load pause.
 #[expect(clippy::unnecessary_wraps, reason = "as every injection")]
@@ -43,40 +44,118 @@ impl Drop for StopLoad {
     }
 }
 
+/// How long an answer is waited for once the hold is over: less than whoever asks for evidence waits for that, or nothing would be said.
+const ANSWER_WITHIN: Duration = Duration::from_secs(45);
+
 /// Asks for a compaction of everything.
 #[expect(clippy::unnecessary_wraps, reason = "as every injection")]
 pub(super) fn force_compaction(levers: &dyn Levers) -> Result<Box<dyn Guard>, String> {
-    let control = Arc::clone(&levers.reach().control);
-    let began = Instant::now();
-    let answer = tokio::spawn(async move {
-        let answer = control.compact().await;
-        (answer, began.elapsed().as_secs_f64())
-    });
-    Ok(Box::new(Compaction { answer: Some(answer) }))
+    Ok(Box::new(Compaction::begin(Arc::clone(&levers.reach().control))))
 }
 
 struct Compaction {
-    answer: Option<JoinHandle<(Result<(), CallError>, f64)>>,
+    began: Instant,
+    /// The call, which ends with this guard.
+    call: JoinSet<(Result<(), CallError>, f64)>,
+}
+
+impl Compaction {
+    fn begin(control: Arc<dyn Control>) -> Self {
+        let began = Instant::now();
+        let mut call = JoinSet::new();
+        call.spawn(async move { (control.compact().await, began.elapsed().as_secs_f64()) });
+        Self { began, call }
+    }
 }
 
 #[async_trait]
 impl Guard for Compaction {
     async fn evidence(&mut self) -> Evidence {
-        let Some(answer) = self.answer.take() else { return Evidence::default() };
-        match answer.await {
-            Ok((Ok(()), seconds)) => Evidence {
+        let not_shown = |words: String| Evidence { words, ..Evidence::default() };
+        match timeout(ANSWER_WITHIN, self.call.join_next()).await {
+            Ok(Some(Ok((Ok(()), seconds)))) => Evidence {
                 took_place: true,
                 words: format!("the target said after {seconds:.2} s that it has compacted"),
                 figures: vec![("compaction_seconds", seconds)],
             },
-            Ok((Err(error), _)) => {
-                Evidence { words: format!("the target did not compact: {error}"), ..Evidence::default() }
+            Ok(Some(Ok((Err(error), _)))) => not_shown(format!("the target did not compact: {error}")),
+            Ok(Some(Err(error))) => not_shown(format!("the call of the harness failed: {error}")),
+            Ok(None) => not_shown("the target's answer has been told before".to_owned()),
+            Err(_) => {
+                let seconds = self.began.elapsed().as_secs_f64();
+                not_shown(format!(
+                    "the target did not answer within {seconds:.1} s; a longer `hold` gives it more time to compact"
+                ))
             }
-            Err(error) => Evidence { words: format!("the call failed: {error}"), ..Evidence::default() },
         }
     }
 
-    async fn heal(self: Box<Self>) -> Result<(), String> {
+    async fn heal(mut self: Box<Self>) -> Result<(), String> {
+        self.call.shutdown().await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use soak_record::TaskGroup;
+
+    use super::*;
+
+    /// A target that compacts for so long; `None`: it says no.
+    struct Compacts(Option<Duration>);
+
+    #[async_trait]
+    impl Control for Compacts {
+        async fn ready(&self) -> Result<(), CallError> {
+            Ok(())
+        }
+
+        async fn collect(&self) -> Result<(), CallError> {
+            Ok(())
+        }
+
+        async fn compact(&self) -> Result<(), CallError> {
+            let length = self.0.ok_or_else(|| CallError::Refused("busy".to_owned()))?;
+            tokio::time::sleep(length).await;
+            Ok(())
+        }
+
+        async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
+            Ok(None)
+        }
+    }
+
+    async fn told(length: Option<Duration>) -> Evidence {
+        let mut guard = Compaction::begin(Arc::new(Compacts(length)));
+        // Whoever asks gives up after a minute.
+        timeout(Duration::from_secs(60), guard.evidence()).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_compaction_is_told_whatever_became_of_it() {
+        let done = told(Some(Duration::from_secs(7))).await;
+        assert!(done.took_place && done.words.contains("7.00 s"), "{done:?}");
+        let refused = told(None).await;
+        assert!(!refused.took_place && refused.words.contains("busy"), "{refused:?}");
+        let endless = told(Some(Duration::from_secs(120))).await;
+        assert!(!endless.took_place && endless.words.contains("did not answer within 45.0 s"), "{endless:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_call_outlives_its_guard() {
+        let control: Arc<dyn Control> = Arc::new(Compacts(Some(Duration::from_secs(120))));
+        for heals in [true, false] {
+            let mut guard = Compaction::begin(Arc::clone(&control));
+            guard.evidence().await;
+            assert_eq!(Arc::strong_count(&control), 2, "the call is under way");
+            if heals {
+                Box::new(guard).heal().await.unwrap();
+            } else {
+                drop(guard);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(Arc::strong_count(&control), 1, "healed: {heals}");
+        }
     }
 }
