@@ -5,6 +5,7 @@ mod abuse;
 mod connection_storm;
 mod half_open;
 mod huge_k;
+mod keep_open;
 mod left;
 mod oversized_batches;
 mod pace;

@@ -2,17 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use super::abuse::Abuse;
+use super::keep_open::keep_open;
 use super::site::Site;
 use super::tally::{Counts, Tally};
 use crate::fault::Evidence;
-use crate::target::{CallError, within};
+use crate::target::CallError;
 
 /// RFC 9113, section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -20,37 +20,22 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Connections that are being made at once.
 const OPENING_AT_ONCE: usize = 64;
 
-/// Rest before a connection that the target closed, or did not take, is made again.
-const REST: Duration = Duration::from_secs(1);
-
 pub(super) fn begin(site: &Site, tally: &Arc<Tally>, count: u32) -> Abuse {
     let turns = Arc::new(Semaphore::new(OPENING_AT_ONCE));
     (0..count).fold(Abuse::new(site, tally, tell), |abuse, number| {
         let addr = if number % 4 < 2 { site.at.data } else { site.at.meta };
         let greeting = if number % 2 == 0 { &[][..] } else { PREFACE };
-        abuse.with_task(keep(addr, greeting, site.deadline, Arc::clone(&turns), Arc::clone(tally)))
+        abuse.with_task(keep_open(
+            Arc::clone(tally),
+            Arc::clone(&turns),
+            site.deadline,
+            move || open(addr, greeting),
+            listen,
+        ))
     })
 }
 
-/// Keeps one connection open for ever.
-async fn keep(addr: SocketAddr, greeting: &'static [u8], deadline: Duration, turns: Arc<Semaphore>, tally: Arc<Tally>) {
-    loop {
-        let opened = {
-            let _turn = turns.acquire().await;
-            within(deadline, open(addr, greeting)).await
-        };
-        match opened {
-            Ok(stream) => {
-                let _open = tally.open();
-                listen(stream, &tally).await;
-            }
-            Err(error) => tally.record::<()>(&Err(error)),
-        }
-        tokio::time::sleep(REST).await;
-    }
-}
-
-async fn open(addr: SocketAddr, greeting: &[u8]) -> Result<TcpStream, CallError> {
+async fn open(addr: SocketAddr, greeting: &'static [u8]) -> Result<TcpStream, CallError> {
     let broken = |error: std::io::Error| CallError::Broken(format!("{addr}: {error}"));
     let mut stream = TcpStream::connect(addr).await.map_err(broken)?;
     stream.write_all(greeting).await.map_err(broken)?;
@@ -58,7 +43,7 @@ async fn open(addr: SocketAddr, greeting: &[u8]) -> Result<TcpStream, CallError>
 }
 
 /// Listens until the target closes the connection. Its settings, say, show that it has seen it.
-async fn listen(mut stream: TcpStream, tally: &Tally) {
+async fn listen(mut stream: TcpStream, tally: Arc<Tally>) {
     let mut buffer = [0; 256];
     let mut is_greeted = false;
     while let Ok(1..) = stream.read(&mut buffer).await {

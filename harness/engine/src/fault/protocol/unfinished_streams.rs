@@ -1,17 +1,17 @@
 //! Put streams that are opened, begun with one small batch, and never finished.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use super::abuse::Abuse;
+use super::keep_open::keep_open;
 use super::site::Site;
 use super::tally::{Counts, Tally};
 use crate::client::FlightClient;
 use crate::fault::Evidence;
 use crate::load::Progress;
-use crate::target::{Batch, CallError, Client as _, PutAcks, PutSender, within};
+use crate::target::{Batch, CallError, Client as _, PutAcks, PutSender};
 
 pub(super) const WHAT: &str = "unfinished";
 
@@ -21,47 +21,32 @@ const ROWS: u32 = 16;
 /// Streams that are being opened at once.
 const OPENING_AT_ONCE: usize = 16;
 
-/// Rest before a stream that the target ended, or did not take, is opened again.
-const REST: Duration = Duration::from_secs(1);
-
 pub(super) fn begin(site: &Site, tally: &Arc<Tally>, count: u32) -> Abuse {
     let client = Arc::new(site.own(WHAT));
     let turns = Arc::new(Semaphore::new(OPENING_AT_ONCE));
     let abuse = Abuse::new(site, tally, tell).with_datasets([Site::name(WHAT)]);
     (0..count).fold(abuse, |abuse, number| {
-        let (client, turns, tally) = (Arc::clone(&client), Arc::clone(&turns), Arc::clone(tally));
-        abuse.with_task(keep(client, site.deadline, turns, tally, number))
+        let client = Arc::clone(&client);
+        abuse.with_task(keep_open(
+            Arc::clone(tally),
+            Arc::clone(&turns),
+            site.deadline,
+            move || open(Arc::clone(&client), number),
+            listen,
+        ))
     })
-}
-
-/// Keeps one stream open for ever.
-async fn keep(client: Arc<FlightClient>, deadline: Duration, turns: Arc<Semaphore>, tally: Arc<Tally>, number: u32) {
-    loop {
-        let opened = {
-            let _turn = turns.acquire().await;
-            within(deadline, open(&client, number)).await
-        };
-        match opened {
-            Ok((_sender, acks)) => {
-                let _open = tally.open();
-                listen(acks, &tally).await;
-            }
-            Err(error) => tally.record::<()>(&Err(error)),
-        }
-        tokio::time::sleep(REST).await;
-    }
 }
 
 type Stream = (Box<dyn PutSender>, Box<dyn PutAcks>);
 
-async fn open(client: &FlightClient, number: u32) -> Result<Stream, CallError> {
+async fn open(client: Arc<FlightClient>, number: u32) -> Result<Stream, CallError> {
     let (mut sender, acks) = client.open_put(Progress::default()).await?;
     sender.send(Batch { first: u64::from(number) * u64::from(ROWS), rows: ROWS, version: 0 }).await?;
     Ok((sender, acks))
 }
 
 /// Listens until the target ends the stream.
-async fn listen(mut acks: Box<dyn PutAcks>, tally: &Tally) {
+async fn listen((_sender, mut acks): Stream, tally: Arc<Tally>) {
     loop {
         match acks.next().await {
             Ok(Some(_)) => tally.acknowledge(),
