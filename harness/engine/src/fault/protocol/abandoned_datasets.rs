@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt as _};
 
 use super::abuse::Abuse;
 use super::site::{Site, put};
-use super::tally::{Counts, Tally};
+use super::tally::{Counts, Tally, is_half};
 use crate::fault::Evidence;
 use crate::load::Progress;
 use crate::target::Batch;
@@ -24,7 +24,7 @@ pub(super) fn what(number: u32) -> String {
 pub(super) fn begin(site: &Site, tally: &Arc<Tally>, count: u32, rows: u32) -> Abuse {
     let names = (0..count).map(|number| Site::name(&what(number)));
     let making = make(site.clone(), Arc::clone(tally), count, rows);
-    Abuse::new(site, tally, tell).with_datasets(names).with_task(making)
+    Abuse::new(site, tally, move |counts| tell(count, counts)).with_datasets(names).with_task(making)
 }
 
 async fn make(site: Site, tally: Arc<Tally>, count: u32, rows: u32) {
@@ -49,13 +49,17 @@ fn batches(rows: u32) -> impl Iterator<Item = Batch> + Send {
     })
 }
 
-fn tell(counts: &Counts) -> Evidence {
-    let mut figures = vec![("made_datasets", counts.acknowledged as f64), ("made_rows", counts.rows as f64)];
+fn tell(asked: u32, counts: &Counts) -> Evidence {
+    let mut figures = vec![
+        ("asked_datasets", f64::from(asked)),
+        ("made_datasets", counts.acknowledged as f64),
+        ("made_rows", counts.rows as f64),
+    ];
     figures.extend(counts.figures().into_iter().skip(1));
     Evidence {
-        took_place: counts.acknowledged > 0,
+        took_place: is_half(counts.acknowledged, asked),
         words: format!(
-            "{} datasets with {} rows in all made and left; {}",
+            "{} of {asked} datasets made and left, with {} rows in all; {}",
             counts.acknowledged,
             counts.rows,
             counts.failures()
@@ -74,5 +78,13 @@ mod tests {
             let ids: Vec<u64> = batches(rows).flat_map(|batch| batch.ids()).collect();
             assert_eq!(ids, (0..u64::from(rows)).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_few_datasets_show_nothing() {
+        let made = |acknowledged| Counts { acknowledged, ..Counts::default() };
+        let few = tell(1000, &made(1));
+        assert!(!few.took_place && few.words.starts_with("1 of 1000 datasets"), "{few:?}");
+        assert!(tell(1000, &made(500)).took_place && tell(1, &made(1)).took_place);
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::abuse::Abuse;
 use super::keep_open::keep_open;
 use super::site::Site;
-use super::tally::{Counts, Tally};
+use super::tally::{Counts, Tally, is_half};
 use crate::fault::Evidence;
 use crate::target::CallError;
 
@@ -22,7 +22,7 @@ const OPENING_AT_ONCE: usize = 64;
 
 pub(super) fn begin(site: &Site, tally: &Arc<Tally>, count: u32) -> Abuse {
     let turns = Arc::new(Semaphore::new(OPENING_AT_ONCE));
-    (0..count).fold(Abuse::new(site, tally, tell), |abuse, number| {
+    (0..count).fold(Abuse::new(site, tally, move |counts| tell(count, counts)), |abuse, number| {
         let addr = if number % 4 < 2 { site.at.data } else { site.at.meta };
         let greeting = if number % 2 == 0 { &[][..] } else { PREFACE };
         abuse.with_task(keep_open(
@@ -54,8 +54,9 @@ async fn listen(mut stream: TcpStream, tally: Arc<Tally>) {
     }
 }
 
-fn tell(counts: &Counts) -> Evidence {
+fn tell(asked: u32, counts: &Counts) -> Evidence {
     let figures = vec![
+        ("asked_connections", f64::from(asked)),
         ("opened_connections", counts.opened as f64),
         ("open_connections", counts.open as f64),
         ("greeted_connections", counts.acknowledged as f64),
@@ -63,14 +64,28 @@ fn tell(counts: &Counts) -> Evidence {
     ];
     Evidence {
         // The system accepts for a target that does not run.
-        took_place: counts.open > 0 && (counts.acknowledged > 0 || counts.answers),
+        took_place: is_half(counts.open, asked) && (counts.acknowledged > 0 || counts.answers),
         words: format!(
-            "{} silent connections open at the end, of {} opened; the target greeted {}; {}",
+            "{} of {asked} silent connections open at the end, {} opened in all; the target greeted {}; {}",
             counts.open,
             counts.opened,
             counts.acknowledged,
             counts.failures()
         ),
         figures,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_open_connections_show_nothing() {
+        let open = |open| Counts { open, opened: 700, answers: true, ..Counts::default() };
+        let few = tell(1000, &open(1));
+        assert!(!few.took_place && few.words.starts_with("1 of 1000 silent connections"), "{few:?}");
+        assert!(tell(1000, &open(500)).took_place && tell(1, &open(1)).took_place);
+        assert!(!tell(1000, &Counts { answers: false, ..open(1000) }).took_place, "nobody ever answered");
     }
 }

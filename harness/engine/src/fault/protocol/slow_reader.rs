@@ -19,7 +19,7 @@ use tonic::transport::Endpoint;
 use tower::Service as _;
 
 use super::site::Site;
-use super::tally::{Counts, Tally};
+use super::tally::{Counts, Tally, is_half};
 use crate::client::{call_error, frame};
 use crate::fault::{Evidence, Guard};
 use crate::target::{CallError, within};
@@ -115,7 +115,8 @@ async fn has_waited(slot: &Slot) -> bool {
 impl Guard for SlowReader {
     async fn evidence(&mut self) -> Evidence {
         let waited = join_all(self.slots.iter().map(has_waited)).await;
-        tell(&self.tally.counts(), waited.into_iter().filter(|waited| *waited).count())
+        let waiting = waited.iter().filter(|waited| **waited).count() as u64;
+        tell(self.slots.len() as u32, waiting, &self.tally.counts())
     }
 
     async fn heal(mut self: Box<Self>) -> Result<(), String> {
@@ -125,16 +126,29 @@ impl Guard for SlowReader {
     }
 }
 
-fn tell(counts: &Counts, waiting: usize) -> Evidence {
-    let mut figures = vec![("waiting_answers", waiting as f64)];
+fn tell(asked: u32, waiting: u64, counts: &Counts) -> Evidence {
+    let mut figures = vec![("asked_answers", f64::from(asked)), ("waiting_answers", waiting as f64)];
     figures.extend(counts.figures());
     Evidence {
-        took_place: waiting > 0,
+        took_place: is_half(waiting, asked),
         words: format!(
-            "{waiting} answers waited unread at the end, of {} begun; {}",
+            "{waiting} of {asked} answers waited unread at the end, {} begun in all; {}",
             counts.acknowledged,
             counts.failures()
         ),
         figures,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_waiting_answers_show_nothing() {
+        let begun = Counts { acknowledged: 1000, ..Counts::default() };
+        let few = tell(1000, 1, &begun);
+        assert!(!few.took_place && few.words.starts_with("1 of 1000 answers"), "{few:?}");
+        assert!(tell(1000, 500, &begun).took_place && tell(1, 1, &begun).took_place);
     }
 }

@@ -5,6 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::target::CallError;
 
+/// Whether so much was done of what was asked for that it shows the abuse, and not a remnant of it: at least half.
+pub(super) fn is_half(done: u64, asked: u32) -> bool {
+    done > 0 && 2 * done >= u64::from(asked)
+}
+
 /// The running counts.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -135,5 +140,26 @@ pub(super) struct Open(Arc<Tally>);
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_what_was_asked_for_is_enough_and_less_is_not() {
+        for (done, asked, enough) in [
+            (1, 1, true),
+            (1, 2, true),
+            (1, 3, false),
+            (2, 3, true),
+            (1, 1000, false),
+            (499, 1000, false),
+            (500, 1000, true),
+        ] {
+            assert_eq!(is_half(done, asked), enough, "{done} of {asked}");
+        }
+        assert!(!is_half(0, 0) && !is_half(0, 1), "nothing shows nothing");
     }
 }
