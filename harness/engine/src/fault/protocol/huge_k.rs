@@ -6,7 +6,7 @@ use soak_scenario::units::Rate;
 
 use super::abuse::Abuse;
 use super::pace::at_rate;
-use super::site::Site;
+use super::site::{Site, is_not_found};
 use super::tally::{Counts, Tally};
 use crate::fault::Evidence;
 use crate::target::within;
@@ -21,7 +21,10 @@ pub(super) fn begin(site: &Site, tally: &Arc<Tally>, k: u32, rate: Rate) -> Abus
         let (client, tally) = (Arc::clone(&client), Arc::clone(&counted));
         async move {
             let found = within(deadline, client.search_scored(number, k)).await;
-            tally.record(&found);
+            match &found {
+                Err(error) if is_not_found(error) => tally.miss(error),
+                _ => tally.record(&found),
+            }
             tally.add_rows(found.map_or(0, |found| found.len() as u64));
         }
     });
@@ -30,15 +33,31 @@ pub(super) fn begin(site: &Site, tally: &Arc<Tally>, k: u32, rate: Rate) -> Abus
 
 fn tell(counts: &Counts) -> Evidence {
     let mut figures = counts.figures();
-    figures.push(("found_rows", counts.rows as f64));
+    figures.extend([("not_found", counts.not_found as f64), ("found_rows", counts.rows as f64)]);
     Evidence {
-        took_place: counts.was_heard(),
+        // A search of a dataset that is not there, or is empty, asks nothing of the target.
+        took_place: counts.rows + counts.refused > 0,
         words: format!(
-            "{} searches answered, with {} rows in all; {}",
+            "{} searches answered, with {} rows in all; {} of no dataset, {}",
             counts.acknowledged,
             counts.rows,
+            counts.not_found,
             counts.failures()
         ),
         figures,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_search_of_rows_shows_it() {
+        let none = Counts { acknowledged: 9, not_found: 9, errors: 9, answers: true, ..Counts::default() };
+        let evidence = tell(&none);
+        assert!(!evidence.took_place && evidence.words.contains("9 of no dataset"), "{evidence:?}");
+        assert!(tell(&Counts { rows: 1, ..none.clone() }).took_place, "answered");
+        assert!(tell(&Counts { refused: 1, ..none }).took_place, "refused for what it asks");
     }
 }

@@ -113,8 +113,8 @@ impl Site {
     }
 }
 
-/// Servers say it with a code, or with another code and in words.
-fn is_not_found(error: &CallError) -> bool {
+/// Whether the target says that what was asked about is not there. Servers say it with a code, or with another code and in words.
+pub(super) fn is_not_found(error: &CallError) -> bool {
     error.to_string().to_lowercase().contains("not found")
 }
 
@@ -155,4 +155,23 @@ async fn put_all(
         progress.touch();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::call_error;
+    use tonic::Status;
+
+    #[test]
+    fn what_is_not_there_is_told_from_other_refusals() {
+        for status in [Status::not_found("x"), Status::unknown("Dataset Not Found: x"), Status::internal("x not found")]
+        {
+            assert!(is_not_found(&call_error(&status)), "{status}");
+        }
+        for status in [Status::invalid_argument("k of 100000"), Status::resource_exhausted("x"), Status::unknown("x")] {
+            assert!(!is_not_found(&call_error(&status)), "{status}");
+        }
+        assert!(!is_not_found(&CallError::TimedOut(LOOK)));
+    }
 }

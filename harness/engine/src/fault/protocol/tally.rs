@@ -17,6 +17,7 @@ pub(super) struct Tally {
     open: AtomicU64,
     acknowledged: AtomicU64,
     refused: AtomicU64,
+    not_found: AtomicU64,
     errors: AtomicU64,
     rows: AtomicU64,
     bytes: AtomicU64,
@@ -35,6 +36,8 @@ pub(super) struct Counts {
     pub(super) acknowledged: u64,
     /// What it did not take: it said so.
     pub(super) refused: u64,
+    /// What was about something that it does not have: it said so. Counted by abuses of what is not theirs.
+    pub(super) not_found: u64,
     /// What it said nothing to, in time or at all.
     pub(super) errors: u64,
     /// Rows in what it took, or in its answers.
@@ -99,6 +102,12 @@ impl Tally {
         }
     }
 
+    /// A call was about something that the target does not have.
+    pub(super) fn miss(&self, error: &CallError) {
+        self.not_found.fetch_add(1, Ordering::Relaxed);
+        self.note(error);
+    }
+
     /// What the target said last, of a call that is not counted.
     pub(super) fn note(&self, error: &CallError) {
         *self.last_word.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
@@ -124,6 +133,7 @@ impl Tally {
             open: now(&self.open),
             acknowledged: now(&self.acknowledged),
             refused: now(&self.refused),
+            not_found: now(&self.not_found),
             errors: now(&self.errors),
             rows: now(&self.rows),
             bytes: now(&self.bytes),

@@ -198,6 +198,15 @@ async fn huge_searches_are_answered() {
     heal(guard, &server).await;
 }
 
+#[tokio::test]
+async fn searches_of_no_dataset_show_nothing() {
+    let server = Server::start().await;
+    server.lose_datasets();
+    let mut guard = begin(Injection::HugeK { k: 5000, rate: often() }, &server).await;
+    let evidence = until(&mut guard, |evidence| figure(evidence, "not_found") >= 5).await;
+    assert!(!evidence.took_place && figure(&evidence, "refused") == 0, "{evidence:?}");
+}
+
 /// Every abuse, small.
 fn all() -> Vec<Injection> {
     let (count, rate) = (3, often());

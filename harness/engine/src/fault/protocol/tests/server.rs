@@ -71,6 +71,11 @@ impl Server {
         self.state.datasets.lock().unwrap().keys().cloned().collect()
     }
 
+    /// Forgets all that it has.
+    pub(super) fn lose_datasets(&self) {
+        self.state.datasets.lock().unwrap().clear();
+    }
+
     pub(super) fn connections(&self) -> u64 {
         self.state.connections.load(Ordering::Relaxed)
     }
@@ -156,6 +161,7 @@ impl State {
             }
             "delete-dataset" => self.datasets.lock().unwrap().remove(dataset).map(|_| Vec::new()).ok_or_else(missing),
             "VectorSearch" => {
+                self.datasets.lock().unwrap().get(dataset).ok_or_else(missing)?;
                 let k = body["k"].as_i64().unwrap();
                 let ids: arrow_array::ArrayRef = Arc::new(Int64Array::from_iter_values(0..k));
                 let scores: arrow_array::ArrayRef = Arc::new(Float32Array::from(vec![0.0; k as usize]));
