@@ -5,11 +5,10 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt as _};
 
 use super::abuse::Abuse;
-use super::site::{Site, put};
+use super::site::{Site, batches, put};
 use super::tally::{Counts, Tally, is_half};
 use crate::fault::Evidence;
 use crate::load::Progress;
-use crate::target::Batch;
 
 /// Datasets that are being made at once.
 const IN_FLIGHT: usize = 4;
@@ -29,24 +28,15 @@ pub(super) fn begin(site: &Site, tally: &Arc<Tally>, count: u32, rows: u32) -> A
 
 async fn make(site: Site, tally: Arc<Tally>, count: u32, rows: u32) {
     let (site, tally) = (&site, &tally);
-    let makings = stream::iter(0..count).map(|number| async move {
+    let makings = stream::iter(0..count).for_each_concurrent(IN_FLIGHT, |number| async move {
         let client = site.own(&what(number));
-        let made = put(&client, batches(rows), &Progress::default(), site.deadline).await;
+        let made = put(&client, batches(rows, BATCH_ROWS), &Progress::default(), site.deadline).await;
         tally.record(&made);
         if made.is_ok() {
             tally.add_rows(u64::from(rows));
         }
     });
-    makings.buffer_unordered(IN_FLIGHT).for_each(|()| std::future::ready(())).await;
-}
-
-/// Rows 0 to `rows`, in batches.
-fn batches(rows: u32) -> impl Iterator<Item = Batch> + Send {
-    (0..rows).step_by(BATCH_ROWS as usize).map(move |first| Batch {
-        first: u64::from(first),
-        rows: BATCH_ROWS.min(rows - first),
-        version: 0,
-    })
+    makings.await;
 }
 
 fn tell(asked: u32, counts: &Counts) -> Evidence {
@@ -71,14 +61,6 @@ fn tell(asked: u32, counts: &Counts) -> Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn batches_hold_every_row_once() {
-        for rows in [1, 1024, 2500] {
-            let ids: Vec<u64> = batches(rows).flat_map(|batch| batch.ids()).collect();
-            assert_eq!(ids, (0..u64::from(rows)).collect::<Vec<_>>());
-        }
-    }
 
     #[test]
     fn a_few_datasets_show_nothing() {

@@ -118,6 +118,15 @@ pub(super) fn is_not_found(error: &CallError) -> bool {
     error.to_string().to_lowercase().contains("not found")
 }
 
+/// Rows 0 to `rows`, in batches of `size`.
+pub(super) fn batches(rows: u32, size: u32) -> impl Iterator<Item = Batch> + Send {
+    (0..rows).step_by(size as usize).map(move |first| Batch {
+        first: u64::from(first),
+        rows: size.min(rows - first),
+        version: 0,
+    })
+}
+
 /// Puts batches through a stream of their own, and waits for its good end. A target that neither takes nor answers anything for `silence_at_most` is given up.
 pub(super) async fn put(
     client: &FlightClient,
@@ -162,6 +171,14 @@ mod tests {
     use super::*;
     use crate::client::call_error;
     use tonic::Status;
+
+    #[test]
+    fn batches_hold_every_row_once() {
+        for rows in [0, 1, 1024, 2500] {
+            let ids: Vec<u64> = batches(rows, 1024).flat_map(|batch| batch.ids()).collect();
+            assert_eq!(ids, (0..u64::from(rows)).collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn what_is_not_there_is_told_from_other_refusals() {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt as _};
 
 use super::abuse::Abuse;
-use super::site::{Site, put};
+use super::site::{Site, batches, put};
 use super::tally::{Counts, Tally};
 use crate::fault::Evidence;
 use crate::load::Progress;
-use crate::target::{Batch, Client as _, within};
+use crate::target::{Client as _, within};
 
 pub(super) const WHAT: &str = "tombstones";
 
@@ -27,18 +27,17 @@ pub(super) fn begin(site: &Site, tally: &Arc<Tally>, rows: u32) -> Abuse {
 async fn bury(site: Site, tally: Arc<Tally>, rows: u32) {
     let client = site.own(WHAT);
     let (client, tally, deadline) = (&client, &tally, site.deadline);
-    for first in (0..rows).step_by(BATCH_ROWS as usize) {
-        let batch = Batch { first: u64::from(first), rows: BATCH_ROWS.min(rows - first), version: 0 };
+    for batch in batches(rows, BATCH_ROWS) {
         let made = put(client, [batch], &Progress::default(), deadline).await;
         if made.is_err() {
             tally.record(&made);
             continue;
         }
         tally.add_rows(u64::from(batch.rows));
-        let deletes = stream::iter(batch.ids()).map(|id| async move {
+        let deletes = stream::iter(batch.ids()).for_each_concurrent(IN_FLIGHT, |id| async move {
             tally.record(&within(deadline, client.delete(id)).await);
         });
-        deletes.buffer_unordered(IN_FLIGHT).for_each(|()| std::future::ready(())).await;
+        deletes.await;
     }
 }
 
