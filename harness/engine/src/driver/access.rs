@@ -129,6 +129,7 @@ impl Access {
             data: data.map(|data| data.path().to_owned()),
             volume: data.is_some_and(DataFolder::is_volume),
             hold_load: Arc::default(),
+            held_back: Arc::default(),
             control: Arc::<HttpControl>::clone(&self.control),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -53,14 +53,18 @@ pub(crate) struct Reach {
     pub(crate) volume: bool,
     /// Set while the load is to pause.
     pub(crate) hold_load: Arc<AtomicBool>,
+    /// How many operations of the load were left out for that, ever.
+    pub(crate) held_back: Arc<AtomicU64>,
     /// What the target can be asked.
     pub(crate) control: Arc<dyn Control>,
 }
 
 impl Reach {
-    /// Whether the load is to pause.
+    /// Whether the load is to pause. Asked before each operation: one that is told so is left out, and counted here.
     pub(crate) fn load_is_held(&self) -> bool {
-        self.hold_load.load(Ordering::Relaxed)
+        let held = self.hold_load.load(Ordering::Relaxed);
+        self.held_back.fetch_add(u64::from(held), Ordering::Relaxed);
+        held
     }
 }
 

@@ -1,7 +1,7 @@
 //! First responses of the runbook, rehearsed while the load runs: what do they change?
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,22 +14,37 @@ use crate::target::{CallError, Control};
 /// Lets the load pause.
 #[expect(clippy::unnecessary_wraps, reason = "as every injection")]
 pub(super) fn stop_load(levers: &dyn Levers) -> Result<Box<dyn Guard>, String> {
-    let held = Arc::clone(&levers.reach().hold_load);
-    held.store(true, Ordering::Relaxed);
-    Ok(Box::new(StopLoad { held, began: Instant::now() }))
+    let reach = levers.reach();
+    Ok(Box::new(StopLoad::begin(Arc::clone(&reach.hold_load), Arc::clone(&reach.held_back))))
 }
 
 struct StopLoad {
     held: Arc<AtomicBool>,
+    /// Operations left out, ever, and how many it were before this.
+    held_back: Arc<AtomicU64>,
+    before: u64,
     began: Instant,
+}
+
+impl StopLoad {
+    fn begin(held: Arc<AtomicBool>, held_back: Arc<AtomicU64>) -> Self {
+        let before = held_back.load(Ordering::Relaxed);
+        held.store(true, Ordering::Relaxed);
+        Self { held, held_back, before, began: Instant::now() }
+    }
 }
 
 #[async_trait]
 impl Guard for StopLoad {
     async fn evidence(&mut self) -> Evidence {
         let seconds = self.began.elapsed().as_secs_f64();
-        let words = format!("no operation was begun for {seconds:.1} s");
-        Evidence { took_place: self.held.load(Ordering::Relaxed), words, figures: vec![("paused_seconds", seconds)] }
+        let count = self.held_back.load(Ordering::Relaxed) - self.before;
+        Evidence {
+            // A phase that does not ask whether it is held goes on as if nothing were.
+            took_place: count > 0,
+            words: format!("{count} operations held back in {seconds:.1} s"),
+            figures: vec![("held_back_operations", count as f64), ("paused_seconds", seconds)],
+        }
     }
 
     async fn heal(self: Box<Self>) -> Result<(), String> {
@@ -101,6 +116,19 @@ mod tests {
     use soak_record::TaskGroup;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_pause_that_held_nothing_back_is_not_shown() {
+        let (held, held_back) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(7)));
+        let mut guard = StopLoad::begin(Arc::clone(&held), Arc::clone(&held_back));
+        let nothing = guard.evidence().await;
+        assert!(!nothing.took_place && nothing.words.starts_with("0 operations"), "{nothing:?}");
+        held_back.fetch_add(3, Ordering::Relaxed);
+        let some = guard.evidence().await;
+        assert!(some.took_place && some.words.starts_with("3 operations"), "{some:?}");
+        drop(guard);
+        assert!(!held.load(Ordering::Relaxed), "the load goes on");
+    }
 
     /// A target that compacts for so long; `None`: it says no.
     struct Compacts(Option<Duration>);
