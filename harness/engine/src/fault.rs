@@ -3,6 +3,7 @@
 mod change;
 mod disk;
 mod leak;
+mod left;
 mod levers;
 mod limit;
 mod network;
@@ -21,11 +22,16 @@ use soak_scenario::Injection;
 use crate::residue::Residue;
 
 pub(crate) use change::{Changes, Kernel, World, is_there, kernel, take_back};
+pub(crate) use left::{drop_at, listens, still_there};
 pub(crate) use levers::{EndBy, Levers, Reach};
 pub(crate) use network::Proxy;
-pub(crate) use protocol::{drop_at, still_there};
 pub(crate) use reading::condition;
 pub use support::refusals;
+
+// What `protocol` has for looking at datasets and dropping them takes silence for an answer; `left` does not, and is used in its place.
+const _: () = {
+    let _ = (protocol::still_there, protocol::drop_at);
+};
 
 /// What shows that a fault took place.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -62,3 +62,6 @@ pub enum Residue {
     /// A folder for a target's data.
     Folder(PathBuf),
 }
+
+#[cfg(test)]
+mod tests;

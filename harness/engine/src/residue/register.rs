@@ -35,7 +35,8 @@ pub struct Place {
 }
 
 impl Place {
-    fn here() -> Self {
+    /// Where this process is.
+    pub(super) fn here() -> Self {
         let line = |path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let pids = fs::read_link("/proc/self/ns/pid").unwrap_or_default().display().to_string();
         Self { machine: line("/etc/machine-id"), boot: line("/proc/sys/kernel/random/boot_id"), pids }

@@ -3,20 +3,25 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{RUN_VARIABLE, Registered, Residue};
 use crate::driver::{cgroup_remove, docker, is_mounted, remove_data_folder};
-use crate::fault::{Kernel, drop_at, is_there, still_there, take_back};
+use crate::fault::{Kernel, drop_at, is_there, listens, still_there, take_back};
 use crate::http;
+use crate::sampler::proc;
 
 /// No call to Docker may hold up a clean-up for longer.
 const DOCKER_WITHIN: Duration = Duration::from_secs(3);
 
 /// A target that is there answers within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
+/// The kernel takes a process down that was killed in this time, or it waits for a disk.
+const DOWN_WITHIN: Duration = Duration::from_secs(1);
+const DOWN_EVERY: Duration = Duration::from_millis(5);
 
 /// Something that was left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +67,15 @@ pub enum Left {
         /// Whether it is a volume.
         volume: bool,
     },
+    /// Something that could not be looked at: it may be there or not.
+    Unclear {
+        /// What was written down.
+        residue: Residue,
+        /// By whom.
+        run: Box<Registered>,
+        /// Why it could not be looked at.
+        why: String,
+    },
 }
 
 impl fmt::Display for Left {
@@ -77,65 +91,92 @@ impl fmt::Display for Left {
             Self::Dataset { meta, name } => write!(f, "dataset {name} of the target at {meta}"),
             Self::Data { path, volume: true } => write!(f, "volume {}", path.display()),
             Self::Data { path, volume: false } => write!(f, "folder {}", path.display()),
+            Self::Unclear { residue, why, .. } => {
+                let what = match residue {
+                    Residue::Containers(_) => "containers",
+                    Residue::Leak { .. } => "a leak",
+                    Residue::Datasets { .. } => "datasets",
+                    _ => "something else",
+                };
+                write!(f, "{what}, as far as there are any ({why})")
+            }
         }
     }
 }
 
-/// What a run has left, in the order in which it has to go. An error says what could not be looked at.
+/// What a run has left, in the order in which it has to go: changes first, the newest of them first, so that what was pressed on can end and answer; then
+/// what holds groups and folders, and those last. What cannot be looked at holds up nothing else: it is told as [`Left::Unclear`], and is never an error.
 pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
     let mut left = Vec::new();
-    for residue in &run.residues {
-        match residue {
-            Residue::Processes => left.extend(processes(&run.owner.run)),
-            Residue::Containers(address) => {
-                let found = tokio::time::timeout(DOCKER_WITHIN, docker::of_run(address, &run.owner.run)).await;
-                let found = found.unwrap_or_else(|_| Err(format!("Docker at {address} does not answer")))?;
-                left.extend(found.into_iter().map(|id| Left::Container { id, docker: address.clone() }));
-            }
-            Residue::Cgroup(path) => left.extend(path.is_dir().then(|| Left::Cgroup(path.clone()))),
-            Residue::Setting { .. } | Residue::Stopped { .. } => {
-                left.extend(is_there(&Kernel(None), residue).then(|| Left::Change(residue.clone())));
-            }
-            Residue::Leak { addr, endpoint } => {
-                // One that nobody answers for has ended with its target.
-                let listens = std::net::TcpStream::connect_timeout(addr, ANSWER_WITHIN).is_ok();
-                left.extend(listens.then(|| Left::Leak { addr: *addr, endpoint: endpoint.clone() }));
-            }
-            Residue::Datasets { meta, names } => {
-                let there = still_there(*meta, names).await;
-                left.extend(there.into_iter().map(|name| Left::Dataset { meta: *meta, name }));
-            }
-            Residue::Mount(path) => {
-                left.extend(is_mounted(path).then(|| Left::Data { path: path.clone(), volume: true }));
-            }
-            Residue::Folder(path) => {
-                left.extend(path.is_dir().then(|| Left::Data { path: path.clone(), volume: false }));
-            }
+    for residue in in_order(run) {
+        match look(run, residue).await {
+            Ok(found) => left.extend(found),
+            Err(why) => left.push(Left::Unclear { residue: residue.clone(), run: Box::new(run.clone()), why }),
         }
     }
-    // Changes go first, the newest of them first, so that what was pressed on can end; groups and folders once nothing is in them.
-    left.reverse();
-    left.sort_by_key(|one| match one {
-        Left::Change(_) => 0,
-        Left::Leak { .. } | Left::Dataset { .. } => 1,
-        Left::Process { .. } | Left::Container { .. } => 2,
-        Left::Cgroup(_) => 3,
-        Left::Data { volume, .. } => {
-            if *volume {
-                4
-            } else {
-                5
-            }
-        }
-    });
     Ok(left)
 }
 
-/// Removes one thing.
+/// What is in the register, in the order in which it has to go.
+pub(super) fn in_order(run: &Registered) -> Vec<&Residue> {
+    let mut residues: Vec<&Residue> = run.residues.iter().rev().collect();
+    residues.sort_by_key(|residue| match residue {
+        Residue::Setting { .. } | Residue::Stopped { .. } => 0,
+        Residue::Processes | Residue::Containers(_) => 1,
+        Residue::Leak { .. } | Residue::Datasets { .. } => 2,
+        Residue::Cgroup(_) => 3,
+        Residue::Mount(_) => 4,
+        Residue::Folder(_) => 5,
+    });
+    residues
+}
+
+/// Whether somebody else has to answer before it is gone, who may take long.
+pub(super) fn is_asked_for(residue: &Residue) -> bool {
+    matches!(residue, Residue::Containers(_) | Residue::Leak { .. } | Residue::Datasets { .. })
+}
+
+/// What is left of one thing. An error says why that cannot be told.
+pub(super) async fn look(run: &Registered, residue: &Residue) -> Result<Vec<Left>, String> {
+    let one = |there: bool, left: Left| Ok(there.then_some(left).into_iter().collect());
+    match residue {
+        Residue::Processes => Ok(processes(&run.owner.run)),
+        Residue::Containers(address) => {
+            let found = tokio::time::timeout(DOCKER_WITHIN, docker::of_run(address, &run.owner.run)).await;
+            let found = found.unwrap_or_else(|_| Err(format!("Docker at {address} does not answer")))?;
+            Ok(found.into_iter().map(|id| Left::Container { id, docker: address.clone() }).collect())
+        }
+        Residue::Cgroup(path) => one(path.is_dir(), Left::Cgroup(path.clone())),
+        Residue::Setting { .. } | Residue::Stopped { .. } => {
+            one(is_there(&Kernel(None), residue), Left::Change(residue.clone()))
+        }
+        // One that nobody answers for has ended with its target.
+        Residue::Leak { addr, endpoint } => {
+            one(listens(*addr).await?, Left::Leak { addr: *addr, endpoint: endpoint.clone() })
+        }
+        Residue::Datasets { meta, names } => {
+            let there = still_there(*meta, names).await?;
+            Ok(there.into_iter().map(|name| Left::Dataset { meta: *meta, name }).collect())
+        }
+        Residue::Mount(path) => one(is_mounted(path), Left::Data { path: path.clone(), volume: true }),
+        Residue::Folder(path) => one(path.is_dir(), Left::Data { path: path.clone(), volume: false }),
+    }
+}
+
+/// Removes one thing. What could not be looked at is looked at again: what had to go before it may have been in its way.
 pub async fn remove(left: &Left) -> Result<(), String> {
+    let Left::Unclear { residue, run, .. } = left else { return remove_one(left).await };
+    let mut failed = Vec::new();
+    for one in look(run, residue).await? {
+        failed.extend(remove_one(&one).await.err());
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}
+
+async fn remove_one(left: &Left) -> Result<(), String> {
     match left {
         Left::Process { pid, run, .. } => {
-            kill(*pid, run);
+            kill(*pid, run).await;
             Ok(())
         }
         Left::Container { id, docker } => {
@@ -144,6 +185,9 @@ pub async fn remove(left: &Left) -> Result<(), String> {
         }
         Left::Change(change) => take_back(&Kernel(None), change),
         Left::Leak { addr, endpoint } => {
+            if !listens(*addr).await? {
+                return Ok(());
+            }
             let ended = http::call(*addr, endpoint, ANSWER_WITHIN).await;
             ended.map(|_| ()).map_err(|error| format!("the leak of the target at {addr} could not be ended: {error}"))
         }
@@ -153,16 +197,22 @@ pub async fn remove(left: &Left) -> Result<(), String> {
             cgroup_remove(path);
             if path.is_dir() { Err(format!("{} is still in use", path.display())) } else { Ok(()) }
         }
+        Left::Unclear { why, .. } => Err(why.clone()),
     }
 }
 
 /// Kills a process if it still is the run's: its number may have become another's since it was listed, but what is held by a pidfd stays the same.
-fn kill(pid: u32, run: &str) {
+async fn kill(pid: u32, run: &str) {
     let Some(id) = Pid::from_raw(pid.cast_signed()) else { return };
     let Ok(process) = pidfd_open(id, PidfdFlags::empty()) else { return };
     if carries(pid, run) {
         // One that has just ended is gone as well.
         let _ = pidfd_send_signal(&process, Signal::KILL);
+        // It still listens, and is still in its group, until the kernel has taken it down.
+        let killed = Instant::now();
+        while carries(pid, run) && proc::is_running(pid) && killed.elapsed() < DOWN_WITHIN {
+            tokio::time::sleep(DOWN_EVERY).await;
+        }
     }
 }
 

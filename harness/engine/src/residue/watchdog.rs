@@ -4,12 +4,13 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Left, Registered, left_by, remove};
+use super::sweep::{in_order, is_asked_for, look};
+use super::{Left, Registered, remove};
 
 /// A harness that is killed may have asked Docker for a container that only then comes to be.
 const LOOK_FOR: Duration = Duration::from_millis(3500);
 
-/// No round begins after this; each is bounded by the deadlines of its calls. What is left then is `soak heal`'s.
+/// No round begins after this, and nobody is asked for anything any more. What is left then is `soak heal`'s.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -29,18 +30,39 @@ pub async fn watch(path: &Path) {
     // Whether a leak has ended cannot be seen from outside: one that was ended is not looked for again.
     let mut ended: Vec<Left> = Vec::new();
     while began.elapsed() < END_WITHIN && !(clean && began.elapsed() >= LOOK_FOR) {
-        let left = left_by(&run).await;
-        let left = left.map(|left| left.into_iter().filter(|one| !ended.contains(one)).collect::<Vec<_>>());
-        clean = left.as_ref().is_ok_and(Vec::is_empty);
-        for one in left.into_iter().flatten() {
-            // What cannot be removed now is tried again, and is left to `soak heal` in the end.
-            if remove(&one).await.is_ok() && matches!(one, Left::Leak { .. }) {
-                ended.push(one);
-            }
-        }
+        clean = round(&run, began + END_WITHIN, &mut ended).await;
         tokio::time::sleep(LOOK_EVERY).await;
     }
     if clean {
         let _ = std::fs::remove_file(path);
     }
+}
+
+/// Looks at one thing after the other, and removes what is found before it looks at the next: a process that was stopped goes on before it is asked for
+/// anything. Whether nothing was found, and all of it could be looked at.
+pub(super) async fn round(run: &Registered, until: Instant, ended: &mut Vec<Left>) -> bool {
+    let mut clean = true;
+    for residue in in_order(run) {
+        let found = if is_asked_for(residue) {
+            let time = until.saturating_duration_since(Instant::now());
+            tokio::time::timeout(time, look(run, residue)).await.unwrap_or_else(|_| Err("no time is left".to_owned()))
+        } else {
+            look(run, residue).await
+        };
+        let Ok(found) = found else {
+            clean = false;
+            continue;
+        };
+        for one in found.into_iter().filter(|one| !ended.contains(one)).collect::<Vec<_>>() {
+            clean = false;
+            if is_asked_for(residue) && Instant::now() >= until {
+                break;
+            }
+            // What cannot be removed now is tried again, and is left to `soak heal` in the end.
+            if remove(&one).await.is_ok() && matches!(one, Left::Leak { .. }) {
+                ended.push(one);
+            }
+        }
+    }
+    clean
 }

@@ -1,0 +1,87 @@
+//! What does not answer holds up nothing else: what stands still goes on, and the register is kept.
+
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::register::Place;
+use super::*;
+use crate::sampler::proc;
+
+/// Where no Docker is.
+const NO_DOCKER: &str = "unix:///nonexistent/docker.sock";
+
+fn run_with(residues: Vec<Residue>) -> Registered {
+    let owner = Owner { run: "tests-of-residue".to_owned(), pid: 1, started_ticks: 0, place: Place::here() };
+    Registered { path: "/nonexistent".into(), owner, residues }
+}
+
+/// A process that stands still. Killed when dropped.
+struct Still(Child);
+
+impl Still {
+    fn start() -> Self {
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), Signal::STOP).unwrap();
+        let still = Self(child);
+        until(|| still.state() == Some('T'));
+        still
+    }
+
+    fn state(&self) -> Option<char> {
+        proc::state(self.0.id())
+    }
+
+    fn residue(&self) -> Residue {
+        Residue::Stopped { pid: self.0.id(), started_ticks: proc::started_ticks(self.0.id()).unwrap() }
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn until(holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(5), "it never came about");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_at_comes_after_what_can_be_put_back() {
+    let still = Still::start();
+    let run = run_with(vec![still.residue(), Residue::Containers(NO_DOCKER.to_owned())]);
+    let left = left_by(&run).await.unwrap();
+    assert!(matches!(&left[..], [Left::Change(_), Left::Unclear { .. }]), "{left:?}");
+    remove(&left[0]).await.unwrap();
+    until(|| still.state() != Some('T'));
+    let why = remove(&left[1]).await.unwrap_err();
+    assert!(why.contains("cannot reach Docker"), "{why}");
+    assert!(left[1].to_string().starts_with("containers, as far as there are any (cannot reach Docker"), "{}", left[1]);
+    let left = left_by(&run).await.unwrap();
+    assert!(matches!(&left[..], [Left::Unclear { .. }]), "the register is kept: {left:?}");
+}
+
+#[tokio::test]
+async fn the_watchdog_puts_back_although_nobody_answers_and_keeps_the_register() {
+    let still = Still::start();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let meta = silent.local_addr().unwrap();
+    let names = (0..1000).map(|number| format!("soak-fault-{number}")).collect();
+    let run =
+        run_with(vec![Residue::Containers(NO_DOCKER.to_owned()), Residue::Datasets { meta, names }, still.residue()]);
+    let began = Instant::now();
+    let clean = watchdog::round(&run, began + Duration::from_secs(1), &mut Vec::new()).await;
+    assert!(!clean && began.elapsed() < Duration::from_secs(2), "{clean} after {:?}", began.elapsed());
+    assert_ne!(still.state(), Some('T'));
+    // A target that is gone has taken its datasets with it.
+    drop(silent);
+    let gone = run_with(vec![Residue::Datasets { meta, names: vec!["soak-fault-0".to_owned()] }]);
+    assert!(watchdog::round(&gone, Instant::now() + Duration::from_secs(5), &mut Vec::new()).await);
+}
