@@ -7,6 +7,7 @@ mod left;
 mod levers;
 mod limit;
 mod network;
+mod noted;
 mod pause;
 pub mod pressure;
 mod protocol;
@@ -21,7 +22,7 @@ use soak_scenario::Injection;
 
 use crate::residue::Residue;
 
-pub(crate) use change::{Changes, Kernel, World, is_there, kernel, take_back};
+pub(crate) use change::{Changes, Kernel, World, kernel, still_changed, take_back};
 pub(crate) use left::{drop_at, listens, still_there};
 pub(crate) use levers::{EndBy, Levers, Reach};
 pub(crate) use network::Proxy;
@@ -78,10 +79,12 @@ pub(crate) async fn inject(
         _ => {
             let reach = levers.reach();
             let names = protocol::datasets(injection);
-            if !names.is_empty() {
-                reach.register.note(&Residue::Datasets { meta: reach.planes.meta, names })?;
+            let begun = protocol::inject(injection, reach.planes, &reach.spec, reach.call);
+            if names.is_empty() {
+                return begun.await;
             }
-            protocol::inject(injection, reach.planes, &reach.spec, reach.call).await
+            let datasets = Residue::Datasets { meta: reach.planes.meta, names, of: levers.process() };
+            noted::noted(&reach.register, datasets, begun).await
         }
     }
 }

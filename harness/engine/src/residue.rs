@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sampler::proc;
+
 pub use register::{Owner, Register, Registered, registered};
 pub use sweep::{Left, left_by, remove};
 pub use watchdog::watch;
@@ -18,6 +20,27 @@ pub const RUN_VARIABLE: &str = "SOAK_RUN";
 
 /// Label that every container of a run carries: the run's id.
 pub const RUN_LABEL: &str = "soak.run";
+
+/// A process for ever: its number alone may become another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// When it was started, in clock ticks since the machine was.
+    pub started_ticks: u64,
+}
+
+impl Process {
+    /// The process that has this id now.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        proc::started_ticks(pid).map(|started_ticks| Self { pid, started_ticks })
+    }
+
+    /// Whether it is there and has not ended.
+    pub(crate) fn is_alive(self) -> bool {
+        Self::of(self.pid) == Some(self) && proc::is_running(self.pid)
+    }
+}
 
 /// Something that would stay behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +58,12 @@ pub enum Residue {
         path: PathBuf,
         /// What it held.
         value: String,
+        /// What the fault wrote: where it holds something else by now, somebody else has changed it since. Absent in registers from before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wrote: Option<String>,
+        /// The process that the file is of, where it is one's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<Process>,
     },
     /// A process that a fault stopped.
     Stopped {
@@ -49,6 +78,9 @@ pub enum Residue {
         addr: std::net::SocketAddr,
         /// What ends it.
         endpoint: String,
+        /// The target's process, where it is known: its address may be another's once it is gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<Process>,
     },
     /// Datasets that a fault made.
     Datasets {
@@ -56,6 +88,9 @@ pub enum Residue {
         meta: std::net::SocketAddr,
         /// Their names.
         names: Vec<String>,
+        /// The target's process, where it is known: its address may be another's once it is gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<Process>,
     },
     /// A volume in memory, mounted for a target's data.
     Mount(PathBuf),

@@ -1,23 +1,30 @@
 //! Changes to the machine that outlive the harness: each is written down before it is made, and taken back in reverse order.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::residue::Residue;
+use crate::residue::{Process, Residue};
 use crate::sampler::proc;
 
 /// What a change works on: the kernel, or a model of it in which a test can stop at any step.
 pub(crate) trait World: Send + Sync {
     /// Reads a kernel's file, without its line end.
     fn read(&self, path: &Path) -> Result<String, String>;
-    /// Writes one.
-    fn write(&self, path: &Path, value: &str) -> Result<(), String>;
+    /// Writes one; one of a process that is gone, or another by now, is left alone.
+    fn write(&self, path: &Path, of: Option<Process>, value: &str) -> Result<(), String>;
+    /// Whether a process is still there.
+    fn is_alive(&self, process: Process) -> bool;
+    /// Whether a process stands still.
+    fn is_stopped(&self, process: Process) -> bool;
     /// Stops a process, or lets it go on. One that is gone, or another by now, is left alone.
     fn stop(&self, pid: u32, started_ticks: u64, stop: bool) -> Result<(), String>;
     /// Writes down what is about to be changed.
     fn note(&self, residue: &Residue) -> Result<(), String>;
+    /// Strikes off what was taken back.
+    fn strike(&self, residue: &Residue);
 }
 
 /// The changes of one fault, newest last. Dropped, they are taken back.
@@ -34,11 +41,19 @@ impl Changes {
 
     /// Writes a kernel's file, after what it held was written down.
     pub(crate) fn set(&mut self, path: &Path, value: &str) -> Result<(), String> {
+        self.set_of(None, path, value)
+    }
+
+    /// Writes a kernel's file that is of a process.
+    pub(crate) fn set_of(&mut self, of: Option<Process>, path: &Path, value: &str) -> Result<(), String> {
         let before = self.world.read(path)?;
-        let undo = Residue::Setting { path: path.to_owned(), value: before };
+        if before == value {
+            return Ok(());
+        }
+        let undo = Residue::Setting { path: path.to_owned(), value: before, wrote: Some(value.to_owned()), of };
         self.world.note(&undo)?;
         self.undo.push(undo);
-        self.world.write(path, value)
+        self.world.write(path, of, value)
     }
 
     /// Stops a process.
@@ -53,8 +68,9 @@ impl Changes {
     pub(crate) fn heal(&mut self) -> Result<(), String> {
         let mut failed = Vec::new();
         while let Some(undo) = self.undo.pop() {
-            if let Err(why) = take_back(self.world.as_ref(), &undo) {
-                failed.push(why);
+            match take_back(self.world.as_ref(), &undo) {
+                Ok(()) => self.world.strike(&undo),
+                Err(why) => failed.push(why),
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(format!("{}; `soak heal` tries again", failed.join("; "))) }
@@ -72,9 +88,8 @@ impl Drop for Changes {
 pub(crate) fn take_back(world: &dyn World, residue: &Residue) -> Result<(), String> {
     match residue {
         // A group that is gone has taken its settings with it.
-        Residue::Setting { path, value } => match world.read(path) {
-            Ok(now) if now == *value => Ok(()),
-            Ok(_) => world.write(path, value),
+        Residue::Setting { path, of, .. } => match world.read(path) {
+            Ok(now) => undone(world, residue, &now).map_or(Ok(()), |before| world.write(path, *of, before)),
             Err(_) => Ok(()),
         },
         Residue::Stopped { pid, started_ticks } => world.stop(*pid, *started_ticks, false),
@@ -82,15 +97,58 @@ pub(crate) fn take_back(world: &dyn World, residue: &Residue) -> Result<(), Stri
     }
 }
 
-/// Whether a change is still there.
-pub(crate) fn is_there(world: &dyn World, residue: &Residue) -> bool {
-    match residue {
-        Residue::Setting { path, value } => world.read(path).is_ok_and(|now| now != *value),
-        Residue::Stopped { pid, started_ticks } => {
-            proc::started_ticks(*pid) == Some(*started_ticks) && proc::state(*pid) == Some('T')
+/// Changes that are still there, the newest first. Several of one file are one: it has to hold again what it held before the first of them.
+pub(crate) fn still_changed(world: &dyn World, noted: &[Residue]) -> Vec<Residue> {
+    let mut left: Vec<Residue> = Vec::new();
+    let mut seen: Vec<&Path> = Vec::new();
+    for residue in noted.iter().rev() {
+        match residue {
+            Residue::Stopped { pid, started_ticks } => {
+                let process = Process { pid: *pid, started_ticks: *started_ticks };
+                left.extend(world.is_stopped(process).then(|| residue.clone()));
+            }
+            Residue::Setting { path, .. } if !seen.contains(&path.as_path()) => {
+                seen.push(path);
+                left.extend(still_set(world, path, noted));
+            }
+            _ => {}
         }
-        _ => false,
     }
+    left
+}
+
+/// What takes back every change of a file that is still there.
+fn still_set(world: &dyn World, file: &Path, noted: &[Residue]) -> Option<Residue> {
+    let now = world.read(file).ok()?;
+    let (mut before, mut process) = (now.as_str(), None);
+    for residue in noted.iter().rev() {
+        let Residue::Setting { path, of, .. } = residue else { continue };
+        if path == file
+            && let Some(earlier) = undone(world, residue, before)
+        {
+            (before, process) = (earlier, *of);
+        }
+    }
+    let undo =
+        Residue::Setting { path: file.to_owned(), value: before.to_owned(), wrote: Some(now.clone()), of: process };
+    (before != now).then_some(undo)
+}
+
+/// What a file that holds `now` held before a fault changed it. `None` where it is as before, is of a process that is gone, or was changed by somebody
+/// else since: that is not the fault's to take back.
+fn undone<'a>(world: &dyn World, setting: &'a Residue, now: &str) -> Option<&'a str> {
+    let Residue::Setting { path, value, wrote, of } = setting else { return None };
+    let is_the_faults = wrote.as_ref().is_none_or(|wrote| is_about(path, wrote, now));
+    let is_there = now != value && is_the_faults && of.is_none_or(|process| world.is_alive(process));
+    is_there.then_some(value.as_str())
+}
+
+/// Whether a file that was written holds that now. The kernel rounds limits of memory to pages, of 64 KiB at most.
+fn is_about(path: &Path, wrote: &str, now: &str) -> bool {
+    const PAGE_BYTES_MAX: u64 = 64 << 10;
+    let is_memory = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("memory."));
+    let near = |wrote: u64, now: u64| wrote.abs_diff(now) < PAGE_BYTES_MAX;
+    wrote == now || (is_memory && wrote.parse().is_ok_and(|wrote| now.parse().is_ok_and(|now| near(wrote, now))))
 }
 
 /// The kernel, with a register in which changes are written down.
@@ -107,8 +165,22 @@ impl World for Kernel {
         Ok(text.trim().to_owned())
     }
 
-    fn write(&self, path: &Path, value: &str) -> Result<(), String> {
-        std::fs::write(path, value).map_err(|error| format!("cannot write {value} to {}: {error}", path.display()))
+    fn write(&self, path: &Path, of: Option<Process>, value: &str) -> Result<(), String> {
+        let cannot = |error| format!("cannot write {value} to {}: {error}", path.display());
+        let opened = std::fs::File::options().write(true).open(path);
+        // What is open stays the same process's, so that its number cannot become another's after this look.
+        if of.is_some_and(|process| !process.is_alive()) {
+            return Ok(());
+        }
+        opened.map_err(cannot)?.write_all(value.as_bytes()).map_err(cannot)
+    }
+
+    fn is_alive(&self, process: Process) -> bool {
+        process.is_alive()
+    }
+
+    fn is_stopped(&self, process: Process) -> bool {
+        Process::of(process.pid) == Some(process) && proc::state(process.pid) == Some('T')
     }
 
     fn stop(&self, pid: u32, started_ticks: u64, stop: bool) -> Result<(), String> {
@@ -126,6 +198,12 @@ impl World for Kernel {
         match &self.0 {
             Some(register) => register.note(residue),
             None => Ok(()),
+        }
+    }
+
+    fn strike(&self, residue: &Residue) {
+        if let Some(register) = &self.0 {
+            register.strike(residue);
         }
     }
 }

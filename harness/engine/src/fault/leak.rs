@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Evidence, Guard, Levers};
 use crate::http;
-use crate::residue::Residue;
+use crate::residue::{Register, Residue};
 
 /// Begins the leak.
 pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result<Box<dyn Guard>, String> {
@@ -22,7 +22,8 @@ pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result
         Injection::LeakTasks { rate } => (format!("tasks_rate={rate}"), "tasks"),
         _ => return Err(format!("{} is no leak", injection.name())),
     };
-    reach.register.note(&Residue::Leak { addr: reach.http, endpoint: stop.clone() })?;
+    let residue = Residue::Leak { addr: reach.http, endpoint: stop.clone(), of: levers.process() };
+    reach.register.note(&residue)?;
     let begun = http::call(reach.http, &begin.replace("{leak}", &asked), reach.call).await;
     begun.map_err(|error| format!("the target does not leak when asked to: {error}"))?;
     Ok(Box::new(Leak {
@@ -33,6 +34,8 @@ pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result
         asked,
         began: Instant::now(),
         held: None,
+        register: reach.register.clone(),
+        residue,
     }))
 }
 
@@ -45,6 +48,8 @@ struct Leak {
     began: Instant,
     /// What it held when it was ended, once it was.
     held: Option<f64>,
+    register: Register,
+    residue: Residue,
 }
 
 #[async_trait]
@@ -70,12 +75,14 @@ impl Guard for Leak {
     }
 
     async fn heal(self: Box<Self>) -> Result<(), String> {
-        if self.held.is_some() {
-            return Ok(());
+        if self.held.is_none() {
+            http::call(self.addr, &self.stop, self.call).await.map_err(|error| {
+                format!(
+                    "the leak could not be ended: {error}; `soak heal` tries again, a restart of the target ends it"
+                )
+            })?;
         }
-        let ended = http::call(self.addr, &self.stop, self.call).await;
-        ended.map(|_| ()).map_err(|error| {
-            format!("the leak could not be ended: {error}; `soak heal` tries again, a restart of the target ends it")
-        })
+        self.register.strike(&self.residue);
+        Ok(())
     }
 }

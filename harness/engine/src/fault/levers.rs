@@ -11,7 +11,7 @@ use soak_scenario::Endpoints;
 use super::{Proxy, World};
 use crate::client::{DataSpec, Planes};
 use crate::driver::Group;
-use crate::residue::Register;
+use crate::residue::{Process, Register};
 use crate::sampler::proc;
 use crate::target::Control;
 
@@ -81,6 +81,11 @@ pub(crate) trait Levers: Send + Sync {
     async fn end(&self, by: EndBy) -> Result<String, String>;
     /// Starts it again, on the same addresses and the same data.
     async fn begin_again(&self) -> Result<(), String>;
+
+    /// Its main process, so that another of the same id is not taken for it.
+    fn process(&self) -> Option<Process> {
+        self.main_pid().and_then(Process::of)
+    }
 
     /// All its processes, the main one first.
     fn processes(&self) -> Vec<u32> {

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Changes, Evidence, Guard, Levers};
 use crate::driver::{Group, die_with_parent, enter};
-use crate::residue::{RUN_VARIABLE, Residue};
+use crate::residue::{Process, RUN_VARIABLE, Residue};
 use crate::sampler::proc;
 use crate::target::Values;
 
@@ -66,8 +66,10 @@ fn let_the_target_be_the_victim(levers: &dyn Levers, holder: &Holder) -> Result<
     let mut changes = Changes::new(levers.reach().world.clone());
     let score = |pid: u32| PathBuf::from(format!("/proc/{pid}/oom_score_adj"));
     if levers.reach().world.read(&score(holder.pid))? != holder::NEVER {
-        for pid in levers.processes() {
-            changes.set(&score(pid), FIRST)?;
+        for process in levers.processes().into_iter().filter_map(Process::of) {
+            let set = changes.set_of(Some(process), &score(process.pid), FIRST);
+            // One that has ended meanwhile is no victim.
+            set.or_else(|why| if process.is_alive() { Err(why) } else { Ok(()) })?;
         }
     }
     Ok(changes)

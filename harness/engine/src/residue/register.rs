@@ -50,9 +50,14 @@ impl Owner {
         if self.place == here {
             Some(proc::started_ticks(self.pid) == Some(self.started_ticks))
         } else {
-            // The same machine, started anew since.
-            (self.place.machine == here.machine && self.place.boot != here.boot).then_some(false)
+            self.has_booted_since().then_some(false)
         }
+    }
+
+    /// Whether it is the same machine, started anew since: with every process of then, what the kernel was told is gone.
+    pub(super) fn has_booted_since(&self) -> bool {
+        let here = Place::here();
+        self.place.machine == here.machine && self.place.boot != here.boot
     }
 }
 
@@ -84,12 +89,20 @@ impl Register {
         })
     }
 
+    /// Strikes off what has been taken back: it is not acted on again. What cannot be struck off is looked at once more, and then found as it was before.
+    pub(crate) fn strike(&self, residue: &Residue) {
+        let _ = self.append(&Struck { healed: residue });
+    }
+
     fn line(&self, value: &impl Serialize) -> std::io::Result<()> {
+        self.append(value)?;
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).sync_data()
+    }
+
+    fn append(&self, value: &impl Serialize) -> std::io::Result<()> {
         let mut text = serde_json::to_vec(value)?;
         text.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&text)?;
-        file.sync_data()
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text)
     }
 
     /// Its file.
@@ -111,8 +124,22 @@ pub struct Registered {
     pub path: PathBuf,
     /// Whose it is.
     pub owner: Owner,
-    /// What was written down, each once.
+    /// What was written down and not struck off, each once.
     pub residues: Vec<Residue>,
+}
+
+/// A line that strikes something off.
+#[derive(Serialize)]
+struct Struck<'a> {
+    healed: &'a Residue,
+}
+
+/// A line of a register after the first.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Struck { healed: Residue },
+    Noted(Residue),
 }
 
 impl Registered {
@@ -122,9 +149,11 @@ impl Registered {
         let mut lines = text.lines();
         let owner = serde_json::from_str(lines.next()?).ok()?;
         let mut residues: Vec<Residue> = Vec::new();
-        for residue in lines.filter_map(|line| serde_json::from_str(line).ok()) {
-            if !residues.contains(&residue) {
-                residues.push(residue);
+        for line in lines.filter_map(|line| serde_json::from_str(line).ok()) {
+            match line {
+                Line::Struck { healed } => residues.retain(|residue| *residue != healed),
+                Line::Noted(residue) if residues.contains(&residue) => {}
+                Line::Noted(residue) => residues.push(residue),
             }
         }
         Some(Self { path: path.to_owned(), owner, residues })
@@ -150,6 +179,14 @@ fn folder() -> PathBuf {
 }
 
 #[cfg(test)]
+impl Place {
+    /// This machine, before it was started the last time.
+    pub(super) fn before() -> Self {
+        Self { boot: "an earlier one".to_owned(), ..Self::here() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -168,8 +205,53 @@ mod tests {
         assert_eq!(read.owner.is_alive(), Some(false), "another process of the same id is not the owner");
         let elsewhere = Place { pids: "another".to_owned(), ..Place::here() };
         assert_eq!(Owner { place: elsewhere, ..read.owner.clone() }.is_alive(), None);
-        let before = Place { boot: "an earlier one".to_owned(), ..Place::here() };
-        assert_eq!(Owner { place: before, ..read.owner.clone() }.is_alive(), Some(false));
+        assert_eq!(Owner { place: Place::before(), ..read.owner.clone() }.is_alive(), Some(false));
         assert!(Registered::read(&path).is_none());
+    }
+
+    #[test]
+    fn what_was_struck_off_is_left_no_more_and_may_come_again() {
+        let path = std::env::temp_dir().join(format!("soak-struck-{}.jsonl", std::process::id()));
+        let _ = fs::remove_file(&path);
+        let file = File::options().write(true).create_new(true).open(&path).unwrap();
+        let register = Register { path: Arc::new(path.clone()), file: Arc::new(Mutex::new(file)) };
+        register.line(&Owner { run: "r".to_owned(), pid: 1, started_ticks: 1, place: Place::here() }).unwrap();
+        let process = super::super::Process { pid: 7, started_ticks: 9 };
+        let setting = |wrote: &str| Residue::Setting {
+            path: "/proc/7/oom_score_adj".into(),
+            value: "0".to_owned(),
+            wrote: Some(wrote.to_owned()),
+            of: Some(process),
+        };
+        let left = || Registered::read(&path).unwrap().residues;
+        register.note(&Residue::Processes).unwrap();
+        register.note(&setting("1000")).unwrap();
+        register.note(&setting("900")).unwrap();
+        register.strike(&setting("1000"));
+        assert_eq!(left(), [Residue::Processes, setting("900")]);
+        register.note(&setting("1000")).unwrap();
+        assert_eq!(left(), [Residue::Processes, setting("900"), setting("1000")]);
+        register.close();
+    }
+
+    #[test]
+    fn registers_from_before_are_read() {
+        for (line, residue) in [
+            (
+                r#"{"setting":{"path":"/x","value":"1"}}"#,
+                Residue::Setting { path: "/x".into(), value: "1".to_owned(), wrote: None, of: None },
+            ),
+            (
+                r#"{"leak":{"addr":"127.0.0.1:1","endpoint":"POST /stop"}}"#,
+                Residue::Leak { addr: ([127, 0, 0, 1], 1).into(), endpoint: "POST /stop".to_owned(), of: None },
+            ),
+            (
+                r#"{"datasets":{"meta":"127.0.0.1:1","names":["a"]}}"#,
+                Residue::Datasets { meta: ([127, 0, 0, 1], 1).into(), names: vec!["a".to_owned()], of: None },
+            ),
+        ] {
+            assert!(matches!(serde_json::from_str(line), Ok(Line::Noted(read)) if read == residue), "{line}");
+            assert_eq!(serde_json::to_string(&residue).unwrap(), line);
+        }
     }
 }

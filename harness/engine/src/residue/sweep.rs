@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::{RUN_VARIABLE, Registered, Residue};
+use super::{Process, RUN_VARIABLE, Registered, Residue};
 use crate::driver::{cgroup_remove, docker, is_mounted, remove_data_folder};
-use crate::fault::{Kernel, drop_at, is_there, listens, still_there, take_back};
+use crate::fault::{Kernel, drop_at, listens, still_changed, still_there, take_back};
 use crate::http;
 use crate::sampler::proc;
 
@@ -52,6 +52,8 @@ pub enum Left {
         addr: SocketAddr,
         /// What ends it.
         endpoint: String,
+        /// The target's process, where it is known.
+        of: Option<Process>,
     },
     /// A dataset that a fault made.
     Dataset {
@@ -59,6 +61,8 @@ pub enum Left {
         meta: SocketAddr,
         /// Its name.
         name: String,
+        /// The target's process, where it is known.
+        of: Option<Process>,
     },
     /// A folder of a target's data, and whether a volume is mounted there.
     Data {
@@ -84,11 +88,11 @@ impl fmt::Display for Left {
             Self::Process { pid, name, .. } => write!(f, "process {pid} ({name})"),
             Self::Container { id, .. } => write!(f, "container {}", id.chars().take(12).collect::<String>()),
             Self::Cgroup(path) => write!(f, "cgroup {}", path.display()),
-            Self::Change(Residue::Setting { path, value }) => write!(f, "setting {} (was {value})", path.display()),
+            Self::Change(Residue::Setting { path, value, .. }) => write!(f, "setting {} (was {value})", path.display()),
             Self::Change(Residue::Stopped { pid, .. }) => write!(f, "stopped process {pid}"),
             Self::Change(other) => write!(f, "{other:?}"),
             Self::Leak { addr, .. } => write!(f, "leak of the target at {addr}"),
-            Self::Dataset { meta, name } => write!(f, "dataset {name} of the target at {meta}"),
+            Self::Dataset { meta, name, .. } => write!(f, "dataset {name} of the target at {meta}"),
             Self::Data { path, volume: true } => write!(f, "volume {}", path.display()),
             Self::Data { path, volume: false } => write!(f, "folder {}", path.display()),
             Self::Unclear { residue, why, .. } => {
@@ -107,7 +111,7 @@ impl fmt::Display for Left {
 /// What a run has left, in the order in which it has to go: changes first, the newest of them first, so that what was pressed on can end and answer; then
 /// what holds groups and folders, and those last. What cannot be looked at holds up nothing else: it is told as [`Left::Unclear`], and is never an error.
 pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
-    let mut left = Vec::new();
+    let mut left = changes(run);
     for residue in in_order(run) {
         match look(run, residue).await {
             Ok(found) => left.extend(found),
@@ -117,7 +121,15 @@ pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
     Ok(left)
 }
 
-/// What is in the register, in the order in which it has to go.
+/// Changes that are still there, the newest first. The machine forgets them when it is started anew.
+pub(super) fn changes(run: &Registered) -> Vec<Left> {
+    if run.owner.has_booted_since() {
+        return Vec::new();
+    }
+    still_changed(&Kernel(None), &run.residues).into_iter().map(Left::Change).collect()
+}
+
+/// What is in the register, in the order in which it has to go. Changes go before all of it.
 pub(super) fn in_order(run: &Registered) -> Vec<&Residue> {
     let mut residues: Vec<&Residue> = run.residues.iter().rev().collect();
     residues.sort_by_key(|residue| match residue {
@@ -147,20 +159,25 @@ pub(super) async fn look(run: &Registered, residue: &Residue) -> Result<Vec<Left
             Ok(found.into_iter().map(|id| Left::Container { id, docker: address.clone() }).collect())
         }
         Residue::Cgroup(path) => one(path.is_dir(), Left::Cgroup(path.clone())),
-        Residue::Setting { .. } | Residue::Stopped { .. } => {
-            one(is_there(&Kernel(None), residue), Left::Change(residue.clone()))
-        }
+        // These are looked at together.
+        Residue::Setting { .. } | Residue::Stopped { .. } => Ok(Vec::new()),
+        Residue::Leak { of, .. } | Residue::Datasets { of, .. } if has_ended(run, *of) => Ok(Vec::new()),
         // One that nobody answers for has ended with its target.
-        Residue::Leak { addr, endpoint } => {
-            one(listens(*addr).await?, Left::Leak { addr: *addr, endpoint: endpoint.clone() })
+        Residue::Leak { addr, endpoint, of } => {
+            one(listens(*addr).await?, Left::Leak { addr: *addr, endpoint: endpoint.clone(), of: *of })
         }
-        Residue::Datasets { meta, names } => {
+        Residue::Datasets { meta, names, of } => {
             let there = still_there(*meta, names).await?;
-            Ok(there.into_iter().map(|name| Left::Dataset { meta: *meta, name }).collect())
+            Ok(there.into_iter().map(|name| Left::Dataset { meta: *meta, name, of: *of }).collect())
         }
         Residue::Mount(path) => one(is_mounted(path), Left::Data { path: path.clone(), volume: true }),
         Residue::Folder(path) => one(path.is_dir(), Left::Data { path: path.clone(), volume: false }),
     }
+}
+
+/// Whether a target is known to be gone, with all that it was asked for: who listens at its address now is another.
+fn has_ended(run: &Registered, of: Option<Process>) -> bool {
+    of.is_some_and(|process| run.owner.has_booted_since() || !process.is_alive())
 }
 
 /// Removes one thing. What could not be looked at is looked at again: what had to go before it may have been in its way.
@@ -184,14 +201,15 @@ async fn remove_one(left: &Left) -> Result<(), String> {
             removed.unwrap_or_else(|_| Err(format!("Docker at {docker} does not answer")))
         }
         Left::Change(change) => take_back(&Kernel(None), change),
-        Left::Leak { addr, endpoint } => {
+        Left::Leak { of: Some(process), .. } | Left::Dataset { of: Some(process), .. } if !process.is_alive() => Ok(()),
+        Left::Leak { addr, endpoint, .. } => {
             if !listens(*addr).await? {
                 return Ok(());
             }
             let ended = http::call(*addr, endpoint, ANSWER_WITHIN).await;
             ended.map(|_| ()).map_err(|error| format!("the leak of the target at {addr} could not be ended: {error}"))
         }
-        Left::Dataset { meta, name } => drop_at(*meta, name).await,
+        Left::Dataset { meta, name, .. } => drop_at(*meta, name).await,
         Left::Data { path, volume } => remove_data_folder(path, *volume),
         Left::Cgroup(path) => {
             cgroup_remove(path);

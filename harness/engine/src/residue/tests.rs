@@ -74,14 +74,51 @@ async fn the_watchdog_puts_back_although_nobody_answers_and_keeps_the_register()
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let meta = silent.local_addr().unwrap();
     let names = (0..1000).map(|number| format!("soak-fault-{number}")).collect();
-    let run =
-        run_with(vec![Residue::Containers(NO_DOCKER.to_owned()), Residue::Datasets { meta, names }, still.residue()]);
+    let run = run_with(vec![
+        Residue::Containers(NO_DOCKER.to_owned()),
+        Residue::Datasets { meta, names, of: None },
+        still.residue(),
+    ]);
     let began = Instant::now();
     let clean = watchdog::round(&run, began + Duration::from_secs(1), &mut Vec::new()).await;
     assert!(!clean && began.elapsed() < Duration::from_secs(2), "{clean} after {:?}", began.elapsed());
     assert_ne!(still.state(), Some('T'));
     // A target that is gone has taken its datasets with it.
     drop(silent);
-    let gone = run_with(vec![Residue::Datasets { meta, names: vec!["soak-fault-0".to_owned()] }]);
+    let gone = run_with(vec![Residue::Datasets { meta, names: vec!["soak-fault-0".to_owned()], of: None }]);
     assert!(watchdog::round(&gone, Instant::now() + Duration::from_secs(5), &mut Vec::new()).await);
+}
+
+#[tokio::test]
+async fn whoever_listens_where_a_target_was_is_asked_for_nothing() {
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = stranger.local_addr().unwrap();
+    let itself = Process::of(std::process::id()).unwrap();
+    let another = Process { started_ticks: itself.started_ticks + 1, ..itself };
+    let leak = |of| Residue::Leak { addr, endpoint: "POST /stop".to_owned(), of };
+    let datasets = Residue::Datasets { meta: addr, names: vec!["soak-fault-0".to_owned()], of: Some(another) };
+    assert_eq!(left_by(&run_with(vec![leak(Some(another)), datasets])).await.unwrap(), []);
+    let left = left_by(&run_with(vec![leak(Some(itself))])).await.unwrap();
+    assert!(matches!(&left[..], [Left::Leak { .. }]), "{left:?}");
+    remove(&Left::Leak { addr, endpoint: "POST /stop".to_owned(), of: Some(another) }).await.unwrap();
+    stranger.set_nonblocking(true).unwrap();
+    let mut calls = 0;
+    while stranger.accept().is_ok() {
+        calls += 1;
+    }
+    assert_eq!(calls, 1, "only the target itself is looked for");
+}
+
+#[tokio::test]
+async fn a_machine_that_was_started_anew_has_forgotten_every_change() {
+    let path = std::env::temp_dir().join(format!("soak-forgotten-{}", std::process::id()));
+    std::fs::write(&path, "50").unwrap();
+    let changed =
+        Residue::Setting { path: path.clone(), value: "100".to_owned(), wrote: Some("50".to_owned()), of: None };
+    let mut run = run_with(vec![changed]);
+    assert_eq!(left_by(&run).await.unwrap().len(), 1);
+    run.owner.place = Place::before();
+    let left = left_by(&run).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(left, []);
 }

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::sweep::{in_order, is_asked_for, look};
+use super::sweep::{changes, in_order, is_asked_for, look};
 use super::{Left, Registered, remove};
 
 /// A harness that is killed may have asked Docker for a container that only then comes to be.
@@ -41,7 +41,12 @@ pub async fn watch(path: &Path) {
 /// Looks at one thing after the other, and removes what is found before it looks at the next: a process that was stopped goes on before it is asked for
 /// anything. Whether nothing was found, and all of it could be looked at.
 pub(super) async fn round(run: &Registered, until: Instant, ended: &mut Vec<Left>) -> bool {
-    let mut clean = true;
+    let changes = changes(run);
+    let mut clean = changes.is_empty();
+    for change in changes {
+        // What cannot be removed now is tried again, and is left to `soak heal` in the end.
+        let _ = remove(&change).await;
+    }
     for residue in in_order(run) {
         let found = if is_asked_for(residue) {
             let time = until.saturating_duration_since(Instant::now());
@@ -58,7 +63,6 @@ pub(super) async fn round(run: &Registered, until: Instant, ended: &mut Vec<Left
             if is_asked_for(residue) && Instant::now() >= until {
                 break;
             }
-            // What cannot be removed now is tried again, and is left to `soak heal` in the end.
             if remove(&one).await.is_ok() && matches!(one, Left::Leak { .. }) {
                 ended.push(one);
             }
