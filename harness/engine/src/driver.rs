@@ -12,7 +12,7 @@ mod probe;
 mod process;
 
 pub use attach::AttachDriver;
-pub(crate) use cgroup::{Group, place as cgroup_place, remove as cgroup_remove};
+pub(crate) use cgroup::{Controller, Group, place as cgroup_place, remove as cgroup_remove};
 pub use container::{ContainerDriver, Image, ImageError};
 pub(crate) use data_folder::{is_mounted, remove as remove_data_folder};
 pub use process::{ProcessDriver, Program};

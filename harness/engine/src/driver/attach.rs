@@ -7,7 +7,7 @@ use soak_record::{RunFolder, file};
 use soak_scenario::{Attach, AttachTo, Injection, Plan, Variant};
 
 use super::access::Access;
-use super::cgroup::Group;
+use super::cgroup::{Controller, Group};
 use super::container::is_of;
 use super::docker;
 use super::probe::Watched;
@@ -66,7 +66,8 @@ impl Driver for AttachDriver {
         let access = Access::new(&self.plan, variant, (&self.attach).into(), watched).await.map_err(StartError)?;
         let reach = access.reach(&self.run, &self.register, self.folder.path(file::ARTIFACTS), None);
         let started = pid.and_then(proc::started_ticks);
-        Ok(Arc::new(Attached(Arc::new(Core { pid, started, group, access, reach }))))
+        let in_container = matches!(self.attach.to, AttachTo::Container(_));
+        Ok(Arc::new(Attached(Arc::new(Core { pid, started, group, in_container, access, reach }))))
     }
 }
 
@@ -77,6 +78,8 @@ struct Core {
     pid: Option<u32>,
     started: Option<u64>,
     group: Option<Group>,
+    /// Whether its group is its container's, and with it all that runs there.
+    in_container: bool,
     access: Access,
     reach: Reach,
 }
@@ -93,6 +96,10 @@ impl Levers for Core {
 
     fn group(&self) -> Option<Group> {
         self.group.clone()
+    }
+
+    fn refuse_shared(&self, group: &Group, controller: Controller) -> Result<(), String> {
+        group.refuse_shared(controller, self.pid.filter(|_| !self.in_container))
     }
 
     async fn end(&self, _by: EndBy) -> Result<String, String> {

@@ -2,6 +2,7 @@
 //!
 //! Sources: kernel documentation `admin-guide/cgroup-v1/memory`, `admin-guide/cgroup-v2`, `scheduler/sched-bwc`, `accounting/psi`.
 
+mod members;
 mod own;
 
 use std::fs;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::target::Values;
 
+pub(crate) use members::Controller;
 pub(super) use own::OwnGroup;
 pub(crate) use own::{place, remove};
 

@@ -10,7 +10,7 @@ use soak_scenario::Endpoints;
 
 use super::{Proxy, World};
 use crate::client::{DataSpec, Planes};
-use crate::driver::Group;
+use crate::driver::{Controller, Group};
 use crate::residue::{Process, Register};
 use crate::sampler::proc;
 use crate::target::Control;
@@ -92,8 +92,15 @@ pub(crate) trait Levers: Send + Sync {
         self.main_pid().map(proc::family).unwrap_or_default()
     }
 
-    /// Its control group, or why a fault cannot have one.
-    fn own_group(&self) -> Result<Group, String> {
-        self.group().ok_or_else(|| "the target has no control group of its own with a memory limit".to_owned())
+    /// Its control group, or why a fault must not lay hold of that.
+    fn own_group(&self, controller: Controller) -> Result<Group, String> {
+        let group = self.group();
+        let group = group.ok_or_else(|| "the target has no control group of its own with a memory limit".to_owned())?;
+        self.refuse_shared(&group, controller).map(|()| group)
+    }
+
+    /// Says with whom the target shares its control group. One that was made for it is shared with nobody.
+    fn refuse_shared(&self, _group: &Group, _controller: Controller) -> Result<(), String> {
+        Ok(())
     }
 }

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use soak_scenario::Injection;
 
 use super::{Changes, Evidence, Guard, Levers};
-use crate::driver::Group;
+use crate::driver::{Controller, Group};
 
 /// Changes the limit of the target's control group.
 ///
 /// Version 1 refuses a limit below what cannot be reclaimed (EBUSY) and kills nobody; version 2 reclaims, and then kills.
 pub(super) fn inject(levers: &dyn Levers, injection: &Injection) -> Result<Box<dyn Guard>, String> {
-    let group = levers.own_group()?;
+    let group = levers.own_group(Controller::Memory)?;
     let before = group.limit_bytes().ok_or("the target's control group has no memory limit")?;
     let wanted = match injection {
         Injection::LimitShrink { to } => (before as f64 * to.0) as u64,

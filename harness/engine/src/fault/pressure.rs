@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::{Changes, Evidence, Guard, Levers};
-use crate::driver::{Group, die_with_parent, enter};
+use crate::driver::{Controller, Group, die_with_parent, enter};
 use crate::residue::{Process, RUN_VARIABLE, Residue};
 use crate::sampler::proc;
 use crate::target::Values;
@@ -42,7 +42,7 @@ const BUILT_WITHIN: Duration = Duration::from_secs(20);
 
 /// Takes memory in the target's control group.
 pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result<Box<dyn Guard>, String> {
-    let group = levers.own_group()?;
+    let group = levers.own_group(Controller::Memory)?;
     let limit = group.limit_bytes().ok_or("the target's control group has no memory limit")? as f64;
     let reach = levers.reach();
     let (kind, target) = match injection {

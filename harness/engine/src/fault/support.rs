@@ -1,8 +1,8 @@
 //! Which faults this machine cannot do: found out before anything is started, not in the middle of a run.
 
-use soak_scenario::{Injection, Launch, Plan};
+use soak_scenario::{Attach, AttachTo, Injection, Launch, Plan};
 
-use crate::driver::{cgroup_place, docker};
+use crate::driver::{Controller, Group, cgroup_place, docker};
 
 /// The capability to mount, by its number in `/proc/self/status` (capabilities(7)).
 const CAP_SYS_ADMIN: u32 = 21;
@@ -22,10 +22,17 @@ fn refusal(plan: &Plan, injection: &Injection) -> Option<String> {
     if elsewhere && (in_group || matches!(lever, "life" | "disk")) && !injection.restarts() {
         return Some(format!("`{name}` works on this machine, and Docker is on another: unset DOCKER_HOST"));
     }
+    let controller = if lever == "cpu" { Controller::Processor } else { Controller::Memory };
     if in_group {
         if container || matches!(plan.target.launch, Launch::Attach(_)) {
             if !rustix::process::geteuid().is_root() {
                 return Some(format!("`{name}` writes to the target's control group: run as root"));
+            }
+            if let Launch::Attach(Attach { to: AttachTo::Pid(pid), .. }) = &plan.target.launch
+                && let Some(group) = Group::of_process(*pid)
+                && let Err(why) = group.refuse_shared(controller, Some(*pid))
+            {
+                return Some(format!("`{name}` works on a control group, and {why}"));
             }
         } else if let Err(why) = group_can_be_made(lever == "cpu") {
             return Some(format!("`{name}` needs a control group of the target's own: {why}"));

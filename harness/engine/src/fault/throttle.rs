@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Changes, Evidence, Guard, Levers};
-use crate::driver::Group;
+use crate::driver::{Controller, Group};
 
 /// The kernel's usual period of a quota, in microseconds.
 const PERIOD_US: f64 = 100_000.0;
@@ -13,7 +13,7 @@ const QUOTA_MIN_US: f64 = 1_000.0;
 
 /// Gives the target's control group this share of one processor.
 pub(super) fn inject(levers: &dyn Levers, share: f64) -> Result<Box<dyn Guard>, String> {
-    let group = levers.own_group()?;
+    let group = levers.own_group(Controller::Processor)?;
     let quota = (share * PERIOD_US).max(QUOTA_MIN_US) as u64;
     let mut changes = Changes::new(levers.reach().world.clone());
     let (path, value) = match &group {

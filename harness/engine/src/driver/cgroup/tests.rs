@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn tree(name: &str, files: &[(&str, &str)]) -> PathBuf {
+pub(super) fn tree(name: &str, files: &[(&str, &str)]) -> PathBuf {
     let root = std::env::temp_dir().join(format!("soak-cgroup-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&root);
     for (path, text) in files {
