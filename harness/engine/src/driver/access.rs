@@ -38,6 +38,11 @@ impl Addrs {
         Self { data: any(ports.data), meta: any(ports.meta), http: any(ports.http) }
     }
 
+    /// Their ports.
+    pub(super) fn ports(&self) -> Ports {
+        Ports { data: self.data.port(), meta: self.meta.port(), http: self.http.port() }
+    }
+
     /// These ports of 127.0.0.1.
     pub(super) fn published(ports: Ports) -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -120,6 +125,7 @@ impl Access {
             register: register.clone(),
             world: fault::kernel(register.clone()),
             planes: Planes { data: self.addrs.data, meta: self.addrs.meta },
+            inside: self.addrs.ports(),
             proxies: self.proxies.clone(),
             http: self.addrs.http,
             endpoints: self.control.endpoints.clone(),

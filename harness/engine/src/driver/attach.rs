@@ -1,12 +1,14 @@
 //! The attach driver: what runs already is loaded and watched, and never started, stopped or limited.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use soak_record::{RunFolder, file};
-use soak_scenario::{Attach, AttachTo, Injection, Plan, Variant};
+use soak_scenario::{Attach, AttachTo, Injection, Plan, Ports, Variant};
+use testcontainers::bollard::models::PortBinding;
 
-use super::access::Access;
+use super::access::{Access, Addrs};
 use super::cgroup::{Controller, Group};
 use super::container::is_of;
 use super::docker;
@@ -35,10 +37,12 @@ impl AttachDriver {
         Self { plan, attach, folder, run, register }
     }
 
-    async fn find(&self) -> Result<Option<u32>, String> {
+    /// Its main process, where it is on this machine, and the ports that it listens on itself.
+    async fn find(&self) -> Result<(Option<u32>, Ports), String> {
+        let ports = Addrs::from(&self.attach).ports();
         match &self.attach.to {
-            AttachTo::Endpoints => Ok(None),
-            AttachTo::Pid(pid) if proc::started_ticks(*pid).is_some() => Ok(Some(*pid)),
+            AttachTo::Endpoints => Ok((None, ports)),
+            AttachTo::Pid(pid) if proc::started_ticks(*pid).is_some() => Ok((Some(*pid), ports)),
             AttachTo::Pid(pid) => Err(format!("there is no process {pid} to attach to")),
             AttachTo::Container(name) => {
                 let docker = docker::connect().await?;
@@ -46,11 +50,17 @@ impl AttachDriver {
                 let found = found
                     .map_err(|error| format!("cannot attach to the container {name}: {}", docker::in_words(&error)))?;
                 let (state, id) = (found.state, found.id.unwrap_or_default());
+                let bindings = found.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
+                let inside = Ports {
+                    data: inside(&bindings, ports.data),
+                    meta: inside(&bindings, ports.meta),
+                    http: inside(&bindings, ports.http),
+                };
                 let pid = state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
                 match pid.filter(|pid| *pid > 0) {
                     None => Err(format!("the container {name} does not run")),
                     // On another machine only its endpoints can be reached.
-                    Some(pid) => Ok(Some(pid).filter(|pid| is_of(*pid, &id))),
+                    Some(pid) => Ok((Some(pid).filter(|pid| is_of(*pid, &id)), inside)),
                 }
             }
         }
@@ -60,15 +70,24 @@ impl AttachDriver {
 #[async_trait]
 impl Driver for AttachDriver {
     async fn start(&self, _index: usize, variant: &Variant) -> Result<Arc<dyn Target>, StartError> {
-        let pid = self.find().await.map_err(StartError)?;
+        let (pid, inside) = self.find().await.map_err(StartError)?;
         let group = pid.and_then(Group::of_process);
         let watched = Watched { pid, group: group.clone() };
         let access = Access::new(&self.plan, variant, (&self.attach).into(), watched).await.map_err(StartError)?;
         let reach = access.reach(&self.run, &self.register, self.folder.path(file::ARTIFACTS), None);
+        let reach = Reach { inside, ..reach };
         let started = pid.and_then(proc::started_ticks);
         let in_container = matches!(self.attach.to, AttachTo::Container(_));
         Ok(Arc::new(Attached(Arc::new(Core { pid, started, group, in_container, access, reach }))))
     }
+}
+
+/// The port inside a container that is published as a port of this machine. A container without a network of its own has the same.
+fn inside(bindings: &HashMap<String, Option<Vec<PortBinding>>>, port: u16) -> u16 {
+    let port_text = port.to_string();
+    let is_published = |bound: &PortBinding| bound.host_port.as_ref() == Some(&port_text);
+    let published = bindings.iter().find(|(_, bound)| bound.iter().flatten().any(is_published));
+    published.and_then(|(name, _)| name.split('/').next()?.parse().ok()).unwrap_or(port)
 }
 
 /// Something that runs already.
@@ -162,4 +181,19 @@ impl Target for Attached {
     }
 
     async fn stop(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_found_as_the_container_has_them() {
+        let bound = |port: &str| PortBinding { host_ip: None, host_port: Some(port.to_owned()) };
+        let bindings = HashMap::from([
+            ("3000/tcp".to_owned(), Some(vec![bound("32768"), bound("32769")])),
+            ("9090/tcp".to_owned(), None),
+        ]);
+        assert_eq!((inside(&bindings, 32769), inside(&bindings, 9090)), (3000, 9090));
+    }
 }

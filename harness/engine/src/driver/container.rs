@@ -119,6 +119,7 @@ impl ContainerDriver {
         let group = state.pid.and_then(Group::of_process);
         let access = Access::new(&self.plan, variant, addrs, Watched { pid: state.pid, group: group.clone() }).await?;
         let reach = access.reach(&self.run, &self.register, artifacts, data.as_ref());
+        let reach = Reach { inside: self.launch.ports, ..reach };
         let life = Life::begin(&self.docker, &container.id, &log, state.pid, group);
         let limit_bytes = match variant.knobs.memory_limit {
             Limit::At(bytes) => Some(bytes.0),
@@ -143,7 +144,7 @@ impl ContainerDriver {
             return Ok(None);
         }
         let free = Addrs::free().map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
-        Ok(Some(Ports { data: free.data.port(), meta: free.meta.port(), http: free.http.port() }))
+        Ok(Some(free.ports()))
     }
 
     /// The folder of the target's data, where the scenario asks for one.

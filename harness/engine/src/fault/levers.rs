@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use soak_scenario::Endpoints;
+use soak_scenario::{Endpoints, Ports};
 
 use super::{Proxy, World};
 use crate::client::{DataSpec, Planes};
@@ -35,6 +35,8 @@ pub(crate) struct Reach {
     pub(crate) world: Arc<dyn World>,
     /// Where load and faults of the protocol go.
     pub(crate) planes: Planes,
+    /// The same as the target itself has it: a container listens on other ports than are published.
+    pub(crate) inside: Ports,
     /// What load goes through on its way there; empty where no fault works on the network.
     pub(crate) proxies: Vec<Proxy>,
     /// The admin side.
