@@ -1,9 +1,9 @@
 //! The register of a run: one file in the user's state folder, a line for each thing, written and synced before the thing is made.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,31 @@ impl Owner {
 #[derive(Debug, Clone)]
 pub struct Register {
     path: Arc<PathBuf>,
-    file: Arc<Mutex<File>>,
+    lines: Arc<Mutex<Lines<File>>>,
+}
+
+/// Lines of which each is whole or told apart from the next: a full disk may take half of one.
+#[derive(Debug)]
+struct Lines<W> {
+    to: W,
+    /// Whether the last one may have been written in part.
+    torn: bool,
+}
+
+impl<W: Write> Lines<W> {
+    fn new(to: W) -> Self {
+        Self { to, torn: false }
+    }
+
+    fn put(&mut self, value: &impl Serialize) -> std::io::Result<()> {
+        let mut text = if self.torn { b"\n".to_vec() } else { Vec::new() };
+        serde_json::to_writer(&mut text, value)?;
+        text.push(b'\n');
+        self.torn = true;
+        self.to.write_all(&text)?;
+        self.torn = false;
+        Ok(())
+    }
 }
 
 impl Register {
@@ -75,7 +99,7 @@ impl Register {
         fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{run}.jsonl"));
         let file = File::options().write(true).create_new(true).open(&path)?;
-        let register = Self { path: Arc::new(path), file: Arc::new(Mutex::new(file)) };
+        let register = Self { path: Arc::new(path), lines: Arc::new(Mutex::new(Lines::new(file))) };
         let pid = std::process::id();
         let started_ticks = proc::started_ticks(pid).unwrap_or(0);
         register.line(&Owner { run: run.to_owned(), pid, started_ticks, place: Place::here() })?;
@@ -91,18 +115,17 @@ impl Register {
 
     /// Strikes off what has been taken back: it is not acted on again. What cannot be struck off is looked at once more, and then found as it was before.
     pub(crate) fn strike(&self, residue: &Residue) {
-        let _ = self.append(&Struck { healed: residue });
+        let _ = self.lines().put(&Struck { healed: residue });
     }
 
     fn line(&self, value: &impl Serialize) -> std::io::Result<()> {
-        self.append(value)?;
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).sync_data()
+        let mut lines = self.lines();
+        lines.put(value)?;
+        lines.to.sync_data()
     }
 
-    fn append(&self, value: &impl Serialize) -> std::io::Result<()> {
-        let mut text = serde_json::to_vec(value)?;
-        text.push(b'\n');
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text)
+    fn lines(&self) -> MutexGuard<'_, Lines<File>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its file.
@@ -214,7 +237,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("soak-struck-{}.jsonl", std::process::id()));
         let _ = fs::remove_file(&path);
         let file = File::options().write(true).create_new(true).open(&path).unwrap();
-        let register = Register { path: Arc::new(path.clone()), file: Arc::new(Mutex::new(file)) };
+        let register = Register { path: Arc::new(path.clone()), lines: Arc::new(Mutex::new(Lines::new(file))) };
         register.line(&Owner { run: "r".to_owned(), pid: 1, started_ticks: 1, place: Place::here() }).unwrap();
         let process = super::super::Process { pid: 7, started_ticks: 9 };
         let setting = |wrote: &str| Residue::Setting {
@@ -232,6 +255,42 @@ mod tests {
         register.note(&setting("1000")).unwrap();
         assert_eq!(left(), [Residue::Processes, setting("900"), setting("1000")]);
         register.close();
+    }
+
+    /// A disk on which only so many bytes are free.
+    struct Full {
+        written: Vec<u8>,
+        free: usize,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let taken = bytes.len().min(self.free);
+            if taken == 0 {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            self.written.extend(&bytes[..taken]);
+            self.free -= taken;
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_a_full_disk_took_half_of_does_not_spoil_the_next() {
+        for free in 0..20 {
+            let mut lines = Lines::new(Full { written: Vec::new(), free });
+            assert!(lines.put(&Residue::Cgroup("/a/long/enough/name".into())).is_err());
+            lines.to.free = usize::MAX;
+            lines.put(&Residue::Processes).unwrap();
+            lines.put(&Residue::Cgroup("/x".into())).unwrap();
+            let text = String::from_utf8(lines.to.written).unwrap();
+            let read: Vec<Residue> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            assert_eq!(read, [Residue::Processes, Residue::Cgroup("/x".into())], "{free} bytes were free: {text}");
+        }
     }
 
     #[test]
