@@ -110,11 +110,12 @@ impl Levers for Core {
     }
 
     fn main_pid(&self) -> Option<u32> {
-        self.pid
+        // Once it has ended its number may be another's.
+        self.pid.filter(|pid| proc::started_ticks(*pid) == self.started)
     }
 
     fn group(&self) -> Option<Group> {
-        self.group.clone()
+        self.main_pid().and_then(|_| self.group.clone())
     }
 
     fn refuse_shared(&self, group: &Group, controller: Controller) -> Result<(), String> {
