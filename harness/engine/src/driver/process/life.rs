@@ -5,10 +5,12 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 
 use super::super::logs::Log;
+use crate::sampler::proc;
 
 /// How long a target may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -81,7 +83,7 @@ async fn own(
     mut asked: watch::Receiver<Ask>,
     ended: watch::Sender<Option<String>>,
 ) {
-    let group = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
+    let pid = child.id();
     let ask = tokio::select! {
         status = child.wait() => Err(status),
         // An error means that the target was dropped, which asks for an end.
@@ -93,9 +95,10 @@ async fn own(
         Ok(Ask::End | Ask::Nothing) => end(&mut child).await,
     };
     drop(stdin);
-    // Whatever it started and left behind is of its group, and goes with it.
-    if let Some(group) = group {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    // Whatever it started and left behind is of its group, and goes with it. The number stays the group's while there is anything in it; where a process
+    // has that number again, nothing was.
+    if pid.is_some_and(|pid| proc::started_ticks(pid).is_none()) {
+        signal_group(pid, Signal::KILL);
     }
     // What it printed last is worth a moment, but a grandchild may hold the pipe open for ever.
     let _ =
@@ -104,19 +107,25 @@ async fn own(
 }
 
 async fn kill(child: &mut Child) -> std::io::Result<ExitStatus> {
+    signal_group(child.id(), Signal::KILL);
     child.start_kill()?;
     child.wait().await
 }
 
 async fn end(child: &mut Child) -> std::io::Result<ExitStatus> {
-    // Not yet waited for, so the id is still this child's.
-    if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
-        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::TERM);
-    }
+    signal_group(child.id(), Signal::TERM);
     if let Ok(status) = tokio::time::timeout(GRACE, child.wait()).await {
         return status;
     }
     kill(child).await
+}
+
+/// Signals a child with all of its group. One that was not yet waited for keeps its number.
+fn signal_group(pid: Option<u32>, signal: Signal) {
+    if let Some(group) = pid.and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+        // One in which nothing is left needs no signal.
+        let _ = kill_process_group(group, signal);
+    }
 }
 
 fn describe(status: ExitStatus) -> String {
