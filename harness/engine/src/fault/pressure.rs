@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use soak_scenario::Injection;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Changes, Evidence, Guard, Levers};
 use crate::driver::{Controller, Group, die_with_parent, enter};
@@ -37,6 +37,10 @@ const NEAR_BYTES: f64 = 8.0 * 1_048_576.0;
 /// The kernel picks a process with this before all others.
 const FIRST: &str = "1000";
 
+/// How long its process may take to be there, and to say why it is not.
+const BEGUN_WITHIN: Duration = Duration::from_secs(10);
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long a pressure may take to build up.
 const BUILT_WITHIN: Duration = Duration::from_secs(20);
 
@@ -53,9 +57,9 @@ pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result
     };
     reach.register.note(&Residue::Processes)?;
     let before = group.values();
-    let holder = Arc::new(Holder::start(kind, &group, &reach.run, &reach.scratch)?);
-    let changes = let_the_target_be_the_victim(levers, &holder)?;
-    let follow = tokio::spawn(follow(Arc::clone(&holder), group.clone(), limit, target));
+    let holder = Holder::start(kind, &group, &reach.run, &reach.scratch).await?;
+    let changes = let_the_target_be_the_victim(levers, &holder.0)?;
+    let follow = tokio::spawn(follow(Arc::clone(&holder.0), group.clone(), limit, target));
     let pressure = Pressure { kind, aim: target, group, limit, before, holder, follow, changes };
     pressure.built().await?;
     Ok(Box::new(pressure))
@@ -84,7 +88,16 @@ enum Aim {
     Hold(f64),
 }
 
-/// The process that holds the memory, spoken to over its standard input and output. Killed when dropped.
+/// The process that holds the memory, as the one who wants it held has it: dropped, it is killed, even while it is being asked something.
+struct Held(Arc<Holder>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
+}
+
+/// The process that holds the memory, spoken to over its standard input and output. Waited for when dropped.
 struct Holder {
     pid: u32,
     child: Mutex<Child>,
@@ -94,7 +107,8 @@ struct Holder {
 }
 
 impl Holder {
-    fn start(kind: Kind, group: &Group, run: &str, scratch: &Path) -> Result<Self, String> {
+    /// Starts it, and waits until it says that it is there. It dies with the thread that starts it, so that is none that comes and goes.
+    async fn start(kind: Kind, group: &Group, run: &str, scratch: &Path) -> Result<Held, String> {
         let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         let mut command = Command::new(program);
         command.arg("pressure").arg(kind.name()).arg(scratch).env(RUN_VARIABLE, run);
@@ -106,16 +120,30 @@ impl Holder {
         let (Some(ask), Some(answer)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("the pressure's process has no pipes".to_owned());
         };
-        let holder = Self {
+        let holder = Held(Arc::new(Self {
             pid: child.id(),
             child: Mutex::new(child),
             talk: Mutex::new((ask, BufReader::new(answer))),
             held: Mutex::new(0.0),
+        }));
+        let asked = Arc::clone(&holder.0);
+        let answer = tokio::task::spawn_blocking(move || asked.ask(0.0));
+        let why = match timeout(BEGUN_WITHIN, answer).await {
+            Ok(Ok(Ok(_))) => return Ok(holder),
+            Ok(Ok(Err(why))) => why,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it does not answer within {} s", BEGUN_WITHIN.as_secs()),
         };
-        match holder.ask(0.0) {
-            Ok(_) => Ok(holder),
-            Err(why) => Err(format!("the pressure's process could not begin: {why}{}", holder.last_words())),
-        }
+        holder.0.kill();
+        let said = Arc::clone(&holder.0);
+        let words = timeout(LAST_WORDS_WITHIN, tokio::task::spawn_blocking(move || said.last_words())).await;
+        let words = words.ok().and_then(Result::ok).unwrap_or_default();
+        Err(format!("the pressure's process could not begin: {why}{words}"))
+    }
+
+    fn kill(&self) {
+        // One that has ended already needs no signal.
+        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
     }
 
     /// Asks it to hold so many bytes; what it holds then.
@@ -135,11 +163,11 @@ impl Holder {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What it said last; it was killed.
     fn last_words(&self) -> String {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = child.kill();
+        let said = self.child.lock().unwrap_or_else(PoisonError::into_inner).stderr.take();
         let mut words = String::new();
-        if let Some(mut said) = child.stderr.take() {
+        if let Some(mut said) = said {
             let _ = std::io::Read::read_to_string(&mut said, &mut words);
         }
         if words.trim().is_empty() { String::new() } else { format!(" ({})", words.trim()) }
@@ -193,7 +221,7 @@ struct Pressure {
     group: Group,
     limit: f64,
     before: Values,
-    holder: Arc<Holder>,
+    holder: Held,
     follow: JoinHandle<()>,
     /// Who the kernel would pick.
     changes: Changes,
@@ -208,7 +236,7 @@ impl Pressure {
                 return Err("the pressure's process ended while it built up".to_owned());
             }
             let reached = match self.aim {
-                Aim::Hold(bytes) => self.holder.held() + NEAR_BYTES >= bytes,
+                Aim::Hold(bytes) => self.holder.0.held() + NEAR_BYTES >= bytes,
                 Aim::Keep(keep) => self.room().is_some_and(|room| room <= keep + NEAR_BYTES),
             };
             if reached {
@@ -235,7 +263,7 @@ impl Guard for Pressure {
         match self.aim {
             Aim::Keep(keep) => {
                 // Its own memory as the kernel counts it, not as it says.
-                let held = proc::process(&self.holder.pid.to_string());
+                let held = proc::process(&self.holder.0.pid.to_string());
                 let held = held.iter().find(|(name, _)| *name == "rss_anon_bytes").map_or(0.0, |(_, bytes)| *bytes);
                 let room = self.room();
                 let took_place = held >= 1_048_576.0 && room.is_some_and(|room| room <= 1.5 * keep + NEAR_BYTES);
@@ -268,8 +296,8 @@ impl Guard for Pressure {
         self.follow.abort();
         let changed_back = self.changes.heal();
         // Dropping the holder kills it; a call that is under way ends with it.
-        let pid = self.holder.pid;
-        let holder = Arc::clone(&self.holder);
+        let pid = self.holder.0.pid;
+        let holder = Arc::clone(&self.holder.0);
         drop(self);
         let killed = tokio::task::spawn_blocking(move || {
             let mut child = holder.child.lock().unwrap_or_else(PoisonError::into_inner);
