@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{Evidence, Guard, Levers};
 use crate::http;
 use crate::residue::{Register, Residue};
+use crate::target::CallError;
 
 /// Begins the leak.
 pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result<Box<dyn Guard>, String> {
@@ -25,7 +26,13 @@ pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result
     let residue = Residue::Leak { addr: reach.http, endpoint: stop.clone(), of: levers.process() };
     reach.register.note(&residue)?;
     let begun = http::call(reach.http, &begin.replace("{leak}", &asked), reach.call).await;
-    begun.map_err(|error| format!("the target does not leak when asked to: {error}"))?;
+    if let Err(error) = begun {
+        // Without an answer it may have begun all the same. What was refused has not, and another leak goes on.
+        if !matches!(error, CallError::Refused(_)) && http::call(reach.http, stop, reach.call).await.is_ok() {
+            reach.register.strike(&residue);
+        }
+        return Err(format!("the target does not leak when asked to: {error}"));
+    }
     Ok(Box::new(Leak {
         addr: reach.http,
         stop: stop.clone(),
