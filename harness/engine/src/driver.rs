@@ -7,9 +7,11 @@ mod container;
 mod control;
 mod data_folder;
 pub(crate) mod docker;
+mod lives;
 mod logs;
 mod probe;
 mod process;
+mod reached;
 
 pub use attach::AttachDriver;
 pub(crate) use cgroup::{Controller, Group, place as cgroup_place, remove as cgroup_remove};

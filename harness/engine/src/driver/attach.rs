@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use soak_record::{RunFolder, file};
-use soak_scenario::{Attach, AttachTo, Injection, Plan, Ports, Variant};
+use soak_scenario::{Attach, AttachTo, Plan, Ports, Variant};
 use testcontainers::bollard::models::PortBinding;
 
 use super::access::{Access, Addrs};
@@ -13,10 +13,11 @@ use super::cgroup::{Controller, Group};
 use super::container::is_of;
 use super::docker;
 use super::probe::Watched;
-use crate::fault::{self, EndBy, Guard, Levers, Reach};
+use super::reached::{Driven, Reached};
+use crate::fault::{EndBy, Levers, Reach};
 use crate::residue::Register;
 use crate::sampler::proc;
-use crate::target::{Client, Control, Driver, Ending, Probe, Reading, StartError, Target};
+use crate::target::{Driver, Ending, StartError, Target};
 
 /// How often a process that is not a child is looked at.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
@@ -78,7 +79,7 @@ impl Driver for AttachDriver {
         let reach = Reach { inside, ..reach };
         let started = pid.and_then(proc::started_ticks);
         let in_container = matches!(self.attach.to, AttachTo::Container(_));
-        Ok(Arc::new(Attached(Arc::new(Core { pid, started, group, in_container, access, reach }))))
+        Ok(Arc::new(Reached(Arc::new(Core { pid, started, group, in_container, access, reach }))))
     }
 }
 
@@ -91,8 +92,6 @@ fn inside(bindings: &HashMap<String, Option<Vec<PortBinding>>>, port: u16) -> u1
 }
 
 /// Something that runs already.
-struct Attached(Arc<Core>);
-
 struct Core {
     pid: Option<u32>,
     started: Option<u64>,
@@ -132,40 +131,15 @@ impl Levers for Core {
 }
 
 #[async_trait]
-impl Target for Attached {
-    fn pid(&self) -> u32 {
-        self.0.pid.unwrap_or(0)
-    }
-
-    fn client(&self) -> Arc<dyn Client> {
-        Arc::<crate::client::FlightClient>::clone(&self.0.access.client)
-    }
-
-    fn control(&self) -> Arc<dyn Control> {
-        Arc::<super::control::HttpControl>::clone(&self.0.access.control)
-    }
-
-    fn probe(&self) -> Arc<dyn Probe> {
-        Arc::<super::probe::TargetProbe>::clone(&self.0.access.probe)
-    }
-
-    async fn inject(&self, injection: &Injection) -> Result<Box<dyn Guard>, String> {
-        let levers: Arc<dyn Levers> = Arc::<Core>::clone(&self.0);
-        fault::inject(&levers, injection).await
-    }
-
-    async fn condition(&self) -> Vec<Reading> {
-        fault::condition(self.0.as_ref())
-    }
-
-    fn load_is_held(&self) -> bool {
-        self.0.reach.load_is_held()
+impl Driven for Core {
+    fn access(&self) -> &Access {
+        &self.access
     }
 
     async fn ended(&self) -> Ending {
-        match self.0.pid {
+        match self.pid {
             Some(pid) => {
-                while proc::started_ticks(pid) == self.0.started {
+                while proc::started_ticks(pid) == self.started {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
             }

@@ -4,32 +4,31 @@ mod create;
 mod follow;
 mod replicas;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use soak_record::{RunFolder, file};
 use soak_scenario::units::Limit;
-use soak_scenario::{ContainerLaunch, Injection, Plan, Ports, Variant};
+use soak_scenario::{ContainerLaunch, Plan, Ports, Variant};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::query_parameters::{KillContainerOptionsBuilder, StopContainerOptionsBuilder};
 use testcontainers::{ContainerAsync, GenericImage};
-use tokio::sync::watch::{self, Receiver};
+use tokio::sync::watch::Receiver;
 
 use super::access::{Access, Addrs};
 use super::cgroup::Group;
-use super::control::HttpControl;
 use super::data_folder::DataFolder;
 use super::docker;
+use super::lives::{self, Life as _, Lives};
 use super::logs::Log;
-use super::probe::{TargetProbe, Watched};
-use crate::client::FlightClient;
-use crate::fault::{self, EndBy, Guard, Levers, Reach};
+use super::probe::Watched;
+use super::reached::{Driven, Reached};
+use crate::fault::{EndBy, Levers, Reach};
 use crate::oom::kernel_log::KernelLog;
 use crate::oom::{Evidence, OutOfMemory};
 use crate::residue::{Register, Residue};
-use crate::target::{Client, Control, Driver, Ending, Probe, Reading, StartError, Target};
+use crate::target::{Driver, Ending, StartError, Target};
 use create::Host;
 pub(super) use create::{is_of, name_and_tag};
 use follow::Exit;
@@ -103,7 +102,7 @@ impl ContainerDriver {
         let log_path = artifacts.join(name);
         let log = Log::create(&log_path).map_err(|error| format!("cannot make {}: {error}", log_path.display()))?;
         let kernel_log = KernelLog::open();
-        let data = self.data(index)?;
+        let data = DataFolder::of(&self.plan, index, &self.folder, &self.register)?;
         self.register.note(&Residue::Containers(docker::address()))?;
         let host = Host { data: data.as_ref().map(DataFolder::path), ports: self.fixed_ports()? };
         let container = Held::of(create::start(self, index, variant, &host).await?, self.docker.clone());
@@ -125,7 +124,7 @@ impl ContainerDriver {
             Limit::At(bytes) => Some(bytes.0),
             Limit::Off => None,
         };
-        Ok(ContainerTarget(Arc::new(Core {
+        Ok(Reached(Arc::new(Core {
             limit_bytes,
             ports: self.launch.ports,
             access,
@@ -133,7 +132,7 @@ impl ContainerDriver {
             container,
             kernel_log: Mutex::new(kernel_log),
             log,
-            lives: watch::Sender::new(Arc::new(life)),
+            lives: Lives::begun(life),
             _data: data,
         })))
     }
@@ -145,16 +144,6 @@ impl ContainerDriver {
         }
         let free = Addrs::free().map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         Ok(Some(free.ports()))
-    }
-
-    /// The folder of the target's data, where the scenario asks for one.
-    fn data(&self, index: usize) -> Result<Option<DataFolder>, String> {
-        let target = &self.plan.target;
-        if !target.durable {
-            return Ok(None);
-        }
-        let path = self.folder.path(&format!("data-{index:03}"));
-        DataFolder::make(&self.register, &path, target.data_volume.map(|bytes| bytes.0)).map(Some)
     }
 }
 
@@ -182,7 +171,7 @@ impl Driver for ContainerDriver {
 }
 
 /// A running container.
-struct ContainerTarget(Arc<Core>);
+type ContainerTarget = Reached<Core>;
 
 /// The container, and all that belongs to it.
 struct Core {
@@ -194,8 +183,7 @@ struct Core {
     container: Held,
     kernel_log: Mutex<KernelLog>,
     log: Log,
-    /// The life that it leads now.
-    lives: watch::Sender<Arc<Life>>,
+    lives: Lives<Life>,
     /// Goes last: the container has it mounted.
     _data: Option<DataFolder>,
 }
@@ -206,15 +194,17 @@ struct Life {
     pid: u32,
     group: Option<Group>,
     exit: Receiver<Option<Exit>>,
-    /// Whether its end is wanted, so that it is no death.
-    wanted: AtomicBool,
 }
 
 impl Life {
     fn begin(docker: &Docker, id: &str, log: &Log, pid: Option<u32>, group: Option<Group>) -> Self {
         let exit = follow::follow(docker.clone(), id.to_owned(), log.clone());
-        Self { pid: pid.unwrap_or(0), group, exit, wanted: AtomicBool::new(false) }
+        Self { pid: pid.unwrap_or(0), group, exit }
     }
+}
+
+impl lives::Life for Life {
+    type End = Exit;
 
     async fn ended(&self) -> Exit {
         let mut exit = self.exit.clone();
@@ -223,10 +213,6 @@ impl Life {
 }
 
 impl Core {
-    fn life(&self) -> Arc<Life> {
-        Arc::clone(&self.lives.borrow())
-    }
-
     fn oom(&self, life: &Life, exit: &Exit) -> Option<OutOfMemory> {
         let kernel = self.kernel_log.lock().unwrap_or_else(PoisonError::into_inner).kills().map(<[_]>::to_vec);
         let evidence = Evidence {
@@ -250,16 +236,15 @@ impl Levers for Core {
     }
 
     fn main_pid(&self) -> Option<u32> {
-        Some(self.life().pid).filter(|pid| *pid > 0)
+        Some(self.lives.now().pid).filter(|pid| *pid > 0)
     }
 
     fn group(&self) -> Option<Group> {
-        self.life().group.clone()
+        self.lives.now().group.clone()
     }
 
     async fn end(&self, by: EndBy) -> Result<String, String> {
-        let life = self.life();
-        life.wanted.store(true, Ordering::SeqCst);
+        let life = self.lives.want_end();
         match by {
             EndBy::Kill => {
                 let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
@@ -278,56 +263,20 @@ impl Levers for Core {
         let state = create::inspect(docker, id, self.ports).await?;
         let group = state.pid.and_then(Group::of_process);
         self.access.probe.watch(Watched { pid: state.pid, group: group.clone() });
-        self.lives.send_replace(Arc::new(Life::begin(docker, id, &self.log, state.pid, group)));
+        self.lives.begin(Life::begin(docker, id, &self.log, state.pid, group));
         Ok(())
     }
 }
 
 #[async_trait]
-impl Target for ContainerTarget {
-    fn pid(&self) -> u32 {
-        self.0.life().pid
-    }
-
-    fn client(&self) -> Arc<dyn Client> {
-        Arc::<FlightClient>::clone(&self.0.access.client)
-    }
-
-    fn control(&self) -> Arc<dyn Control> {
-        Arc::<HttpControl>::clone(&self.0.access.control)
-    }
-
-    fn probe(&self) -> Arc<dyn Probe> {
-        Arc::<TargetProbe>::clone(&self.0.access.probe)
-    }
-
-    async fn inject(&self, injection: &Injection) -> Result<Box<dyn Guard>, String> {
-        let levers: Arc<dyn Levers> = Arc::<Core>::clone(&self.0);
-        fault::inject(&levers, injection).await
-    }
-
-    async fn condition(&self) -> Vec<Reading> {
-        fault::condition(self.0.as_ref())
-    }
-
-    fn load_is_held(&self) -> bool {
-        self.0.reach.load_is_held()
+impl Driven for Core {
+    fn access(&self) -> &Access {
+        &self.access
     }
 
     async fn ended(&self) -> Ending {
-        let mut lives = self.0.lives.subscribe();
-        let (life, exit) = loop {
-            let life = Arc::clone(&lives.borrow_and_update());
-            let exit = life.ended().await;
-            if !life.wanted.load(Ordering::SeqCst) {
-                break (life, exit);
-            }
-            // A fault ended it, and begins the next.
-            if lives.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        let mut oom = self.0.oom(&life, &exit);
+        let (life, exit) = self.lives.death().await;
+        let mut oom = self.oom(&life, &exit);
         // A kill that only Docker knows of may be one whose line has not come yet.
         let waiting = tokio::time::Instant::now();
         while exit.by_sigkill()
@@ -335,20 +284,19 @@ impl Target for ContainerTarget {
             && waiting.elapsed() < WORDS_WITHIN
         {
             tokio::time::sleep(WORDS_EVERY).await;
-            oom = self.0.oom(&life, &exit);
+            oom = self.oom(&life, &exit);
         }
-        Ending { how: exit.how(), last_lines: self.0.log.last_lines(), oom, living: 0, lost: exit.is_lost() }
+        Ending { how: exit.how(), last_lines: self.log.last_lines(), oom, living: 0, lost: exit.is_lost() }
     }
 
     async fn stop(&self) {
-        let life = self.0.life();
-        life.wanted.store(true, Ordering::SeqCst);
+        let life = self.lives.want_end();
         let removed = async {
-            self.0.container.stop().await;
+            self.container.stop().await;
             let mut exit = life.exit.clone();
             // Its last words are worth a moment.
             let _ = tokio::time::timeout(WORDS_WITHIN, exit.wait_for(Option::is_some)).await;
-            let _ = docker::remove(&docker::address(), &self.0.container.id).await;
+            let _ = docker::remove(&docker::address(), &self.container.id).await;
         };
         // What Docker does not remove in time is removed by the watchdog, or by `soak heal`.
         let _ = tokio::time::timeout(REMOVED_WITHIN, removed).await;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use soak_record::RunFolder;
+use soak_scenario::Plan;
 
 use crate::residue::{Register, Residue};
 
@@ -14,8 +16,23 @@ pub(super) struct DataFolder {
 }
 
 impl DataFolder {
+    /// The one of a variant's target, where the plan asks for one.
+    pub(super) fn of(
+        plan: &Plan,
+        index: usize,
+        folder: &RunFolder,
+        register: &Register,
+    ) -> Result<Option<Self>, String> {
+        let target = &plan.target;
+        if !target.durable {
+            return Ok(None);
+        }
+        let path = folder.path(&format!("data-{index:03}"));
+        Self::make(register, &path, target.data_volume.map(|bytes| bytes.0)).map(Some)
+    }
+
     /// Makes it, as a volume in memory of `volume_bytes` where that is given.
-    pub(super) fn make(register: &Register, path: &Path, volume_bytes: Option<u64>) -> Result<Self, String> {
+    fn make(register: &Register, path: &Path, volume_bytes: Option<u64>) -> Result<Self, String> {
         let cannot = |what: &str, error: &dyn std::fmt::Display| format!("{what} {}: {error}", path.display());
         // The target may stand in another folder than the harness.
         let path = std::path::absolute(path).map_err(|error| cannot("cannot tell where this is:", &error))?;

@@ -11,20 +11,19 @@ use soak_record::{RunFolder, file};
 use soak_scenario::units::Limit;
 use soak_scenario::{Injection, Plan, Variant};
 use tokio::process::Command;
-use tokio::sync::watch;
 
 use super::access::{Access, Addrs, Place, arguments, environment};
 use super::cgroup::{Group, OwnGroup};
-use super::control::HttpControl;
 use super::data_folder::DataFolder;
+use super::lives::Lives;
 use super::logs::Log;
-use super::probe::{TargetProbe, Watched};
-use crate::client::FlightClient;
-use crate::fault::{self, EndBy, Guard, Levers, Reach};
+use super::probe::Watched;
+use super::reached::{Driven, Reached};
+use crate::fault::{EndBy, Levers, Reach};
 use crate::oom::Evidence;
 use crate::oom::kernel_log::KernelLog;
 use crate::residue::{RUN_VARIABLE, Register, Residue};
-use crate::target::{Client, Control, Driver, Ending, Probe, Reading, StartError, Target};
+use crate::target::{Driver, Ending, StartError, Target};
 use life::{Ask, Life};
 
 /// The signal that the kernel kills with.
@@ -107,7 +106,7 @@ pub(crate) fn enter(command: &mut std::process::Command, door: std::fs::File) {
 impl Driver for ProcessDriver {
     async fn start(&self, index: usize, variant: &Variant) -> Result<Arc<dyn Target>, StartError> {
         let started = self.start_process(index, variant).await;
-        started.map(|target| Arc::new(target) as Arc<dyn Target>).map_err(StartError)
+        started.map(|target| Arc::new(Reached(Arc::new(target))) as Arc<dyn Target>).map_err(StartError)
     }
 }
 
@@ -117,22 +116,22 @@ impl ProcessDriver {
         Self { recipe: Arc::new(Recipe { program, plan, run }), folder, register }
     }
 
-    async fn start_process(&self, index: usize, variant: &Variant) -> Result<ProcessTarget, String> {
+    async fn start_process(&self, index: usize, variant: &Variant) -> Result<Core, String> {
         let plan = &self.recipe.plan;
         let addrs = Addrs::free().map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         let artifacts = self.folder.path(file::ARTIFACTS);
         let log_path = artifacts.join(format!("{index:03}-target.log"));
         let log = Log::create(&log_path).map_err(|error| format!("cannot make {}: {error}", log_path.display()))?;
         let cgroup = self.cgroup(index, variant)?;
-        let data = self.data(index)?;
+        let data = DataFolder::of(plan, index, &self.folder, &self.register)?;
         let kernel_log = KernelLog::open();
         self.register.note(&Residue::Processes)?;
         let place = Place { addrs, data: data.as_ref().map(|data| data.path().to_owned()) };
-        let life = Arc::new(self.recipe.begin(&place, variant, cgroup.as_ref(), &log)?);
+        let life = self.recipe.begin(&place, variant, cgroup.as_ref(), &log)?;
         let group = cgroup.as_ref().map(|cgroup| cgroup.group().clone());
         let access = Access::new(plan, variant, addrs, Watched { pid: Some(life.pid), group }).await?;
         let reach = access.reach(&self.recipe.run, &self.register, artifacts, data.as_ref());
-        let core = Core {
+        Ok(Core {
             recipe: Arc::clone(&self.recipe),
             variant: variant.clone(),
             place,
@@ -141,10 +140,9 @@ impl ProcessDriver {
             cgroup,
             kernel_log: Mutex::new(kernel_log),
             log,
-            lives: watch::Sender::new(life),
+            lives: Lives::begun(life),
             _data: data,
-        };
-        Ok(ProcessTarget(Arc::new(core)))
+        })
     }
 
     /// The cgroup of a variant with a memory limit, or with a fault that needs one.
@@ -162,22 +160,9 @@ impl ProcessDriver {
         }
         OwnGroup::create(place, limit, throttled).map(Some)
     }
-
-    /// The folder of the target's data, where the scenario asks for one.
-    fn data(&self, index: usize) -> Result<Option<DataFolder>, String> {
-        let target = &self.recipe.plan.target;
-        if !target.durable {
-            return Ok(None);
-        }
-        let path = self.folder.path(&format!("data-{index:03}"));
-        DataFolder::make(&self.register, &path, target.data_volume.map(|bytes| bytes.0)).map(Some)
-    }
 }
 
-/// A running child.
-struct ProcessTarget(Arc<Core>);
-
-/// The child, and all that belongs to it.
+/// A running child, and all that belongs to it.
 struct Core {
     recipe: Arc<Recipe>,
     variant: Variant,
@@ -187,17 +172,12 @@ struct Core {
     cgroup: Option<OwnGroup>,
     kernel_log: Mutex<KernelLog>,
     log: Log,
-    /// The life that it leads now.
-    lives: watch::Sender<Arc<Life>>,
+    lives: Lives<Life>,
     /// Goes last: the child has its files open in it.
     _data: Option<DataFolder>,
 }
 
 impl Core {
-    fn life(&self) -> Arc<Life> {
-        Arc::clone(&self.lives.borrow())
-    }
-
     /// What is known of its end. Without a limit of its own, only the machine can have run out.
     fn evidence(&self, pid: u32, by_sigkill: bool) -> Evidence {
         let kernel = self.kernel_log.lock().unwrap_or_else(PoisonError::into_inner).kills().map(<[_]>::to_vec);
@@ -222,7 +202,7 @@ impl Levers for Core {
     }
 
     fn main_pid(&self) -> Option<u32> {
-        Some(self.life().pid)
+        Some(self.lives.now().pid)
     }
 
     fn group(&self) -> Option<Group> {
@@ -230,70 +210,31 @@ impl Levers for Core {
     }
 
     async fn end(&self, by: EndBy) -> Result<String, String> {
-        let life = self.life();
-        life.want_end();
+        let life = self.lives.want_end();
         Ok(life.end(if by == EndBy::Kill { Ask::Kill } else { Ask::End }).await)
     }
 
     async fn begin_again(&self) -> Result<(), String> {
         let life = self.recipe.begin(&self.place, &self.variant, self.cgroup.as_ref(), &self.log)?;
         self.access.probe.watch(Watched { pid: Some(life.pid), group: self.group() });
-        self.lives.send_replace(Arc::new(life));
+        self.lives.begin(life);
         Ok(())
     }
 }
 
 #[async_trait]
-impl Target for ProcessTarget {
-    fn pid(&self) -> u32 {
-        self.0.life().pid
-    }
-
-    fn client(&self) -> Arc<dyn Client> {
-        Arc::<FlightClient>::clone(&self.0.access.client)
-    }
-
-    fn control(&self) -> Arc<dyn Control> {
-        Arc::<HttpControl>::clone(&self.0.access.control)
-    }
-
-    fn probe(&self) -> Arc<dyn Probe> {
-        Arc::<TargetProbe>::clone(&self.0.access.probe)
-    }
-
-    async fn inject(&self, injection: &Injection) -> Result<Box<dyn Guard>, String> {
-        let levers: Arc<dyn Levers> = Arc::<Core>::clone(&self.0);
-        fault::inject(&levers, injection).await
-    }
-
-    async fn condition(&self) -> Vec<Reading> {
-        fault::condition(self.0.as_ref())
-    }
-
-    fn load_is_held(&self) -> bool {
-        self.0.reach.load_is_held()
+impl Driven for Core {
+    fn access(&self) -> &Access {
+        &self.access
     }
 
     async fn ended(&self) -> Ending {
-        let mut lives = self.0.lives.subscribe();
-        let (pid, how) = loop {
-            let life = Arc::clone(&lives.borrow_and_update());
-            let how = life.ended().await;
-            if !life.end_is_wanted() {
-                break (life.pid, how);
-            }
-            // A fault ended it, and begins the next.
-            if lives.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        let oom = self.0.evidence(pid, how == format!("signal {SIGKILL}")).conclude();
-        Ending { how, last_lines: self.0.log.last_lines(), oom, living: 0, lost: false }
+        let (life, how) = self.lives.death().await;
+        let oom = self.evidence(life.pid, how == format!("signal {SIGKILL}")).conclude();
+        Ending { how, last_lines: self.log.last_lines(), oom, living: 0, lost: false }
     }
 
     async fn stop(&self) {
-        let life = self.0.life();
-        life.want_end();
-        life.end(Ask::End).await;
+        self.lives.want_end().end(Ask::End).await;
     }
 }

@@ -11,6 +11,7 @@ use soak_scenario::{Plan, Variant};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
+use super::super::reached::Driven as _;
 use super::ContainerTarget;
 use crate::client::{Member, SpreadClient};
 use crate::sampler::proc;
@@ -35,7 +36,7 @@ impl Replicas {
         let dead: Vec<Arc<AtomicBool>> = members.iter().map(|_| Arc::default()).collect();
         let of_load = members.iter().zip(&dead);
         let of_load = of_load.map(|(member, dead)| Member {
-            client: Arc::clone(&member.0.access.client),
+            client: Arc::clone(&member.0.access().client),
             dead: Arc::clone(dead),
             has_data: Arc::default(),
         });

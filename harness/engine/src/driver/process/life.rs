@@ -2,13 +2,13 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 
+use super::super::lives::Life as _;
 use super::super::logs::Log;
 use crate::sampler::proc;
 
@@ -32,8 +32,6 @@ pub(super) struct Life {
     pub(super) pid: u32,
     ask: watch::Sender<Ask>,
     ended: watch::Receiver<Option<String>>,
-    /// Whether its end is wanted, so that it is no death.
-    wanted: AtomicBool,
 }
 
 impl Life {
@@ -48,14 +46,7 @@ impl Life {
         let (ask, asked) = watch::channel(Ask::Nothing);
         let (tell, ended) = watch::channel(None);
         tokio::spawn(own(child, stdin, follow, asked, tell));
-        Ok(Self { pid, ask, ended, wanted: AtomicBool::new(false) })
-    }
-
-    /// Waits for its end; tells how.
-    pub(super) async fn ended(&self) -> String {
-        let mut ended = self.ended.clone();
-        let how = ended.wait_for(Option::is_some).await.ok().and_then(|how| how.clone());
-        how.unwrap_or_else(|| "an unknown end".to_owned())
+        Ok(Self { pid, ask, ended })
     }
 
     /// Ends it, and waits for that.
@@ -63,15 +54,15 @@ impl Life {
         self.ask.send_replace(ask);
         self.ended().await
     }
+}
 
-    /// From now on its end is wanted.
-    pub(super) fn want_end(&self) {
-        self.wanted.store(true, Ordering::SeqCst);
-    }
+impl super::super::lives::Life for Life {
+    type End = String;
 
-    /// Whether its end is wanted.
-    pub(super) fn end_is_wanted(&self) -> bool {
-        self.wanted.load(Ordering::SeqCst)
+    async fn ended(&self) -> String {
+        let mut ended = self.ended.clone();
+        let how = ended.wait_for(Option::is_some).await.ok().and_then(|how| how.clone());
+        how.unwrap_or_else(|| "an unknown end".to_owned())
     }
 }
 
