@@ -150,7 +150,8 @@ impl Rules<'_> {
             );
         }
         let compacts = endpoints.compact.is_some() || endpoints.compact_all.is_some();
-        if matches!(fault.inject, Injection::ForceCompaction) && !self.plan.target.profile.name.is_empty() && !compacts {
+        if matches!(fault.inject, Injection::ForceCompaction) && !self.plan.target.profile.name.is_empty() && !compacts
+        {
             let message = format!("a target of profile `{}` cannot be asked to compact", self.plan.target.profile.name);
             self.report(&format!("faults.{name}.inject"), message, "expected endpoints.compact in the profile");
         }
@@ -183,7 +184,10 @@ impl Rules<'_> {
                 self.report(&path, "a delay of nothing delays nothing", "expected a delay such as \"40ms\"");
             }
             Injection::StopLoad if fault.phase != FaultPhase::Query => {
-                let message = format!("`stop_load` holds back the operations of query phases, and this is {}", fault.phase.name());
+                let message = format!(
+                    "`stop_load` holds back the operations of query phases, and this is {}",
+                    fault.phase.name()
+                );
                 self.report(&format!("faults.{name}.phase"), message, "expected phase = \"query\"");
             }
             _ => {}
@@ -226,8 +230,9 @@ impl Rules<'_> {
                 };
                 if comparable && contradict(fault, other) {
                     let (kind, other_kind) = (fault.inject.name(), other.inject.name());
-                    let message =
-                        format!("`{name}` ({kind}) and `{other_name}` ({other_kind}) contradict each other: both are held at once");
+                    let message = format!(
+                        "`{name}` ({kind}) and `{other_name}` ({other_kind}) contradict each other: both are held at once"
+                    );
                     found.push((format!("faults.{name}"), message));
                 }
             }

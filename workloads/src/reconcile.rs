@@ -32,14 +32,13 @@ impl Ledger {
         for id in self.first()..self.first() + self.len() {
             let is_there = there.remove(&id).is_some();
             match (self.state(id), is_there) {
-                (RowState::Live | RowState::Replaced, true) => found.expected += 1,
+                // Of what was put again without an answer nobody knows the version, but one was acknowledged.
+                (RowState::Live | RowState::Replaced | RowState::PerhapsReplaced, true) => found.expected += 1,
                 (RowState::Live | RowState::Replaced | RowState::PerhapsReplaced, false) => {
                     found.expected += 1;
                     found.lost += 1;
                     self.set(id, RowState::Absent);
                 }
-                // Which version it is nobody knows, but one was acknowledged.
-                (RowState::PerhapsReplaced, true) => found.expected += 1,
                 (RowState::Indeterminate | RowState::PerhapsDeleted, _) => {
                     found.indeterminate += 1;
                     self.set(id, if is_there { RowState::Live } else { RowState::Absent });

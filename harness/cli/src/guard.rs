@@ -62,9 +62,9 @@ impl Guard {
         let run = Registered::read(self.register.path());
         let left = match &run {
             Some(run) => left_by(run).await,
-            None => Ok(Vec::new()),
+            None => Vec::new(),
         };
-        if left.is_ok_and(|left| left.is_empty()) {
+        if left.is_empty() {
             // Without a register the watchdog has nothing to look for.
             self.register.close();
         }

@@ -230,13 +230,7 @@ impl Conductor {
         tokio::try_join!(regular, try_join_all(timed)).map(drop)
     }
 
-    async fn conduct_one(
-        &self,
-        due: Due,
-        step: Step,
-        before: u64,
-        pending: Option<Counted>,
-    ) -> Result<(), StepError> {
+    async fn conduct_one(&self, due: Due, step: Step, before: u64, pending: Option<Counted>) -> Result<(), StepError> {
         let (name, cycle) = (due.name.clone(), step.cycle);
         let done = self.one(due, step, before).await;
         // One that did not begin has a stage that nobody asks for; the others are compared with what comes now.
@@ -470,9 +464,7 @@ impl Conductor {
         let before = before?;
         match self.latest.goroutines().filter(|(at_s, _)| *at_s > healed_s) {
             None => Some(format!("tasks: {before:.0} before, not read since")),
-            Some((_, now)) => {
-                (now > before + TASKS_NEAR).then(|| format!("tasks: {before:.0} before, {now:.0} after"))
-            }
+            Some((_, now)) => (now > before + TASKS_NEAR).then(|| format!("tasks: {before:.0} before, {now:.0} after")),
         }
     }
 }

@@ -29,11 +29,6 @@ pub(crate) use network::Proxy;
 pub(crate) use reading::condition;
 pub use support::refusals;
 
-// What `protocol` has for looking at datasets and dropping them takes silence for an answer; `left` does not, and is used in its place.
-const _: () = {
-    let _ = (protocol::still_there, protocol::drop_at);
-};
-
 /// What shows that a fault took place.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Evidence {

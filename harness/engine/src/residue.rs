@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::sampler::proc;
 
 pub use register::{Owner, Register, Registered, registered};
-pub use sweep::{Left, left_by, remove};
+pub use sweep::{Left, changes, left_by, remove};
 pub use watchdog::watch;
 
 /// Environment variable that every process of a run carries: the run's id.

@@ -196,7 +196,12 @@ pub enum CallError {
 impl CallError {
     /// Whether the target says that there is no such thing. Servers say it with a code, or with another code and in words.
     pub(crate) fn is_not_found(&self) -> bool {
-        let Self::Refused(why) = self else { return false };
+        let why = match self {
+            Self::Refused(why) => why,
+            // A Go server's plain errors are of this code; so are connections that break, in other words.
+            Self::Broken(why) if why.starts_with(tonic::Code::Unknown.description()) => why,
+            Self::Broken(_) | Self::TimedOut(_) => return false,
+        };
         let why = why.to_lowercase();
         why.contains("not found") || why.contains("no such dataset")
     }

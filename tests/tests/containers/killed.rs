@@ -81,7 +81,8 @@ impl Bystander {
 
     /// Connections of clients that are there, as the container's own kernel tables have them.
     fn connections(&self) -> usize {
-        let table = |name: &str| std::fs::read_to_string(format!("/proc/{}/net/{name}", self.pid())).unwrap_or_default();
+        let table =
+            |name: &str| std::fs::read_to_string(format!("/proc/{}/net/{name}", self.pid())).unwrap_or_default();
         let is_established = |line: &&str| line.split_whitespace().nth(3) == Some("01");
         ["tcp", "tcp6"].iter().map(|name| table(name).lines().filter(is_established).count()).sum()
     }
@@ -104,7 +105,8 @@ impl Bystander {
         // Of a process that stands still nobody reads a page.
         let page =
             if stopped { String::new() } else { http(&format!("127.0.0.1:{}", self.ports[2]), "GET", "/metrics").1 };
-        let leaked = page.lines().filter(|line| line.starts_with("longbow_test_leaked_")).collect::<Vec<_>>().join(", ");
+        let leaked =
+            page.lines().filter(|line| line.starts_with("longbow_test_leaked_")).collect::<Vec<_>>().join(", ");
         let datasets = page.lines().filter(|line| line.contains("soak-fault-")).count().to_string();
         [
             read(format!("{memory}/memory.limit_in_bytes")),
@@ -169,7 +171,6 @@ fn killed(mut run: Running, out: &Path, by_heal: bool) {
         assert!(healed.code == 0 && healed.stdout.contains("removed"), "{}{}", healed.stdout, healed.stderr);
     } else {
         until("the watchdog has ended", || (std::fs::read_dir(&state).map_or(0, Iterator::count) == 0).then_some(()));
-        println!("the watchdog took {:.2?}", killed.elapsed());
         assert!(killed.elapsed() < BACK_WITHIN, "{:?}", killed.elapsed());
     }
 }

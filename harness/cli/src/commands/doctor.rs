@@ -42,10 +42,7 @@ async fn orphans() -> Vec<String> {
     let mut orphans = Vec::new();
     for run in registered().into_iter().filter(|run| run.owner.is_alive() == Some(false)) {
         let id = &run.owner.run;
-        match left_by(&run).await {
-            Ok(left) => orphans.extend(left.iter().map(|one| format!("{id}: {one}"))),
-            Err(why) => orphans.push(format!("{id}: {why}")),
-        }
+        orphans.extend(left_by(&run).await.iter().map(|one| format!("{id}: {one}")));
     }
     orphans
 }

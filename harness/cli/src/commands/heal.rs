@@ -1,7 +1,7 @@
 //! `soak heal`: removes what runs left whose harness is gone.
 
 use clap::Args;
-use soak_engine::residue::{left_by, registered, remove};
+use soak_engine::residue::{Left, changes, left_by, registered, remove};
 
 use super::{Exit, Failure};
 use crate::output;
@@ -33,28 +33,11 @@ async fn heal() -> Result<Exit, Failure> {
                 continue;
             }
         }
-        let left = match left_by(&run).await {
-            Ok(left) => left,
-            Err(why) => {
-                failed += 1;
-                output::say(&format!("{id}: cannot look what is left: {why}\n"));
-                continue;
-            }
-        };
-        let mut clean = true;
-        for one in &left {
-            match remove(one).await {
-                Ok(()) => {
-                    removed += 1;
-                    output::print(&format!("{id}: removed {one}\n"))?;
-                }
-                Err(why) => {
-                    (failed, clean) = (failed + 1, false);
-                    output::say(&format!("{id}: cannot remove {one}: {why}\n"));
-                }
-            }
-        }
-        if clean {
+        // What stands still or is pressed on answers nobody: changes are taken back before anything else is asked after.
+        let (undone, _) = remove_all(id, changes(&run)).await?;
+        let (gone, kept) = remove_all(id, left_by(&run).await).await?;
+        (removed, failed) = (removed + undone + gone, failed + kept);
+        if kept == 0 {
             // Gone already is as well.
             let _ = std::fs::remove_file(&run.path);
         }
@@ -67,4 +50,22 @@ async fn heal() -> Result<Exit, Failure> {
     let words = if removed == 0 { "nothing was left behind\n".to_owned() } else { format!("removed {removed}\n") };
     output::print(&words)?;
     Ok(Exit::Pass)
+}
+
+/// How many of these were removed, and how many were not.
+async fn remove_all(id: &str, left: Vec<Left>) -> Result<(u32, u32), Failure> {
+    let (mut removed, mut kept) = (0, 0);
+    for one in left {
+        match remove(&one).await {
+            Ok(()) => {
+                removed += 1;
+                output::print(&format!("{id}: removed {one}\n"))?;
+            }
+            Err(why) => {
+                kept += 1;
+                output::say(&format!("{id}: cannot remove {one}: {why}\n"));
+            }
+        }
+    }
+    Ok((removed, kept))
 }

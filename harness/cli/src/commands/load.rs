@@ -261,8 +261,10 @@ async fn read_own(readings: Arc<Mutex<Vec<(f64, f64)>>>) {
 /// Theil–Sen slope of the last half, bytes a minute; `None` when there are too few readings.
 fn slope_of_last_half(readings: &[(f64, f64)]) -> Option<f64> {
     let half = &readings[readings.len() / 2..];
-    let mean = |stretch: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| stretch.iter().map(of).sum::<f64>() / stretch.len() as f64;
+    let mean =
+        |stretch: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| stretch.iter().map(of).sum::<f64>() / stretch.len() as f64;
     let stretches = half.chunks(half.len().div_ceil(STRETCHES).max(1));
-    let (times, bytes): (Vec<f64>, Vec<f64>) = stretches.map(|stretch| (mean(stretch, |r| r.0), mean(stretch, |r| r.1))).unzip();
+    let (times, bytes): (Vec<f64>, Vec<f64>) =
+        stretches.map(|stretch| (mean(stretch, |r| r.0), mean(stretch, |r| r.1))).unzip();
     stats::theil_sen::theil_sen(&times, &bytes, 0.95).map(|slope| slope.slope * 60.0)
 }

@@ -61,7 +61,7 @@ fn is_there(answer: Result<Vec<u8>, CallError>) -> Result<bool, CallError> {
             let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
             Ok(answer.get("status").and_then(Value::as_str) != Some("NOT_FOUND"))
         }
-        Err(error) if is_not_found(&error) => Ok(false),
+        Err(error) if error.is_not_found() => Ok(false),
         // A target that refuses for another reason knows what was meant.
         Err(CallError::Refused(_)) => Ok(true),
         Err(error) => Err(error),
@@ -71,14 +71,9 @@ fn is_there(answer: Result<Vec<u8>, CallError>) -> Result<bool, CallError> {
 /// What an answer says of a dataset that was to be dropped: one that was not there is as good as dropped.
 fn dropped(answer: Result<Vec<u8>, CallError>) -> Result<(), CallError> {
     match answer {
-        Err(error) if !is_not_found(&error) => Err(error),
+        Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Servers say it with a code, or with another code and in words.
-fn is_not_found(error: &CallError) -> bool {
-    matches!(error, CallError::Refused(words) if words.to_lowercase().contains("not found"))
 }
 
 fn body(name: &str) -> bytes::Bytes {

@@ -3,10 +3,10 @@
 mod abandoned_datasets;
 mod abuse;
 mod connection_storm;
+mod datasets;
 mod half_open;
 mod huge_k;
 mod keep_open;
-mod left;
 mod oversized_batches;
 mod pace;
 mod reused_ids;
@@ -27,7 +27,7 @@ use soak_scenario::units::Rate;
 
 use super::Guard;
 use crate::client::{DataSpec, Planes};
-pub(crate) use left::{datasets, drop_at, still_there};
+pub(crate) use datasets::datasets;
 use site::Site;
 use tally::Tally;
 

@@ -110,7 +110,7 @@ impl fmt::Display for Left {
 
 /// What a run has left, in the order in which it has to go: changes first, the newest of them first, so that what was pressed on can end and answer; then
 /// what holds groups and folders, and those last. What cannot be looked at holds up nothing else: it is told as [`Left::Unclear`], and is never an error.
-pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
+pub async fn left_by(run: &Registered) -> Vec<Left> {
     let mut left = changes(run);
     for residue in in_order(run) {
         match look(run, residue).await {
@@ -118,11 +118,11 @@ pub async fn left_by(run: &Registered) -> Result<Vec<Left>, String> {
             Err(why) => left.push(Left::Unclear { residue: residue.clone(), run: Box::new(run.clone()), why }),
         }
     }
-    Ok(left)
+    left
 }
 
 /// Changes that are still there, the newest first. The machine forgets them when it is started anew.
-pub(super) fn changes(run: &Registered) -> Vec<Left> {
+pub fn changes(run: &Registered) -> Vec<Left> {
     if run.owner.has_booted_since() {
         return Vec::new();
     }

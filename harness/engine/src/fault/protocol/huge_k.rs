@@ -6,7 +6,7 @@ use soak_scenario::units::Rate;
 
 use super::abuse::Abuse;
 use super::pace::at_rate;
-use super::site::{Site, is_not_found};
+use super::site::Site;
 use super::tally::{Counts, Tally};
 use crate::fault::Evidence;
 use crate::target::within;
@@ -22,7 +22,7 @@ pub(super) fn begin(site: &Site, tally: &Arc<Tally>, k: u32, rate: Rate) -> Abus
         async move {
             let found = within(deadline, client.search_scored(number, k)).await;
             match &found {
-                Err(error) if is_not_found(error) => tally.miss(error),
+                Err(error) if error.is_not_found() => tally.miss(error),
                 _ => tally.record(&found),
             }
             tally.add_rows(found.map_or(0, |found| found.len() as u64));

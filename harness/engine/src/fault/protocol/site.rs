@@ -100,7 +100,7 @@ impl Site {
         let mut dropped = 0;
         while let Some((dataset, answer)) = drops.next().await {
             match answer {
-                Err(error) if !is_not_found(&error) => {
+                Err(error) if !error.is_not_found() => {
                     *why = error.to_string();
                     continue;
                 }
@@ -111,11 +111,6 @@ impl Site {
         }
         dropped
     }
-}
-
-/// Whether the target says that what was asked about is not there. Servers say it with a code, or with another code and in words.
-pub(super) fn is_not_found(error: &CallError) -> bool {
-    error.to_string().to_lowercase().contains("not found")
 }
 
 /// Rows 0 to `rows`, in batches of `size`.
@@ -184,11 +179,12 @@ mod tests {
     fn what_is_not_there_is_told_from_other_refusals() {
         for status in [Status::not_found("x"), Status::unknown("Dataset Not Found: x"), Status::internal("x not found")]
         {
-            assert!(is_not_found(&call_error(&status)), "{status}");
+            assert!(call_error(&status).is_not_found(), "{status}");
         }
         for status in [Status::invalid_argument("k of 100000"), Status::resource_exhausted("x"), Status::unknown("x")] {
-            assert!(!is_not_found(&call_error(&status)), "{status}");
+            assert!(!call_error(&status).is_not_found(), "{status}");
         }
-        assert!(!is_not_found(&CallError::TimedOut(LOOK)));
+        let broken = CallError::Broken("connection reset, entity not found".to_owned());
+        assert!(!broken.is_not_found() && !CallError::TimedOut(LOOK).is_not_found());
     }
 }
