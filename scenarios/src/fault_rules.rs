@@ -228,11 +228,10 @@ impl Rules<'_> {
                     (None, None) => fault.phase == other.phase,
                     (at, other_at) => at.is_some() && other_at.is_some(),
                 };
-                if comparable && contradict(fault, other) {
+                if let Some(why) = contradiction(fault, other).filter(|_| comparable) {
                     let (kind, other_kind) = (fault.inject.name(), other.inject.name());
-                    let message = format!(
-                        "`{name}` ({kind}) and `{other_name}` ({other_kind}) contradict each other: both are held at once"
-                    );
+                    let message =
+                        format!("`{name}` ({kind}) and `{other_name}` ({other_kind}) contradict each other: {why}");
                     found.push((format!("faults.{name}"), message));
                 }
             }
@@ -263,8 +262,8 @@ impl Rules<'_> {
     }
 }
 
-/// Whether two faults of one clock cannot be held as the file says.
-fn contradict(fault: &Fault, other: &Fault) -> bool {
+/// Why two faults of one clock cannot be held as the file says.
+fn contradiction(fault: &Fault, other: &Fault) -> Option<&'static str> {
     let held = |fault: &Fault| {
         let from = fault.at.unwrap_or(fault.after).0;
         (from, from + fault.hold.0)
@@ -275,5 +274,9 @@ fn contradict(fault: &Fault, other: &Fault) -> bool {
     let ends = fault.inject.restarts() || other.inject.restarts();
     // Whichever begins while the other keeps the target from answering would find it not healthy.
     let unheard = (fault.inject.silences() && other_from >= from) || (other.inject.silences() && from >= other_from);
-    together && (kind.lever == other_kind.lever || ends || unheard)
+    match together {
+        true if kind.lever == other_kind.lever || ends => Some("both are held at once"),
+        true if unheard => Some("one begins while the other keeps the target from answering"),
+        _ => None,
+    }
 }
