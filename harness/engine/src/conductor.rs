@@ -96,6 +96,13 @@ impl Drop for Counted {
     }
 }
 
+/// What a target is like with no fault on.
+#[derive(Debug, Clone, Default)]
+struct Calm {
+    readings: Vec<Reading>,
+    tasks: Option<f64>,
+}
+
 /// How a fault that was due ended, where it was not watched to the end.
 enum Amiss {
     /// It did not begin.
@@ -123,6 +130,10 @@ pub(crate) struct Conductor {
     held: Held,
     disturbance: Disturbance,
     in_use: InUse,
+    /// What was the case when last no fault was on: several at once share it.
+    calm: tokio::sync::Mutex<Calm>,
+    /// Faults that are being injected, held or healed.
+    pressing: Arc<AtomicU32>,
     /// Whether a fault was on since the cycle began.
     in_cycle: AtomicBool,
     /// Whether one was on since the target's rows were last held against the ledger.
@@ -152,6 +163,8 @@ impl Conductor {
             held: Held::default(),
             disturbance: Disturbance::default(),
             in_use: InUse::default(),
+            calm: tokio::sync::Mutex::default(),
+            pressing: Arc::default(),
             in_cycle: AtomicBool::new(false),
             unchecked: AtomicBool::new(false),
             work: watch::Sender::new(0),
@@ -309,10 +322,9 @@ impl Conductor {
         let lever = self.in_use.take(hold).await;
         let unhealthy = |error| Amiss::Skipped(format!("the target was not healthy before it: {error}"));
         self.healthy().await.map_err(unhealthy)?;
-        let before = self.target.condition().await;
-        let tasks_before = self.latest.goroutines();
+        let (calm, _on) = self.calm().await;
+        let pressing = Counted::of(&self.pressing);
         let (seconds, summary) = self.books.stages.end(before_stage);
-        let _on = Counted::of(&self.disturbance.on);
         for flag in [&*self.disturbance.touched, &self.in_cycle, &self.unchecked] {
             flag.store(true, Ordering::SeqCst);
         }
@@ -341,15 +353,25 @@ impl Conductor {
         sleep_until(on + due.fault.hold.0).await;
         let healing = Instant::now();
         let healed = self.heal(id, during).await;
-        drop(lever);
+        drop((lever, pressing));
         if inject.restarts() {
             // Without a target there is nothing to go on with.
             healed.map_err(|error| Amiss::Platform(format!("could not be healed: {error}")))?;
         }
         let since = Healing { began: healing, done: self.journal.now_s() };
-        self.watch(id, (since, due.fault.watch.0), &before, tasks_before.map(|(_, count)| count)).await;
+        self.watch(id, (since, due.fault.watch.0), &calm).await;
         drop(pending);
         Ok(())
+    }
+
+    /// What to compare with afterwards, and a fault more that is on.
+    async fn calm(&self) -> (Calm, Counted) {
+        let mut calm = self.calm.lock().await;
+        if !self.disturbance.is_on() {
+            let tasks = self.latest.goroutines().map(|(_, count)| count);
+            *calm = Calm { readings: self.target.condition().await, tasks };
+        }
+        (calm.clone(), Counted::of(&self.disturbance.on))
     }
 
     /// Waits for its moment and its condition. False when it stays for a later phase; an error when it never begins.
@@ -400,13 +422,7 @@ impl Conductor {
     }
 
     /// Watches the way back: the first answer, what the load sees, and whether all is as before.
-    async fn watch(
-        &self,
-        id: u32,
-        (since, at_most): (Healing, Duration),
-        before: &[Reading],
-        tasks_before: Option<f64>,
-    ) {
+    async fn watch(&self, id: u32, (since, at_most): (Healing, Duration), calm: &Calm) {
         let watched = Instant::now();
         let after = self.books.stages.begin(false);
         let first = self.first_answer(since.began, watched + at_most).await;
@@ -417,22 +433,30 @@ impl Conductor {
         sleep_until(watched + at_most).await;
         let (seconds, summary) = self.books.stages.end(after);
         self.journal.event(EventKind::FaultLoad { id, stage: Stage::After, seconds, summary });
-        let asked = Instant::now();
-        let differences = loop {
-            let mut differences = differences(before, &self.target.condition().await);
-            differences.extend(self.more_tasks(tasks_before, since.done));
-            // It was healthy before, or the fault would not have begun.
-            differences
-                .extend(self.healthy().await.err().map(|error| format!("health: ready before, after it: {error}")));
-            if differences.is_empty() || asked.elapsed() >= BACK_WITHIN {
-                break differences;
+        let differences = self.what_is_left(calm, since.done).await;
+        let mut compared: Vec<String> = calm.readings.iter().map(|reading| reading.name.to_owned()).collect();
+        compared.push("health".to_owned());
+        compared.extend(calm.tasks.map(|_| "tasks".to_owned()));
+        self.journal.event(EventKind::FaultResidue { id, compared, differences });
+    }
+
+    /// What is not as before. What another fault does meanwhile is not this one's: it is waited for.
+    async fn what_is_left(&self, calm: &Calm, healed_s: f64) -> Vec<String> {
+        let mut asked = None;
+        loop {
+            if self.pressing.load(Ordering::SeqCst) == 0 {
+                let asked = *asked.get_or_insert_with(Instant::now);
+                let mut found = differences(&calm.readings, &self.target.condition().await);
+                found.extend(self.more_tasks(calm.tasks, healed_s));
+                // It was healthy before, or the fault would not have begun.
+                let health = self.healthy().await.err();
+                found.extend(health.map(|error| format!("health: ready before, after it: {error}")));
+                if self.pressing.load(Ordering::SeqCst) == 0 && (found.is_empty() || asked.elapsed() >= BACK_WITHIN) {
+                    return found;
+                }
             }
             sleep(LOOK_EVERY * 5).await;
-        };
-        let mut compared: Vec<String> = before.iter().map(|reading| reading.name.to_owned()).collect();
-        compared.push("health".to_owned());
-        compared.extend(tasks_before.map(|_| "tasks".to_owned()));
-        self.journal.event(EventKind::FaultResidue { id, compared, differences });
+        }
     }
 
     /// Seconds from when healing began until the data was asked after and an answer came; `None` where none came in time.
