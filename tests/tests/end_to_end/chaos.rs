@@ -80,7 +80,7 @@ fn what_cannot_be_is_refused_before_anything_is_touched() {
             assert!(ended.stderr.contains(word), "{word:?} is not in\n{}", ended.stderr);
         }
     };
-    refused(&["chaos-limit-shrink", "--set", "matrix.memory_limit=[\"off\"]"], &["no memory limit to press against"]);
+    refused(&["chaos-limit-shrink", "--set", "matrix.memory_limit=[\"off\"]"], &["no memory limit to work on"]);
     refused(
         &["chaos-limit-shrink", "--set", "faults.squeeze.inject={limit_shrink={to=\"5%\"}}"],
         &["less than any target lives under"],

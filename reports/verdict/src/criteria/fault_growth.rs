@@ -2,7 +2,8 @@
 //! the harness sees of it.
 //!
 //! Each hold gives one slope (least squares over its samples); the rate is their mean, with the interval of Student's t over the holds, n − 1 degrees of
-//! freedom. Neighbouring samples of one hold are far from independent; holds are.
+//! freedom. Neighbouring samples of one hold are far from independent; holds are. Holds that agree with one another may still be wrong together: the moment of
+//! a sample is known to within the sampler's period, so the interval is wider on both sides by that period's part of a hold.
 
 use soak_scenario::Threshold;
 
@@ -33,7 +34,8 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     };
     let values: Vec<f64> = slopes.iter().map(|(_, slope)| *slope).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let interval = mean_interval(&values, LEVEL).map(|(_, interval)| interval);
+    let known_to = mean * resolution(observed, &leaks);
+    let interval = mean_interval(&values, LEVEL).map(|(_, [low, high])| [low - known_to, high + known_to]);
     let minute = |rate: f64| human::in_unit(rate, "bytes/s");
     let between = interval.map_or_else(
         || "one hold has no interval".to_owned(),
@@ -68,12 +70,23 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     }
 }
 
+/// The part of a slope that the moments of two samples leave open: the sampler's period over the shortest hold.
+fn resolution(observed: &Observed<'_>, leaks: &[&Injected]) -> f64 {
+    let holds_s = leaks.iter().filter_map(|fault| held_s(fault));
+    observed.plan.sampling.process.as_secs_f64() / holds_s.fold(f64::INFINITY, f64::min).max(f64::MIN_POSITIVE)
+}
+
+/// How long a leak was on.
+fn held_s(fault: &Injected) -> Option<f64> {
+    let held_s = fault.healed_s? - fault.applied_s;
+    // What is shown ends the leak, and is told just after.
+    Some(fault.figures.get("leaked_seconds").copied().unwrap_or(held_s).min(held_s))
+}
+
 /// The slope of anonymous memory while a fault is on, in bytes a second.
 fn slope(observed: &Observed<'_>, fault: &Injected) -> Option<f64> {
     let series = observed.series("rss_anon_bytes")?;
-    // What is shown ends the leak, and is told just after.
-    let held_s = fault.healed_s? - fault.applied_s;
-    let seconds = fault.figures.get("leaked_seconds").copied().unwrap_or(held_s).min(held_s);
+    let seconds = held_s(fault)?;
     let (times, values) = series.within(fault.applied_s + SETTLING * seconds, fault.applied_s + seconds);
     if times.len() < LEAST_SAMPLES {
         return None;
