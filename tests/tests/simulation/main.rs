@@ -126,8 +126,8 @@ fn a_person_may_interrupt_at_any_moment() {
 /// Faults in every phase, several at once, some drawn and some at a time.
 fn chaotic(seed: u64) -> Plan {
     let edits = [
-        "faults.a={inject=\"pause\",hold=\"1s\",watch=\"1s\"}",
-        "faults.b={inject={latency={delay=\"5ms\"}},hold=\"2s\",watch=\"1s\",after=\"1500ms\"}",
+        "faults.a={inject={latency={delay=\"5ms\"}},hold=\"2s\",watch=\"1s\"}",
+        "faults.b={inject=\"pause\",hold=\"1s\",watch=\"1s\",after=\"1500ms\"}",
         "faults.c={inject=\"cut\",phase=\"ingest\",hold=\"300ms\",watch=\"200ms\",after=\"0s\"}",
         "faults.d={inject=\"reset\",phase=\"delete\",hold=\"300ms\",watch=\"200ms\",after=\"0s\"}",
         "faults.e={inject=\"stop_load\",at=\"2s\",hold=\"500ms\",watch=\"200ms\"}",
