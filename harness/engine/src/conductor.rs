@@ -78,6 +78,8 @@ struct Due {
     fault: Fault,
     begins: Instant,
     timed: bool,
+    /// Keeps the phase going until it is over. One that has its own time does not, before that comes.
+    _pending: Option<Counted>,
 }
 
 /// Counts one more for as long as it lives.
@@ -207,28 +209,16 @@ impl Conductor {
         if step.phase == Phase::Ingest {
             self.in_cycle.store(false, Ordering::SeqCst);
         }
-        // One that has its own time does not make a phase longer before that.
-        let pending: Vec<Counted> =
-            due.iter().filter(|due| !due.timed).map(|_| Counted::of(&self.disturbance.pending)).collect();
-        if due.is_empty() {
-            return Ok(());
-        }
-        if !pending.is_empty() {
+        let (timed, regular): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| due.timed);
+        if !regular.is_empty() {
             // Both the level before and the one to come back to are collected ones: garbage is no memory of a fault.
             self.collect().await;
         }
-        let drawn = self.plan.chaos.draw > 0;
-        let mut regular = Vec::new();
-        let mut timed = Vec::new();
-        let mut pending = pending.into_iter();
-        for due in due {
-            let before = self.books.stages.begin(true);
-            let group = if due.timed { &mut timed } else { &mut regular };
-            let pending = if due.timed { None } else { pending.next() };
-            group.push(self.conduct_one(due, step, before, pending));
-        }
+        let conducted = |due| self.conduct_one(due, step, self.books.stages.begin(true));
+        let regular: Vec<_> = regular.into_iter().map(conducted).collect();
+        let timed = try_join_all(timed.into_iter().map(conducted));
         let regular = async {
-            if !drawn {
+            if self.plan.chaos.draw == 0 {
                 return try_join_all(regular).await.map(drop);
             }
             // Each begins when the one before has come back, however long that took.
@@ -240,23 +230,21 @@ impl Conductor {
             }
             Ok(())
         };
-        tokio::try_join!(regular, try_join_all(timed)).map(drop)
+        tokio::try_join!(regular, timed).map(drop)
     }
 
-    async fn conduct_one(&self, due: Due, step: Step, before: u64, pending: Option<Counted>) -> Result<(), StepError> {
-        let (name, cycle) = (due.name.clone(), step.cycle);
-        let done = self.one(due, step, before).await;
+    async fn conduct_one(&self, due: Due, step: Step, before: u64) -> Result<(), StepError> {
+        let done = self.one(&due, step, before).await;
         // One that did not begin has a stage that nobody asks for; the others are compared with what comes now.
         self.books.stages.end(before);
         self.books.stages.restart_waiting();
-        drop(pending);
         match done {
             Ok(()) => Ok(()),
             Err(Amiss::Skipped(reason)) => {
-                self.journal.event(EventKind::FaultSkipped { fault: name, cycle, reason });
+                self.journal.event(EventKind::FaultSkipped { fault: due.name, cycle: step.cycle, reason });
                 Ok(())
             }
-            Err(Amiss::Platform(reason)) => Err(StepError::Platform(format!("the fault `{name}` {reason}"))),
+            Err(Amiss::Platform(reason)) => Err(StepError::Platform(format!("the fault `{}` {reason}", due.name))),
         }
     }
 
@@ -292,6 +280,7 @@ impl Conductor {
                 fault: due.fault.clone(),
                 begins: now + due.after.0,
                 timed: false,
+                _pending: Some(Counted::of(&self.disturbance.pending)),
             })
             .collect();
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
@@ -302,17 +291,18 @@ impl Conductor {
             fault: fault.clone(),
             begins: (self.started + at.0).max(now),
             timed: true,
+            _pending: None,
         }));
         due
     }
 
     /// One fault from its moment to the end of the watch.
-    async fn one(&self, due: Due, step: Step, before_stage: u64) -> Result<(), Amiss> {
-        if !self.has_begun(&due, step).await.map_err(Amiss::Skipped)? {
+    async fn one(&self, due: &Due, step: Step, before_stage: u64) -> Result<(), Amiss> {
+        if !self.has_begun(due, step).await.map_err(Amiss::Skipped)? {
             return Ok(());
         }
         // From here on the phase lasts until it is over.
-        let pending = due.timed.then(|| Counted::of(&self.disturbance.pending));
+        let _pending = due.timed.then(|| Counted::of(&self.disturbance.pending));
         if due.timed {
             self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(due.name.clone());
             self.collect().await;
@@ -360,7 +350,6 @@ impl Conductor {
         }
         let since = Healing { began: healing, done: self.journal.now_s() };
         self.watch(id, (since, due.fault.watch.0), &calm).await;
-        drop(pending);
         Ok(())
     }
 
@@ -380,6 +369,8 @@ impl Conductor {
         // The load of a query phase goes on until its faults are over; other phases end by themselves.
         let waits = step.phase == Phase::Query && !due.timed;
         tokio::select! {
+            // One whose moment has come begins, also where the work was over meanwhile: which of the two is seen is no matter of luck.
+            biased;
             () = sleep_until(due.begins) => {}
             _ = work.wait_for(|times| *times > 0), if !waits => {
                 let after = due.begins.saturating_duration_since(Instant::now()).as_secs_f64();
