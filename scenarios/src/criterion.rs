@@ -162,7 +162,7 @@ pub const CRITERIA: &[CriterionSpec] = &[
         id: "fault_growth",
         unit: Unit::BytesPerSecond,
         bounds: Bounds::AtMost,
-        doc: "How fast does anonymous memory grow while the target leaks because it was asked to? Without a threshold it shows what a run sees of a known leak.",
+        doc: "How fast does memory in use grow while the target leaks because it was asked to? Without a threshold it shows what a run sees of a known leak.",
     },
     CriterionSpec {
         id: "attested",

@@ -74,6 +74,15 @@ impl Judged {
         findings.iter().find(|finding| finding["criterion"] == criterion).unwrap()
     }
 
+    /// Asserts that the interval of `fault_growth` holds the rate that was asked for, and is no wider than a quarter of it each way.
+    #[track_caller]
+    pub fn assert_rate_found(&self, asked_bytes_per_s: f64) {
+        let found = self.finding(0, "fault_growth");
+        let [low, high] = [0, 1].map(|side: usize| found["interval"][side].as_f64().unwrap());
+        assert!(low <= asked_bytes_per_s && asked_bytes_per_s <= high, "{asked_bytes_per_s} is not in it: {found}");
+        assert!(high - low <= 0.5 * asked_bytes_per_s, "it is wider than a quarter each way: {found}");
+    }
+
     /// The run's events of this kind.
     pub fn events(&self, kind: &str) -> Vec<&Value> {
         self.events.iter().filter(|event| event["event"] == kind).collect()

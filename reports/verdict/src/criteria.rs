@@ -66,7 +66,12 @@ pub(crate) const TABLE: &[Criterion] = &[
     Criterion { id: "first_answer", series: &[], measure: first_answer::measure, applies: has_faults },
     Criterion { id: "acknowledged_data", series: &[], measure: acknowledged_data::measure, applies: has_faults },
     Criterion { id: "fault_residue", series: &[], measure: fault_residue::measure, applies: has_faults },
-    Criterion { id: "fault_growth", series: &["rss_anon_bytes"], measure: fault_growth::measure, applies: leaks },
+    Criterion {
+        id: "fault_growth",
+        series: &["heap_bytes", "rss_anon_bytes"],
+        measure: fault_growth::measure,
+        applies: leaks,
+    },
     Criterion { id: attested::ID, series: &[], measure: attested::measure, applies: always },
 ];
 

@@ -56,3 +56,17 @@ fn every_abuse_of_the_protocol_is_shown_and_healed() {
     let run = Judged::of(command, &out);
     assert_all_shown(&run, 11);
 }
+
+#[test]
+fn a_known_leak_is_seen_at_its_rate_under_a_real_collector() {
+    let Some(image) = image() else { return };
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let edits = ["workload.vectors_per_cycle=1024", "cycle.count=4", "sampling.metrics=200ms", "cycle.idle=2s"];
+    let mut command = scenario("chaos-leak", &out, &edits);
+    command.args(["--target", &format!("container:{image}")]);
+    let run = Judged::of(command, &out);
+    run.assert_rate_found(512.0 * 1_048_576.0 / 60.0);
+    assert_all_shown(&run, 6);
+}

@@ -25,7 +25,10 @@ fn a_limit_below_need_is_told_within_seconds_with_victim_limit_usage_and_phase()
     let judged = Judged::recorded(&out);
     let oom = judged.events("oom")[0];
     assert_eq!((&oom["scope"], &oom["limit_bytes"]), (&"target".into(), &(48 << 20).into()), "{oom:#}");
-    assert_eq!((&oom["usage_bytes"], &oom["phase"]), (&(48 << 20).into(), &"ingest".into()), "{oom:#}");
+    assert_eq!(oom["phase"], "ingest", "{oom:#}");
+    // The kernel charges before it looks at the limit: a few pages more, or less where a larger charge was refused.
+    let usage = oom["usage_bytes"].as_u64().unwrap();
+    assert!(usage.abs_diff(48 << 20) <= 1 << 20, "{oom:#}");
     assert!(oom["victim"].as_str().unwrap().starts_with("soak-target-go (pid "), "{oom:#}");
     assert!(oom["cgroup"].as_str().unwrap().contains("docker"), "{oom:#}");
     let reason = judged.finding(0, "target")["reason"].as_str().unwrap();
