@@ -357,10 +357,17 @@ impl Conductor {
     async fn calm(&self) -> (Calm, Counted) {
         let mut calm = self.calm.lock().await;
         if !self.disturbance.is_on() {
-            let tasks = self.latest.goroutines().map(|(_, count)| count);
-            *calm = Calm { readings: self.target.condition().await, tasks };
+            let readings = self.target.condition().await;
+            *calm = Calm { readings, tasks: self.tasks().await };
         }
         (calm.clone(), Counted::of(&self.disturbance.on))
+    }
+
+    /// Tasks as they are now. What was sampled last may be of before the load of this phase was connected, and each connection has tasks of its own.
+    async fn tasks(&self) -> Option<f64> {
+        let probe = self.target.probe();
+        let values = within(self.plan.deadlines.call.0, probe.metrics()).await.ok()?;
+        values.into_iter().find_map(|(name, value)| (name == "goroutines").then_some(value))
     }
 
     /// Waits for its moment and its condition. False when it stays for a later phase; an error when it never begins.
