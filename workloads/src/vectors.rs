@@ -4,8 +4,9 @@ use soak_scenario::Distribution;
 
 use crate::hash::{bits32, gaussian, key, text_key};
 
-/// Centres of the clustered distribution.
-pub const CLUSTERS: u64 = 256;
+/// Centres of the clustered distribution. Few enough that a cluster of some thousands of rows has more members than a graph looks at for one insertion (the
+/// scenarios' `ef_construction` is 100), as a cluster of a deployment has: with fewer, every insertion goes through a third of the whole store.
+pub const CLUSTERS: u64 = 32;
 
 /// Rows from here on are query vectors: drawn like the data, never put.
 pub const QUERY_ROWS: u64 = 1 << 40;
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn golden_fingerprints_pin_the_bytes() {
         let prints = Distribution::ALL.map(|distribution| format!("{:016x}", fingerprint(of(distribution))));
-        assert_eq!(prints, ["edb58b56af70bbe5", "3497c635edade145", "3bb9e4586e25868f"].map(str::to_owned));
+        assert_eq!(prints, ["edb58b56af70bbe5", "25e4022eb55e180e", "3bb9e4586e25868f"].map(str::to_owned));
     }
 
     #[test]
