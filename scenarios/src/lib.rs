@@ -38,6 +38,7 @@ mod profile_file;
 mod profile_shape;
 mod reference;
 mod rules;
+pub mod runbook;
 mod scenario_shape;
 mod schema;
 pub mod series;

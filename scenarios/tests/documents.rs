@@ -1,5 +1,6 @@
-//! The committed schema and reference table are what the declarations say.
+//! The committed schema and reference tables are what the declarations say.
 
+use soak_scenario::runbook::runbooks_markdown;
 use soak_scenario::{reference_markdown, schema_json};
 
 #[test]
@@ -16,5 +17,13 @@ fn the_reference_is_the_generated_one() {
     assert!(
         include_str!("../REFERENCE.md") == reference_markdown(),
         "scenarios/REFERENCE.md is old: run `cargo run --release -- export reference > scenarios/REFERENCE.md`"
+    );
+}
+
+#[test]
+fn the_runbooks_table_is_the_generated_one() {
+    assert!(
+        include_str!("../RUNBOOKS.md") == runbooks_markdown(),
+        "scenarios/RUNBOOKS.md is old: run `cargo run --release -- export runbooks > scenarios/RUNBOOKS.md`"
     );
 }
