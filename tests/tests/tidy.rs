@@ -141,7 +141,12 @@ fn every_mistake_has_its_words_and_all_words_a_mistake() {
 
 #[test]
 fn generated_documents_are_what_the_binary_prints() {
-    for (document, what) in [("scenarios/REFERENCE.md", "reference"), ("scenarios/schema.json", "schema")] {
+    let documents = [
+        ("scenarios/REFERENCE.md", "reference"),
+        ("scenarios/RUNBOOKS.md", "runbooks"),
+        ("scenarios/schema.json", "schema"),
+    ];
+    for (document, what) in documents {
         let committed = std::fs::read_to_string(root().join(document)).unwrap();
         let printed = soak(&["export", what]);
         assert_eq!(printed.code, 0, "{}", printed.stderr);

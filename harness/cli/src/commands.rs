@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Report(report::Report),
     /// List the built-in scenarios and profiles, the criteria, the series
     List(list::List),
-    /// Explain the criteria
+    /// Explain the criteria, and the thresholds of the runbooks
     Criteria(criteria::Criteria),
     /// Print built-in files, generated documents, or a run's samples
     Export(export::Export),

@@ -1,7 +1,9 @@
 //! `check`, `plan`, `list`, `criteria`, `export`: what they print when all is well.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use soak_scenario::runbook::{Covered, indicators, steps};
 use soak_scenario::{Pace, Plan, Request, load};
 use soak_tests::{Ended, soak, soak_in};
 
@@ -112,10 +114,39 @@ fn lists_are_complete_in_both_forms() {
     }
     assert_eq!(quietly(&["list"]), quietly(&["list", "scenarios"]));
     assert_eq!(quietly(&["criteria"]), quietly(&["list", "criteria"]));
-    assert_eq!(
-        quietly(&["criteria", "--format", "json"]).json().as_array().unwrap().len(),
-        soak_scenario::criterion::CRITERIA.len()
-    );
+}
+
+#[test]
+fn criteria_and_the_runbooks_thresholds_are_one_array() {
+    let list = |arguments: &[&str]| quietly(arguments).json().as_array().unwrap().clone();
+    let all = list(&["criteria", "--format", "json"]);
+    let thresholds = list(&["criteria", "--runbooks", "--format", "json"]);
+    assert_eq!(all, [list(&["list", "criteria", "--format", "json"]), thresholds.clone()].concat());
+    assert_eq!(thresholds.len(), indicators().count());
+    let text = quietly(&["criteria", "--runbooks"]).stdout;
+    for one in &thresholds {
+        let keys = ["id", "runbook", "section", "written", "meaning", "series", "window", "levels", "covered"];
+        assert!(keys.iter().all(|key| one.get(key).is_some()), "{one}");
+        assert!(text.contains(one["id"].as_str().unwrap()), "{one} is not in\n{text}");
+    }
+    let table = quietly(&["criteria", "--runbooks", "--format", "markdown"]).stdout;
+    assert_eq!(table.lines().filter(|line| line.starts_with("| `")).count(), thresholds.len());
+}
+
+#[test]
+fn commands_that_cover_a_runbook_are_there() {
+    let rows = indicators().map(|one| one.covered).chain(steps().map(|one| one.covered));
+    let commands = rows.filter_map(|covered| match covered {
+        Covered::Command(command) => Some(command),
+        _ => None,
+    });
+    for command in commands.collect::<BTreeSet<_>>() {
+        let mut words = command.split(' ').skip(1);
+        let help = quietly(&[words.next().unwrap(), "--help"]).stdout;
+        for flag in words.filter(|word| word.starts_with("--")) {
+            assert!(help.contains(flag), "{command}: there is no {flag}");
+        }
+    }
 }
 
 #[test]

@@ -1,18 +1,27 @@
-//! `soak criteria`: what is judged, in which unit, and what each criterion asks.
+//! `soak criteria`: what is judged, in which unit, and what each criterion asks; and the thresholds of the runbooks, with what covers each.
+
+use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use soak_scenario::Threshold;
 use soak_scenario::criterion::{Bounds, CRITERIA, CriterionSpec, Unit};
+use soak_scenario::runbook::{Indicator, Runbook, Tally, indicators, thresholds_markdown};
 use soak_verdict::human;
 
 use super::{Exit, Failure};
 use crate::output;
 use crate::table::wrapped;
 
-/// Explain the criteria: id, unit, thresholds, and what each asks
+/// Where the words about a threshold begin: after the longest id.
+const INDENT: usize = 28;
+
+/// Explain the criteria: id, unit, thresholds, and what each asks; as JSON with the runbooks' thresholds after them
 #[derive(Debug, Args)]
 pub(crate) struct Criteria {
+    /// Show the thresholds of the runbooks instead: what is written, what it means, and what covers it
+    #[arg(long)]
+    runbooks: bool,
     /// For whom the result is written
     #[arg(long, value_enum, default_value_t = TableFormat::Human)]
     format: TableFormat,
@@ -31,10 +40,16 @@ pub(crate) enum TableFormat {
 
 impl Criteria {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
-        match self.format {
-            TableFormat::Human => output::print(&human_list())?,
-            TableFormat::Json => output::print_json(serde_json::to_string_pretty(&documents()))?,
-            TableFormat::Markdown => output::print(&markdown())?,
+        match (self.format, self.runbooks) {
+            (TableFormat::Human, false) => output::print(&human_list())?,
+            (TableFormat::Human, true) => output::print(&human_thresholds())?,
+            (TableFormat::Json, runbooks) => {
+                let criteria = if runbooks { Vec::new() } else { documents() };
+                let all = [criteria, threshold_documents().map_err(Failure::platform)?].concat();
+                output::print_json(serde_json::to_string_pretty(&all))?;
+            }
+            (TableFormat::Markdown, false) => output::print(&markdown())?,
+            (TableFormat::Markdown, true) => output::print(&thresholds_markdown())?,
         }
         Ok(Exit::Pass)
     }
@@ -53,6 +68,34 @@ pub(crate) fn human_list() -> String {
 pub(crate) fn documents() -> Vec<Value> {
     let document = |spec: &CriterionSpec| json!({ "id": spec.id, "unit": spec.unit.name(), "thresholds": bounds(spec), "question": spec.doc });
     CRITERIA.iter().map(document).collect()
+}
+
+/// The thresholds of the runbooks, for a person.
+fn human_thresholds() -> String {
+    let mut out = String::new();
+    for runbook in Runbook::ALL {
+        let _ = writeln!(out, "{}\n", runbook.title());
+        out.extend(indicators().filter(|one| one.runbook == runbook).map(human_threshold));
+        out.push('\n');
+    }
+    let tally = Tally::of(indicators().map(|one| one.covered));
+    let _ = writeln!(out, "{} thresholds: {tally}. Steps are in `soak export runbooks`.", indicators().count());
+    out
+}
+
+fn human_threshold(one: &Indicator) -> String {
+    let words = |text: &str| wrapped(text, INDENT, output::WIDTH);
+    let window = one.window.map_or_else(String::new, |window| format!(" · over {window}"));
+    let head = words(&format!("{}{window}", one.levels));
+    let quoted = one.written.lines().map(|line| format!("“{line}”")).collect::<Vec<_>>().join(" ");
+    let place = if one.section.is_empty() { String::new() } else { words(&format!("{}: {quoted}", one.section)) };
+    let covered = words(&format!("Covered: {}", one.covered));
+    format!("{:<INDENT$}{}{}{place}{covered}", one.id, head.trim_start(), words(one.meaning))
+}
+
+/// The thresholds of the runbooks as JSON. Each has a runbook, which no criterion has.
+fn threshold_documents() -> serde_json::Result<Vec<Value>> {
+    indicators().map(serde_json::to_value).collect()
 }
 
 fn markdown() -> String {
@@ -112,5 +155,21 @@ mod tests {
         let reclaim = Threshold { at_least: Some(0.2), at_most: Some(0.3), at_most_of_ingested: None };
         assert_eq!(bound(of("compaction_reclaim"), reclaim), "at least 20.0 %; above 30.0 % is noted");
         assert_eq!(bound(of("attested"), Threshold { at_most: Some(0.0), ..Threshold::default() }), "at most 0");
+    }
+
+    #[test]
+    fn a_threshold_has_its_levels_place_meaning_and_what_covers_it() {
+        assert!(indicators().all(|one| one.id.len() < INDENT), "an id runs into what follows it");
+        let alert = indicators().find(|one| one.id == "memory_alert").unwrap();
+        let text = human_threshold(alert);
+        assert!(text.starts_with("memory_alert                warning above 80% · over 5min\n"), "{text}");
+        for part in ["1. Regular Monitoring: “Memory usage >80%", alert.meaning.split(' ').next().unwrap(), "Covered: "]
+        {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        let document = serde_json::to_value(alert).unwrap();
+        assert_eq!(document["window"], "5min");
+        assert_eq!(document["levels"]["above"]["warning"], 0.8);
+        assert_eq!(document["runbook"], "High Memory Usage Troubleshooting Runbook");
     }
 }

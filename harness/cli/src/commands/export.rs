@@ -3,6 +3,7 @@
 mod samples;
 
 use clap::{Args, Subcommand};
+use soak_scenario::runbook::runbooks_markdown;
 use soak_scenario::{Builtin, builtin_profiles, builtin_scenarios, reference_markdown, schema_json};
 
 use super::{Exit, Failure};
@@ -31,6 +32,8 @@ enum What {
     Schema,
     /// Every key of scenario and profile files, in Markdown
     Reference,
+    /// Every threshold and step of the runbooks, and what covers it, in Markdown
+    Runbooks,
     /// What a run recorded, a row for each moment and a column for each series
     Samples(samples::Samples),
 }
@@ -42,6 +45,7 @@ impl Export {
             What::Profile { name } => output::print(find("profile", &builtin_profiles(), &name)?)?,
             What::Schema => output::print_json(serde_json::to_string_pretty(&schema_json()))?,
             What::Reference => output::print(&reference_markdown())?,
+            What::Runbooks => output::print(&runbooks_markdown())?,
             What::Samples(samples) => samples.execute()?,
         }
         Ok(Exit::Pass)
