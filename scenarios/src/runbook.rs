@@ -6,6 +6,7 @@ mod document;
 mod guts;
 mod levels;
 mod longbow;
+mod reading;
 mod unwritten;
 
 use std::fmt;
@@ -13,7 +14,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 pub use self::document::{runbooks_markdown, thresholds_markdown};
-pub use self::levels::{Level, Levels, Unit};
+pub use self::levels::{Alarm, Level, Levels, Unit};
+pub use self::reading::{Expr, Reading};
 use crate::units::Span;
 
 /// Where a row comes from.
@@ -84,9 +86,11 @@ pub struct Step {
 }
 
 /// What of this harness covers a row today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Covered {
+    /// Every run reads it so, and tells how far it went.
+    Read(&'static Reading),
     /// Criteria that ask the same, by id.
     Criterion(&'static [&'static str]),
     /// A command that tells or does it.
@@ -104,6 +108,7 @@ pub enum Covered {
 impl fmt::Display for Covered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Read(reading) => write!(f, "read in every run: `{reading}`"),
             Self::Criterion(ids) => {
                 let noun = if ids.len() == 1 { "criterion" } else { "criteria" };
                 write!(f, "{noun} `{}`", ids.join("`, `"))
@@ -200,6 +205,8 @@ mod tests {
     fn what_covers_a_row_exists() {
         for covered in all_covered() {
             let there = match covered {
+                // Its own test asks for its series.
+                Covered::Read(_) => true,
                 Covered::Criterion(ids) => !ids.is_empty() && ids.iter().all(|id| criterion::find(id).is_some()),
                 Covered::Scenario(name) => builtin_scenarios().iter().any(|one| one.name == name),
                 Covered::Fault(name) => FAULTS.iter().any(|kind| kind.name == name),

@@ -235,6 +235,7 @@ mod tests {
     fn verdict() -> RunVerdict {
         let variant = |id: &str, floor| VariantVerdict {
             dose: None,
+            indications: Vec::new(),
             id: id.to_owned(),
             verdict: floor,
             attested: BTreeMap::new(),

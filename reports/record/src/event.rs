@@ -54,6 +54,29 @@ pub enum Phase {
     Stop,
 }
 
+impl Phase {
+    /// What is done in it, for people: “during …”.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Boot => "boot",
+            Self::Attest => "attestation",
+            Self::ColdIdle => "cold idle",
+            Self::Ingest => "ingest",
+            Self::Index => "indexing",
+            Self::Query => "queries",
+            Self::Delete => "deletion",
+            Self::BeforeCompact => "rest before compaction",
+            Self::Compact => "compaction",
+            Self::AfterCompact => "rest after compaction",
+            Self::Clear => "clearing",
+            Self::Settle => "settling",
+            Self::Idle => "idle",
+            Self::Drain => "draining",
+            Self::Stop => "stopping",
+        }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

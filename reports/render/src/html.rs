@@ -1,5 +1,6 @@
 //! `report.html`: one page that opens from disk, loads nothing and runs nothing, in light and dark.
 
+mod indications;
 mod sections;
 mod tables;
 mod variant;

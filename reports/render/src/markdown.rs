@@ -3,13 +3,14 @@
 mod text;
 
 use soak_record::Run;
+use soak_scenario::runbook::Level;
 use soak_verdict::{Finding, RunVerdict, VariantVerdict, Verdict, human};
 
 use crate::comparison::comparisons;
 use crate::facts::facts;
 use crate::headline::{counts, headline};
 use crate::picture::{FAULT_HEADS, VariantPicture};
-use crate::wording::{Mark, grouped, interval, milliseconds, threshold, value};
+use crate::wording::{Mark, grouped, interval, level, milliseconds, tally, threshold, value};
 use text::{code_block, escape, paragraph, table};
 
 /// The report as Markdown.
@@ -90,6 +91,7 @@ fn section(out: &mut String, variant: &VariantVerdict, picture: Option<&VariantP
     }
     notes(out, &variant.notes);
     variant.findings.iter().for_each(|finding| one(out, finding));
+    indications(out, variant);
     if let Some(picture) = picture {
         if variant.finding("goroutine_baseline").is_some_and(|finding| finding.verdict == Some(Verdict::Fail)) {
             tasks(out, picture);
@@ -115,6 +117,23 @@ fn one(out: &mut String, finding: &Finding) {
     paragraph(out, &format!("- **{word}** {criterion}: {reason}{next}"));
     if let Some(command) = &finding.reproduce {
         code_block(out, command);
+    }
+}
+
+/// The thresholds of the runbooks: those that somebody would have been told of.
+fn indications(out: &mut String, variant: &VariantVerdict) {
+    if variant.indications.is_empty() {
+        return;
+    }
+    paragraph(
+        out,
+        &format!("Thresholds of the runbooks, which are no part of the verdict: {}.", tally(&variant.indications)),
+    );
+    let behind = variant.indications.iter().filter(|one| one.level.is_some_and(|level| level > Level::Normal));
+    let rows: Vec<Vec<String>> =
+        behind.map(|one| vec![one.id.clone(), level(one).to_owned(), one.reason.clone()]).collect();
+    if !rows.is_empty() {
+        table(out, &["Threshold", "Level", "How far it went"], &rows);
     }
 }
 

@@ -270,7 +270,15 @@ pub(crate) fn finding(criterion: &str, verdict: Option<Verdict>) -> Finding {
 /// A variant's verdict over these findings.
 pub(crate) fn variant(id: &str, findings: Vec<Finding>) -> VariantVerdict {
     let verdict = Verdict::over(findings.iter().filter_map(|finding| finding.verdict)).unwrap_or(Verdict::Inconclusive);
-    VariantVerdict { id: id.to_owned(), verdict, attested: BTreeMap::new(), findings, notes: Vec::new(), dose: None }
+    VariantVerdict {
+        id: id.to_owned(),
+        verdict,
+        attested: BTreeMap::new(),
+        findings,
+        indications: Vec::new(),
+        notes: Vec::new(),
+        dose: None,
+    }
 }
 
 /// A run's verdict over these variants.

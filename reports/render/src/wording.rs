@@ -1,7 +1,8 @@
 //! The words and numbers that every format shares: marks, values with their units, thresholds, milliseconds, times of day.
 
 use soak_scenario::criterion::{Bounds, find};
-use soak_verdict::{Finding, Verdict, human};
+use soak_scenario::runbook::Level;
+use soak_verdict::{Finding, Indication, Verdict, human};
 
 /// The criterion of a finding that says the target itself failed.
 const TARGET: &str = "target";
@@ -49,6 +50,21 @@ impl Mark {
             Self::Fail => "fail",
         }
     }
+}
+
+/// The level that a threshold of a runbook reached.
+pub(crate) fn level(one: &Indication) -> &'static str {
+    one.level.map_or("not read", Level::name)
+}
+
+/// How many thresholds reached which level, the worst first.
+pub(crate) fn tally(all: &[Indication]) -> String {
+    let levels = [Some(Level::Critical), Some(Level::Warning), Some(Level::Normal), None];
+    let counts = levels.into_iter().filter_map(|wanted| {
+        let count = all.iter().filter(|one| one.level == wanted).count();
+        (count > 0).then(|| format!("{count} {}", wanted.map_or("not read", Level::name)))
+    });
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// What was measured, where something was. That the target failed is no measurement.

@@ -1,6 +1,6 @@
 //! How a variant's record ends, and what was told of the end of its target.
 
-use soak_record::{EventKind, OomScope, Outcome, Phase};
+use soak_record::{EventKind, OomScope, Outcome};
 
 use crate::human;
 use crate::observed::Observed;
@@ -47,7 +47,7 @@ fn death(observed: &Observed<'_>) -> Option<String> {
         let bytes = |bytes: &Option<u64>| bytes.map(|bytes| human::bytes(bytes as f64));
         let limit = bytes(limit_bytes).map_or_else(String::new, |limit| format!(" of {limit}"));
         let charged = bytes(usage_bytes).map_or_else(String::new, |usage| format!(" with {usage} charged"));
-        let during = phase.map_or_else(String::new, |phase| format!(" during {}", phase_name(phase)));
+        let during = phase.map_or_else(String::new, |phase| format!(" during {}", phase.words()));
         let victim = victim.as_deref().unwrap_or("the target");
         let group = cgroup.as_ref().map_or_else(String::new, |group| format!(" (cgroup {group})"));
         let forecast = forecast(observed).unwrap_or_default();
@@ -98,8 +98,4 @@ fn forecast(observed: &Observed<'_>) -> Option<String> {
         human::bytes(limit),
         human::seconds(((limit - last) / rate).max(0.0)),
     ))
-}
-
-fn phase_name(phase: Phase) -> String {
-    format!("{phase:?}").to_lowercase()
 }

@@ -11,8 +11,9 @@ use crate::criteria;
 use crate::ending::Ending;
 use crate::evidence::{Criterion, Evidence, Shared};
 use crate::human;
+use crate::indication::indications;
 use crate::observed::Observed;
-use crate::outcome::{AttestedKnob, Finding, RunVerdict, VERDICT_SCHEMA, VariantVerdict, Verdict};
+use crate::outcome::{AttestedKnob, Finding, Indication, RunVerdict, VERDICT_SCHEMA, VariantVerdict, Verdict};
 use crate::stats::{holm, location};
 
 /// The chance of any false fail per criterion, over all variants.
@@ -30,6 +31,7 @@ struct Measured {
     broken: Vec<String>,
     /// Why its passes cannot be trusted.
     doubts: Vec<String>,
+    indications: Vec<Indication>,
     notes: Vec<String>,
 }
 
@@ -107,6 +109,7 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         dropped: dropped(&observed),
         doubts: coverage::doubts(&observed),
         broken: record.broken.clone(),
+        indications: indications(&observed),
         notes: notes(&observed),
     }
 }
@@ -285,8 +288,9 @@ fn is_set(id: &str, threshold: Threshold) -> bool {
 
 /// The variant's verdict: its ending and its settings are brought to bear on its findings.
 fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantVerdict {
-    let Measured { id, attested, ending, dropped, broken, doubts: more, notes, .. } = measured;
-    let mut variant = VariantVerdict { id, verdict: Verdict::Inconclusive, attested, findings, notes, dose: None };
+    let Measured { id, attested, ending, dropped, broken, doubts: more, indications, notes, .. } = measured;
+    let verdict = Verdict::Inconclusive;
+    let mut variant = VariantVerdict { id, verdict, attested, findings, indications, notes, dose: None };
     match &ending {
         Ending::TargetFailed(reason) => variant.findings.insert(0, target_failed(reason)),
         Ending::PlatformFailed(reason) => {

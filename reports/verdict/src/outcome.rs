@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use soak_scenario::Pace;
+use soak_scenario::runbook::Level;
 
 /// The version of `verdict.json`.
 pub const VERDICT_SCHEMA: u32 = 1;
@@ -97,11 +98,33 @@ pub struct VariantVerdict {
     pub attested: BTreeMap<String, AttestedKnob>,
     /// One for each criterion, in the order of reports.
     pub findings: Vec<Finding>,
+    /// What the thresholds of the runbooks say of it, in their order. None is part of the verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indications: Vec<Indication>,
     /// What a reader should know of this variant.
     pub notes: Vec<String>,
     /// What was seen of a leak that was put in on purpose. Its findings are information, but for the one that says whether it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dose: Option<DoseVerdict>,
+}
+
+/// What a threshold of a runbook says of a variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Indication {
+    /// The threshold's id, as `soak criteria --runbooks` has it.
+    pub id: String,
+    /// The worst level that it reached, for as long as an alert waits; absent where it could not be read.
+    pub level: Option<Level>,
+    /// How far the value went.
+    pub value: Option<f64>,
+    /// Its unit.
+    pub unit: String,
+    /// When it went furthest, in seconds of the run.
+    pub at_s: Option<f64>,
+    /// When an alert by it would first have fired, in seconds of the run.
+    pub fired_s: Option<f64>,
+    /// All of it in words, or why it could not be read.
+    pub reason: String,
 }
 
 /// What was seen of a leak of a known size.

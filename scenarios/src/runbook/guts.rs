@@ -2,7 +2,7 @@
 
 pub(super) mod steps;
 
-use crate::runbook::{Covered, Indicator, Levels, Runbook, Unit};
+use crate::runbook::{Covered, Indicator, Levels, Runbook, Unit, reading};
 use crate::units::Span;
 
 pub(super) const INDICATORS: &[Indicator] = &[
@@ -12,10 +12,10 @@ pub(super) const INDICATORS: &[Indicator] = &[
         section: "Symptoms",
         written: "Memory usage > 90% of configured limit",
         meaning: "Memory as a share of the limit that the node is configured with.",
-        series: &["rss_bytes", "guts_process_resident_memory_bytes", "guts_config_max_memory"],
+        series: &["rss_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: None,
         levels: Levels::above(Unit::Share, 0.9),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::RSS_OF_LIMIT),
     },
     Indicator {
         id: "guts_unresponsive",
@@ -67,10 +67,10 @@ pub(super) const INDICATORS: &[Indicator] = &[
         section: "Detection",
         written: "GutsHighMemoryUsage\nguts_process_resident_memory_bytes / guts_config_max_memory > 0.9",
         meaning: "Resident memory as a share of the node's limit, as the alert has it.",
-        series: &["rss_bytes", "guts_process_resident_memory_bytes", "guts_config_max_memory"],
+        series: &["rss_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: None,
         levels: Levels::above(Unit::Share, 0.9),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::RSS_OF_LIMIT),
     },
     Indicator {
         id: "guts_node_memory",
@@ -133,9 +133,9 @@ pub(super) const INDICATORS: &[Indicator] = &[
         section: "Monitor Memory Trends",
         written: "alert: GutsMemoryGrowth\npredict_linear(guts_process_resident_memory_bytes[1h], 3600 * 4)\n> guts_config_max_memory * 0.9\nfor: 30m\nseverity: warning\nMemory predicted to exceed limit in 4 hours",
         meaning: "The line through the last hour of resident bytes, four hours further on, as a share of the limit, for as long as the alert waits.",
-        series: &["rss_bytes", "guts_process_resident_memory_bytes", "guts_config_max_memory"],
+        series: &["rss_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: Some(Span::seconds(1800)),
         levels: Levels::above(Unit::Share, 0.9),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::RSS_AHEAD_OF_LIMIT),
     },
 ];

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::units::{Share, Span};
 
 /// How bad something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// As it should be, or a false alarm.
@@ -66,8 +66,8 @@ impl Unit {
         }
     }
 
-    /// A value in it, for people.
-    fn write(self, value: f64) -> String {
+    /// A bound in it, as precisely as it is written.
+    pub fn write(self, value: f64) -> String {
         match self {
             Self::Share => Share(value).to_string(),
             Self::Bytes => format!("{} GB", value / 1e9),
@@ -85,6 +85,19 @@ impl Serialize for Unit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
+}
+
+/// A bound behind which somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alarm {
+    /// How bad it is then.
+    pub level: Level,
+    /// In the unit of the levels.
+    pub bound: f64,
+    /// Whether the bound itself is already behind it.
+    pub inclusive: bool,
+    /// Whether less is worse.
+    pub below: bool,
 }
 
 /// The levels of a threshold. A bound that a runbook gives without a level is a warning, and critical where somebody is called for it.
@@ -172,6 +185,29 @@ impl Levels {
         Self::When { level: Level::Critical, holds }
     }
 
+    /// Behind which bounds somebody is told, the mildest first; none where words say it. What lies below a range that is normal is no sign of memory, and tells
+    /// nobody.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        let (below, normal, warning, critical) = match *self {
+            Self::Above { normal, warning, critical, .. } => (false, normal, warning, critical),
+            Self::Below { normal, warning, critical, .. } => (true, normal, warning, critical),
+            Self::Outside { most, .. } => (false, None, Some(most), None),
+            Self::When { .. } => return Vec::new(),
+        };
+        let alarm = |level, bound: Option<f64>| {
+            bound.map(|bound| Alarm { level, bound, inclusive: Some(bound) == normal, below })
+        };
+        [alarm(Level::Warning, warning), alarm(Level::Critical, critical)].into_iter().flatten().collect()
+    }
+
+    /// The unit of the bounds; absent where words say it.
+    pub fn unit(&self) -> Option<Unit> {
+        match *self {
+            Self::Above { unit, .. } | Self::Below { unit, .. } | Self::Outside { unit, .. } => Some(unit),
+            Self::When { .. } => None,
+        }
+    }
+
     /// Every bound, in its unit; none where words say it.
     pub fn bounds(&self) -> Vec<f64> {
         match *self {
@@ -233,6 +269,18 @@ mod tests {
             json,
             serde_json::json!({ "above": { "unit": "bytes", "normal": null, "warning": 1e10, "critical": null } })
         );
+    }
+
+    #[test]
+    fn alarms_are_the_bounds_that_tell_somebody() {
+        let told = |levels: Levels| {
+            levels.alarms().iter().map(|one| (one.level, one.bound, one.inclusive, one.below)).collect::<Vec<_>>()
+        };
+        let graded = [(Level::Warning, 0.6, true, false), (Level::Critical, 0.8, false, false)];
+        assert_eq!(told(Levels::graded(Unit::Share, 0.6, 0.8)), graded);
+        assert_eq!(told(Levels::below(Unit::Share, 0.5)), [(Level::Warning, 0.5, false, true)]);
+        assert_eq!(told(Levels::outside(Unit::Count, 50.0, 200.0)), [(Level::Warning, 200.0, false, false)]);
+        assert_eq!(told(Levels::warning_when("it grows")), []);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Thresholds of “Immediate Actions” and “Diagnosis Steps”.
 
-use crate::runbook::{Covered, Indicator, Levels, Runbook, Unit};
+use crate::runbook::{Covered, Indicator, Levels, Runbook, Unit, reading};
 
 pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
     Indicator {
@@ -45,7 +45,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["goroutines"],
         window: None,
         levels: Levels::outside(Unit::Count, 50.0, 200.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::GOROUTINES),
     },
     Indicator {
         id: "goroutines_high",
@@ -56,7 +56,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["goroutines"],
         window: None,
         levels: Levels::above(Unit::Count, 500.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::GOROUTINES),
     },
     Indicator {
         id: "goroutine_rise",
@@ -75,10 +75,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Step 1: Identify Memory Hotspots",
         written: "`SlabArena` allocations (should be majority of heap)",
         meaning: "Slabs are the greater part of the heap's bytes; where they are not, something beside the data holds memory.",
-        series: &["slab_bytes", "heap_bytes"],
+        series: &["slab_bytes", "heap_bytes", "live_vectors"],
         window: None,
         levels: Levels::below(Unit::Share, 0.5),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::SLABS_OF_HEAP),
     },
     Indicator {
         id: "vector_overhead",
@@ -122,7 +122,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["graph_bytes"],
         window: None,
         levels: Levels::above(Unit::Bytes, 5e9),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::GRAPH),
     },
     Indicator {
         id: "goroutine_trend",
@@ -163,10 +163,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Step 2: Check Compaction Status",
         written: "Fragmentation ratio >30% → compaction needed",
         meaning: "The share of slab bytes that hold nothing live is high enough for a compaction to be due.",
-        series: &["tombstone_bytes", "slab_bytes", "slab_pool_fragmentation_ratio"],
+        series: &["slab_fragmentation_share"],
         window: None,
         levels: Levels::above(Unit::Share, 0.3),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::FRAGMENTATION),
     },
     Indicator {
         id: "gc_pause",
@@ -174,10 +174,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Step 3: Verify GC Behavior",
         written: "Frequent long GC pauses (>100ms) → memory pressure",
         meaning: "Collections stop the program for more than so many seconds, and often.",
-        series: &["gc_pause_seconds_total", "gc_cycles_total", "go_gc_duration_seconds"],
+        series: &["gc_pause_max_seconds"],
         window: None,
         levels: Levels::above(Unit::Seconds, 0.1),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::PAUSE),
     },
     Indicator {
         id: "gogc_high",
@@ -207,10 +207,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Step 4: Examine HNSW Graph Health",
         written: "High deleted node count (>10% of total)",
         meaning: "The share of the index's nodes whose row is deleted.",
-        series: &["indexed_vectors", "hnsw_deleted_nodes"],
+        series: &["indexed_vectors", "live_vectors"],
         window: None,
         levels: Levels::above(Unit::Share, 0.1),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::DELETED_OF_NODES),
     },
     Indicator {
         id: "layers",
@@ -218,10 +218,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Step 4: Examine HNSW Graph Health",
         written: "Large number of layers (>10)",
         meaning: "The number of layers of the highest index graph.",
-        series: &["hnsw_layers"],
+        series: &["graph_layers"],
         window: None,
         levels: Levels::above(Unit::Count, 10.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::LAYERS),
     },
     Indicator {
         id: "node_bytes",
@@ -229,9 +229,9 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Step 4: Examine HNSW Graph Health",
         written: "Memory per node significantly above expected (should be ~40-80 bytes for 128D vectors)",
         meaning: "Bytes that the index takes for each node at 128 dimensions, the vector not included.",
-        series: &["graph_bytes", "indexed_vectors", "graph_bytes_per_node"],
+        series: &["graph_bytes", "indexed_vectors"],
         window: None,
         levels: Levels::outside(Unit::BytesPerNode, 40.0, 80.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::GRAPH_PER_NODE),
     },
 ];

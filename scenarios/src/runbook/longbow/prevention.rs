@@ -1,6 +1,6 @@
 //! Thresholds of “Memory Architecture”, “Long-Term Prevention” and “Escalation Path”.
 
-use crate::runbook::{Covered, Indicator, Levels, Runbook, Unit};
+use crate::runbook::{Covered, Indicator, Levels, Runbook, Unit, reading};
 use crate::units::Span;
 
 pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
@@ -10,10 +10,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Memory Pressure Indicators",
         written: "| Heap Usage % | <60% | 60-80% | >80% |",
         meaning: "The heap in use as a share of the memory limit.",
-        series: &["heap_bytes", "gomemlimit_bytes", "cgroup_limit_bytes"],
+        series: &["heap_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: None,
         levels: Levels::graded(Unit::Share, 0.6, 0.8),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::HEAP_OF_LIMIT),
     },
     Indicator {
         id: "gc_pauses",
@@ -24,7 +24,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["gc_cycles_total"],
         window: None,
         levels: Levels::graded(Unit::PerMinute, 10.0, 30.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::COLLECTIONS),
     },
     Indicator {
         id: "slab_fragmentation",
@@ -32,10 +32,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Memory Pressure Indicators",
         written: "| Slab Fragmentation | <20% | 20-50% | >50% |",
         meaning: "The share of slab bytes that hold nothing live.",
-        series: &["tombstone_bytes", "slab_bytes", "slab_pool_fragmentation_ratio"],
+        series: &["slab_fragmentation_share"],
         window: None,
         levels: Levels::graded(Unit::Share, 0.2, 0.5),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::FRAGMENTATION),
     },
     Indicator {
         id: "goroutines",
@@ -46,7 +46,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["goroutines"],
         window: None,
         levels: Levels::graded(Unit::Count, 200.0, 500.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::GOROUTINES),
     },
     Indicator {
         id: "memory_alert",
@@ -54,10 +54,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "1. Regular Monitoring",
         written: "Memory usage >80% of limit (with 5m lookback)",
         meaning: "Memory as a share of the limit stays high for as long as the alert looks back.",
-        series: &["cgroup_working_set_bytes", "cgroup_limit_bytes"],
+        series: &["cgroup_working_set_bytes", "rss_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: Some(Span::seconds(300)),
         levels: Levels::above(Unit::Share, 0.8),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::MEMORY_OF_LIMIT),
     },
     Indicator {
         id: "goroutine_alert",
@@ -68,7 +68,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["goroutines"],
         window: None,
         levels: Levels::above(Unit::Count, 500.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::GOROUTINES),
     },
     Indicator {
         id: "compaction_errors",
@@ -79,7 +79,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["compaction_errors_total", "compactions_total"],
         window: None,
         levels: Levels::above(Unit::Share, 0.1),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::COMPACTION_ERRORS),
     },
     Indicator {
         id: "gc_pause_alert",
@@ -87,10 +87,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "1. Regular Monitoring",
         written: "GC pause duration >500ms",
         meaning: "The seconds for which one collection stops the program.",
-        series: &["gc_pause_seconds_total", "gc_cycles_total", "go_gc_duration_seconds"],
+        series: &["gc_pause_max_seconds"],
         window: None,
         levels: Levels::above(Unit::Seconds, 0.5),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::PAUSE),
     },
     Indicator {
         id: "datasets_kept",
@@ -153,10 +153,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "When to Escalate",
         written: "Memory usage >95% for 10+ minutes",
         meaning: "Memory as a share of the limit leaves hardly anything for this long.",
-        series: &["cgroup_working_set_bytes", "cgroup_limit_bytes"],
+        series: &["cgroup_working_set_bytes", "rss_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: Some(Span::seconds(600)),
         levels: Levels::critical_above(Unit::Share, 0.95),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::MEMORY_OF_LIMIT),
     },
     Indicator {
         id: "escalate_oom_kill",
@@ -189,7 +189,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["goroutines"],
         window: None,
         levels: Levels::critical_above(Unit::Count, 1000.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::GOROUTINES),
     },
     Indicator {
         id: "escalate_sustained",
@@ -197,10 +197,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "When to Escalate",
         written: "Memory usage consistently >80% for 2+ hours",
         meaning: "Memory as a share of the limit is high for hours on end.",
-        series: &["cgroup_working_set_bytes", "cgroup_limit_bytes"],
+        series: &["cgroup_working_set_bytes", "rss_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: Some(Span::seconds(7200)),
         levels: Levels::critical_above(Unit::Share, 0.8),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::MEMORY_OF_LIMIT),
     },
     Indicator {
         id: "escalate_log_patterns",

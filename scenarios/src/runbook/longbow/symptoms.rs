@@ -1,6 +1,6 @@
 //! Thresholds of “Common Scenarios”: the symptoms of each.
 
-use crate::runbook::{Covered, Indicator, Levels, Runbook, Unit};
+use crate::runbook::{Covered, Indicator, Levels, Runbook, Unit, reading};
 
 pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
     Indicator {
@@ -86,10 +86,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Scenario 3: High RSS But Low Memory Usage",
         written: "RSS is high (>80% of limit)",
         meaning: "Resident memory as a share of the memory limit.",
-        series: &["rss_bytes", "cgroup_limit_bytes"],
+        series: &["rss_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: None,
         levels: Levels::above(Unit::Share, 0.8),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::RSS_OF_LIMIT),
     },
     Indicator {
         id: "rss_above_heap",
@@ -100,7 +100,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["rss_bytes", "heap_bytes"],
         window: None,
         levels: Levels::above(Unit::Times, 2.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::RSS_PER_HEAP),
     },
     Indicator {
         id: "vectors_do_not_justify",
@@ -133,7 +133,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["goroutines"],
         window: None,
         levels: Levels::above(Unit::Count, 500.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::GOROUTINES),
     },
     Indicator {
         id: "goroutines_stuck",

@@ -1,0 +1,233 @@
+//! How a threshold's value is read from series: one definition, by which a run is read and from which alert rules are written.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::units::Span;
+
+/// How a threshold's value is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// The value, in the unit of the threshold's levels.
+    pub value: Expr,
+    /// It is read only while this is above 0; absent where it is read all the time.
+    pub holding: Option<Expr>,
+    /// It is read only of variants of this dimension; absent where it is read of all.
+    pub dim: Option<u32>,
+}
+
+/// An expression over canonical series. Where a series has no value, or a denominator is not above 0, it has none either.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Expr {
+    /// The series itself.
+    Series(&'static str),
+    /// The first of these that the target has.
+    FirstOf(&'static [Self]),
+    /// The first over the second.
+    Quotient(&'static Self, &'static Self),
+    /// The first less the second.
+    Difference(&'static Self, &'static Self),
+    /// By how much a counter grew within this time, restarts included.
+    Increase(&'static str, Duration),
+    /// Where the line by least squares through the last `over` of a series is, `ahead` of the last sample.
+    Predicted {
+        /// The series.
+        of: &'static str,
+        /// How much of it.
+        over: Duration,
+        /// How far on.
+        ahead: Duration,
+    },
+}
+
+impl Reading {
+    /// Of this value, all the time.
+    pub(super) const fn of(value: Expr) -> Self {
+        Self { value, holding: None, dim: None }
+    }
+
+    const fn while_above_zero(self, holding: Expr) -> Self {
+        Self { holding: Some(holding), ..self }
+    }
+
+    /// In PromQL, with the names that `selector` gives to canonical series; `None` where it gives none to one that is needed.
+    pub fn promql(&self, selector: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        self.value.promql(selector)
+    }
+}
+
+impl Expr {
+    /// In PromQL; see [`Reading::promql`].
+    pub fn promql(&self, selector: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        let operand = |one: &Self| Some(one.promql(selector).map(|text| bracketed(one, text))?);
+        Some(match self {
+            Self::Series(name) => selector(name)?,
+            Self::FirstOf(these) => these.iter().find_map(|one| one.promql(selector))?,
+            Self::Quotient(a, b) => format!("{} / ({} > 0)", operand(a)?, b.promql(selector)?),
+            Self::Difference(a, b) => format!("{} - {}", operand(a)?, operand(b)?),
+            Self::Increase(counter, over) => format!("increase({}[{}])", selector(counter)?, window(*over)),
+            Self::Predicted { of, over, ahead } => {
+                format!("predict_linear({}[{}], {})", selector(of)?, window(*over), ahead.as_secs())
+            }
+        })
+    }
+
+    /// Every series that it may be read from, in the order in which they stand.
+    pub fn series(&self) -> Vec<&'static str> {
+        match self {
+            Self::Series(name) | Self::Increase(name, _) | Self::Predicted { of: name, .. } => vec![name],
+            Self::FirstOf(these) => these.iter().flat_map(Self::series).collect(),
+            Self::Quotient(a, b) | Self::Difference(a, b) => [a.series(), b.series()].concat(),
+        }
+    }
+}
+
+fn bracketed(of: &Expr, text: String) -> String {
+    if matches!(of, Expr::Quotient(..) | Expr::Difference(..)) { format!("({text})") } else { text }
+}
+
+/// A length as PromQL writes it.
+fn window(length: Duration) -> String {
+    format!("{}s", length.as_secs())
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operand = |one: &Self| bracketed(one, one.to_string());
+        match self {
+            Self::Series(name) => f.write_str(name),
+            Self::FirstOf(these) => {
+                let all: Vec<String> = these.iter().map(ToString::to_string).collect();
+                write!(f, "({})", all.join(" or "))
+            }
+            Self::Quotient(a, b) => write!(f, "{} / {}", operand(a), operand(b)),
+            Self::Difference(a, b) => write!(f, "{} - {}", operand(a), operand(b)),
+            Self::Increase(counter, over) => write!(f, "increase({counter}[{}])", Span(*over)),
+            Self::Predicted { of, over, ahead } => {
+                write!(f, "predict_linear({of}[{}], {})", Span(*over), Span(*ahead))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.value)?;
+        if let Some(holding) = &self.holding {
+            write!(f, " while {holding} > 0")?;
+        }
+        self.dim.map_or(Ok(()), |dim| write!(f, " at dimension {dim}"))
+    }
+}
+
+impl Serialize for Reading {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What pressure is told by: what eviction goes by where the target has a cgroup, else what is resident.
+const MEMORY: Expr = Expr::FirstOf(&[Expr::Series("cgroup_working_set_bytes"), Expr::Series("rss_bytes")]);
+const LIMIT: Expr = Expr::FirstOf(&[Expr::Series("cgroup_limit_bytes"), Expr::Series("gomemlimit_bytes")]);
+const RSS: Expr = Expr::Series("rss_bytes");
+const HEAP: Expr = Expr::Series("heap_bytes");
+const INDEXED: Expr = Expr::Series("indexed_vectors");
+const LIVE: Expr = Expr::Series("live_vectors");
+
+/// The number of goroutines.
+pub(super) const GOROUTINES: Reading = Reading::of(Expr::Series("goroutines"));
+
+/// Memory as a share of its limit.
+pub(super) const MEMORY_OF_LIMIT: Reading = Reading::of(Expr::Quotient(&MEMORY, &LIMIT));
+
+/// Resident memory as a share of the limit.
+pub(super) const RSS_OF_LIMIT: Reading = Reading::of(Expr::Quotient(&RSS, &LIMIT));
+
+/// Where resident memory will be in four hours, as a share of the limit.
+pub(super) const RSS_AHEAD_OF_LIMIT: Reading = Reading::of(Expr::Quotient(
+    &Expr::Predicted { of: "rss_bytes", over: Duration::from_secs(3600), ahead: Duration::from_secs(4 * 3600) },
+    &LIMIT,
+));
+
+/// The heap as a share of the limit.
+pub(super) const HEAP_OF_LIMIT: Reading = Reading::of(Expr::Quotient(&HEAP, &LIMIT));
+
+/// How many times the heap is resident.
+pub(super) const RSS_PER_HEAP: Reading = Reading::of(Expr::Quotient(&RSS, &HEAP));
+
+/// The slabs' share of the heap, while there is data.
+pub(super) const SLABS_OF_HEAP: Reading =
+    Reading::of(Expr::Quotient(&Expr::Series("slab_bytes"), &HEAP)).while_above_zero(LIVE);
+
+/// The share of slabs that holds nothing live.
+pub(super) const FRAGMENTATION: Reading = Reading::of(Expr::Series("slab_fragmentation_share"));
+
+/// Bytes of the graphs; a run has one dataset, and so one graph.
+pub(super) const GRAPH: Reading = Reading::of(Expr::Series("graph_bytes"));
+
+/// Bytes of the graph for each node, at 128 dimensions.
+pub(super) const GRAPH_PER_NODE: Reading =
+    Reading { dim: Some(128), ..Reading::of(Expr::Quotient(&Expr::Series("graph_bytes"), &INDEXED)) };
+
+/// The share of nodes whose row is deleted. Rows that wait for the index are no nodes yet, and make it less.
+pub(super) const DELETED_OF_NODES: Reading = Reading::of(Expr::Quotient(&Expr::Difference(&INDEXED, &LIVE), &INDEXED));
+
+/// Layers of the highest graph.
+pub(super) const LAYERS: Reading = Reading::of(Expr::Series("graph_layers"));
+
+/// Collections in a minute.
+pub(super) const COLLECTIONS: Reading = Reading::of(Expr::Increase("gc_cycles_total", MINUTE));
+
+/// The longest of the last pauses.
+pub(super) const PAUSE: Reading = Reading::of(Expr::Series("gc_pause_max_seconds"));
+
+/// The share of a minute's compactions that failed.
+pub(super) const COMPACTION_ERRORS: Reading = Reading::of(Expr::Quotient(
+    &Expr::Increase("compaction_errors_total", MINUTE),
+    &Expr::Increase("compactions_total", MINUTE),
+));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::{Covered, indicators};
+    use crate::series;
+
+    #[test]
+    fn readings_are_in_words_and_in_promql() {
+        assert_eq!(
+            MEMORY_OF_LIMIT.to_string(),
+            "(cgroup_working_set_bytes or rss_bytes) / (cgroup_limit_bytes or gomemlimit_bytes)"
+        );
+        assert_eq!(DELETED_OF_NODES.to_string(), "(indexed_vectors - live_vectors) / indexed_vectors");
+        assert_eq!(GRAPH_PER_NODE.to_string(), "graph_bytes / indexed_vectors at dimension 128");
+        assert_eq!(SLABS_OF_HEAP.to_string(), "slab_bytes / heap_bytes while live_vectors > 0");
+        let without_cgroup = |name: &str| (!name.starts_with("cgroup")).then(|| format!("x_{name}"));
+        let promql = |reading: Reading| reading.promql(&without_cgroup);
+        assert_eq!(promql(MEMORY_OF_LIMIT).as_deref(), Some("x_rss_bytes / (x_gomemlimit_bytes > 0)"));
+        assert_eq!(
+            promql(RSS_AHEAD_OF_LIMIT).as_deref(),
+            Some("predict_linear(x_rss_bytes[3600s], 14400) / (x_gomemlimit_bytes > 0)")
+        );
+        assert_eq!(
+            promql(DELETED_OF_NODES).as_deref(),
+            Some("(x_indexed_vectors - x_live_vectors) / (x_indexed_vectors > 0)")
+        );
+        assert_eq!(RSS_OF_LIMIT.promql(&|name| (name == "rss_bytes").then(|| name.to_owned())), None);
+    }
+
+    #[test]
+    fn every_reading_is_of_canonical_series_and_has_bounds() {
+        for one in indicators() {
+            let Covered::Read(reading) = one.covered else { continue };
+            for name in reading.value.series() {
+                assert!(series::find(name).is_some(), "{}: there is no series {name}", one.id);
+            }
+            assert!(!one.levels.bounds().is_empty(), "{}: nothing to hold it against", one.id);
+        }
+    }
+}
