@@ -59,5 +59,6 @@ pub use load::{LoadError, Loaded, Request, load, load_text};
 pub use matrix::data_seed;
 pub use plan::*;
 pub use profile::*;
+pub use profile_file::load_profile;
 pub use reference::reference_markdown;
 pub use schema::schema_json;

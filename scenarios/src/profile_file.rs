@@ -7,12 +7,20 @@ use crate::builtin::{builtin_profiles, find as find_builtin};
 use crate::check::{Checker, missing_in};
 use crate::diagnostic::{Diagnostic, did_you_mean, one_of};
 use crate::launch;
+use crate::load::LoadError;
 use crate::merge::{fill_defaults, to_json};
 use crate::profile::Profile;
 use crate::profile_shape;
 use crate::shape::Kind;
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Node, Value, parse_document};
+
+/// A profile by itself: a built-in one by its name, or a file relative to the current folder. Its own mistakes are errors, whatever they are.
+pub fn load_profile(name: &str) -> Result<Profile, LoadError> {
+    let mut diagnostics = Vec::new();
+    let origin = Origin::whole(&Source::new("--profile", SourceKind::CommandLine, name));
+    find(name, None, &origin, &mut diagnostics).ok_or(LoadError::Invalid { diagnostics })
+}
 
 /// The profile that `origin` names: a built-in one, or a file (`.toml`, or with a `/`) relative to `folder`.
 pub(crate) fn find(

@@ -2,6 +2,7 @@
 //!
 //! A row is *open* while nothing here answers its question; it says so wherever it is shown. Nothing in this table judges a run: criteria do.
 
+mod alerts;
 mod document;
 mod guts;
 mod levels;
@@ -13,6 +14,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+pub use self::alerts::alert_rules;
 pub use self::document::{runbooks_markdown, thresholds_markdown};
 pub use self::levels::{Alarm, Level, Levels, Unit};
 pub use self::reading::{Expr, Reading};

@@ -26,7 +26,7 @@ pub(super) const INDICATORS: &[Indicator] = &[
         series: &[],
         window: None,
         levels: Levels::warning_when("calls stay unanswered for longer than is tolerated"),
-        covered: Covered::Criterion(&["acknowledging"]),
+        covered: Covered::Open,
     },
     Indicator {
         id: "guts_oom_lines",
@@ -37,7 +37,7 @@ pub(super) const INDICATORS: &[Indicator] = &[
         series: &["cgroup_oom_kills_total"],
         window: None,
         levels: Levels::critical_when("the kernel writes that it killed a process for memory"),
-        covered: Covered::Command("soak run"),
+        covered: Covered::Open,
     },
     Indicator {
         id: "guts_latency",
@@ -125,7 +125,7 @@ pub(super) const INDICATORS: &[Indicator] = &[
         series: &["rss_anon_bytes"],
         window: None,
         levels: Levels::warning_when("memory grows and does not level off"),
-        covered: Covered::Criterion(&["rss_floor", "rss_trend"]),
+        covered: Covered::Command("soak judge --prometheus"),
     },
     Indicator {
         id: "guts_prediction",

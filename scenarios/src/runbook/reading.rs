@@ -52,22 +52,26 @@ impl Reading {
         Self { holding: Some(holding), ..self }
     }
 
-    /// In PromQL, with the names that `selector` gives to canonical series; `None` where it gives none to one that is needed.
-    pub fn promql(&self, selector: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-        self.value.promql(selector)
+    /// Value and holding in PromQL, with the names that `selector` gives to canonical series; `None` where it gives none to one that is needed.
+    pub fn promql(&self, selector: &dyn Fn(&str) -> Option<String>) -> Option<(String, Option<String>)> {
+        let holding = self.holding.map(|holding| holding.promql(selector));
+        if holding == Some(None) { None } else { Some((self.value.promql(selector)?, holding.flatten())) }
     }
 }
 
 impl Expr {
     /// In PromQL; see [`Reading::promql`].
-    pub fn promql(&self, selector: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-        let operand = |one: &Self| Some(one.promql(selector).map(|text| bracketed(one, text))?);
+    fn promql(&self, selector: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        let operand = |one: &Self| one.promql(selector).map(|text| bracketed(one, text));
         Some(match self {
             Self::Series(name) => selector(name)?,
             Self::FirstOf(these) => these.iter().find_map(|one| one.promql(selector))?,
-            Self::Quotient(a, b) => format!("{} / ({} > 0)", operand(a)?, b.promql(selector)?),
+            Self::Quotient(a, b) => format!("{} / {}", operand(a)?, above_zero(&b.promql(selector)?)),
             Self::Difference(a, b) => format!("{} - {}", operand(a)?, operand(b)?),
-            Self::Increase(counter, over) => format!("increase({}[{}])", selector(counter)?, window(*over)),
+            Self::Increase(counter, over) => {
+                let metric = selector(counter)?;
+                without_labels(&metric, format!("increase({metric}[{}])", window(*over)))
+            }
             Self::Predicted { of, over, ahead } => {
                 format!("predict_linear({}[{}], {})", selector(of)?, window(*over), ahead.as_secs())
             }
@@ -86,6 +90,21 @@ impl Expr {
 
 fn bracketed(of: &Expr, text: String) -> String {
     if matches!(of, Expr::Quotient(..) | Expr::Difference(..)) { format!("({text})") } else { text }
+}
+
+/// A denominator. Between two numbers Prometheus knows no filter.
+fn above_zero(promql: &str) -> String {
+    if promql.parse::<f64>().is_ok() { promql.to_owned() } else { format!("({promql} > 0)") }
+}
+
+/// An operand without the labels by which its metric is selected: the other side has none of them, and nothing would match.
+fn without_labels(metric: &str, promql: String) -> String {
+    let inside = metric.split_once('{').and_then(|(_, rest)| rest.strip_suffix('}'));
+    let names = |inside: &str| {
+        let labels = inside.split("\",").filter_map(|one| one.split_once('=').map(|(name, _)| name.trim().to_owned()));
+        labels.collect::<Vec<_>>().join(", ")
+    };
+    inside.map_or_else(|| promql.clone(), |inside| format!("sum without ({}) ({promql})", names(inside)))
 }
 
 /// A length as PromQL writes it.
@@ -207,7 +226,7 @@ mod tests {
         assert_eq!(GRAPH_PER_NODE.to_string(), "graph_bytes / indexed_vectors at dimension 128");
         assert_eq!(SLABS_OF_HEAP.to_string(), "slab_bytes / heap_bytes while live_vectors > 0");
         let without_cgroup = |name: &str| (!name.starts_with("cgroup")).then(|| format!("x_{name}"));
-        let promql = |reading: Reading| reading.promql(&without_cgroup);
+        let promql = |reading: Reading| reading.promql(&without_cgroup).map(|(value, _)| value);
         assert_eq!(promql(MEMORY_OF_LIMIT).as_deref(), Some("x_rss_bytes / (x_gomemlimit_bytes > 0)"));
         assert_eq!(
             promql(RSS_AHEAD_OF_LIMIT).as_deref(),

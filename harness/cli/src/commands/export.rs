@@ -3,8 +3,9 @@
 mod samples;
 
 use clap::{Args, Subcommand};
-use soak_scenario::runbook::runbooks_markdown;
-use soak_scenario::{Builtin, builtin_profiles, builtin_scenarios, reference_markdown, schema_json};
+use soak_scenario::runbook::{alert_rules, runbooks_markdown};
+use soak_scenario::units::Bytes;
+use soak_scenario::{Builtin, builtin_profiles, builtin_scenarios, load_profile, reference_markdown, schema_json};
 
 use super::{Exit, Failure};
 use crate::output;
@@ -34,6 +35,15 @@ enum What {
     Reference,
     /// Every threshold and step of the runbooks, and what covers it, in Markdown
     Runbooks,
+    /// Prometheus' alert rules for the runbooks' thresholds, with the names that a profile's targets give to what they are read from
+    Alerts {
+        /// A built-in profile's name, or a file
+        #[arg(long, value_name = "PROFILE")]
+        profile: String,
+        /// The memory limit, such as 8GiB, where the target does not tell it
+        #[arg(long, value_name = "BYTES")]
+        limit: Option<Bytes>,
+    },
     /// What a run recorded, a row for each moment and a column for each series
     Samples(samples::Samples),
 }
@@ -46,6 +56,10 @@ impl Export {
             What::Schema => output::print_json(serde_json::to_string_pretty(&schema_json()))?,
             What::Reference => output::print(&reference_markdown())?,
             What::Runbooks => output::print(&runbooks_markdown())?,
+            What::Alerts { profile, limit } => {
+                let profile = load_profile(&profile)?;
+                output::print(&alert_rules(&profile, limit.map(|limit| limit.0)))?;
+            }
             What::Samples(samples) => samples.execute()?,
         }
         Ok(Exit::Pass)

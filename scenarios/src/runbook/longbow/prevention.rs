@@ -266,7 +266,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["rss_anon_bytes", "goroutines"],
         window: None,
         levels: Levels::outside(Unit::Seconds, 3600.0, 7200.0),
-        covered: Covered::Command("soak run --pace soak"),
+        covered: Covered::Command("soak judge --prometheus"),
     },
     Indicator {
         id: "recovery_rss",

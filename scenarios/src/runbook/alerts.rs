@@ -1,0 +1,169 @@
+//! Alert rules for Prometheus: the thresholds of the runbooks, with the names of one kind of target.
+//!
+//! Every rule is read from the target's own page, so that its operands have the same labels. What the harness reads from the kernel stands there under the name
+//! that Prometheus' clients give it; a limit that the page does not tell is given by whoever writes the rules.
+
+use std::fmt::Write as _;
+
+use super::{Alarm, Covered, Indicator, Level, indicators};
+use crate::profile::Profile;
+
+/// What Prometheus' clients call the resident memory of their own process.
+const RESIDENT: &str = "process_resident_memory_bytes";
+
+/// The rules for a profile, as YAML. `limit_bytes` is the memory limit; without it, that which the target tells.
+pub fn alert_rules(profile: &Profile, limit_bytes: Option<u64>) -> String {
+    let selector = |name: &str| selector(profile, limit_bytes, name);
+    let mut left_out: Vec<&str> = Vec::new();
+    let mut rules: Vec<Rule> = Vec::new();
+    for (one, reading) in indicators().filter_map(|one| Some((one, one.covered.reading()?))) {
+        // What is told of one dimension says nothing of another, and a rule does not know which it is.
+        let parts = reading.promql(&selector).filter(|_| reading.dim.is_none());
+        let Some((value, holding)) = parts else {
+            left_out.push(one.id);
+            continue;
+        };
+        let holding = holding.map_or_else(String::new, |holding| format!(" and ({holding} > 0)"));
+        rules.extend(one.levels.alarms().into_iter().map(|alarm| Rule::of(one, alarm, &value, &holding)));
+    }
+    let mut out = format!(
+        "# Thresholds of the runbooks for targets of the profile {}: `soak export alerts --profile {}`.\n",
+        profile.name, profile.name
+    );
+    match limit_bytes {
+        Some(bytes) => {
+            let _ = writeln!(out, "# The memory limit is {bytes} bytes.");
+        }
+        None => {
+            out.push_str("# The memory limit is what the target tells; where none is set there, give it with --limit.\n");
+        }
+    }
+    if !left_out.is_empty() {
+        let _ = writeln!(out, "# Not among them, because such a target does not tell what they are read from: {}.", left_out.join(", "));
+    }
+    let _ = writeln!(out, "groups:\n  - name: {}\n    rules:", quoted(&format!("runbooks-{}", profile.name)));
+    distinct(rules).iter().for_each(|rule| rule.write(&mut out));
+    out
+}
+
+/// The metric that holds a canonical series, as PromQL.
+fn selector(profile: &Profile, limit_bytes: Option<u64>, name: &str) -> Option<String> {
+    if let (Some(bytes), "cgroup_limit_bytes" | "gomemlimit_bytes") = (limit_bytes, name) {
+        return Some(bytes.to_string());
+    }
+    let resident = || (name == "rss_bytes").then(|| RESIDENT.to_owned());
+    profile.series.get(name).cloned().or_else(resident)
+}
+
+/// One alert.
+struct Rule {
+    alert: String,
+    expression: String,
+    for_s: u64,
+    level: Level,
+    summary: String,
+    place: String,
+}
+
+impl Rule {
+    fn of(one: &Indicator, alarm: Alarm, value: &str, holding: &str) -> Self {
+        let sign = match (alarm.below, alarm.inclusive) {
+            (false, false) => ">",
+            (false, true) => ">=",
+            (true, false) => "<",
+            (true, true) => "<=",
+        };
+        Self {
+            alert: name(one.id, alarm.level),
+            expression: format!("{value} {sign} {}{holding}", alarm.bound),
+            for_s: one.window.map_or(0, |window| window.0.as_secs()),
+            level: alarm.level,
+            summary: one.meaning.to_owned(),
+            place: format!("{}, “{}”", one.runbook.title(), one.section),
+        }
+    }
+
+    fn write(&self, out: &mut String) {
+        let _ = write!(out, "      - alert: {}\n        expr: {}\n", self.alert, quoted(&self.expression));
+        if self.for_s > 0 {
+            let _ = writeln!(out, "        for: {}s", self.for_s);
+        }
+        let _ = write!(
+            out,
+            "        labels:\n          severity: {}\n        annotations:\n          summary: {}\n          runbook: {}\n",
+            self.level.name(),
+            quoted(&self.summary),
+            quoted(&self.place)
+        );
+    }
+}
+
+/// Without those that say the same as another: the runbooks repeat some numbers. Of two levels the worse stays.
+fn distinct(rules: Vec<Rule>) -> Vec<Rule> {
+    let mut kept: Vec<Rule> = Vec::new();
+    for rule in rules {
+        match kept.iter_mut().find(|one| (&one.expression, one.for_s) == (&rule.expression, rule.for_s)) {
+            Some(one) if rule.level > one.level => *one = rule,
+            Some(_) => {}
+            None => kept.push(rule),
+        }
+    }
+    kept
+}
+
+/// `memory_alert` at a level as `MemoryAlertWarning`.
+fn name(id: &str, level: Level) -> String {
+    let capital = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    };
+    id.split('_').chain([level.name()]).map(capital).collect()
+}
+
+/// A text between quotes. What JSON escapes, YAML reads alike.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+impl Covered {
+    /// What reads it in every run, if something does.
+    pub fn reading(&self) -> Option<&'static super::Reading> {
+        if let Self::Read(reading) = self { Some(reading) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load_profile;
+
+    #[test]
+    fn a_rule_has_the_names_of_the_profile_its_bound_and_its_window() {
+        let profile = load_profile("go").unwrap();
+        let rules = alert_rules(&profile, None);
+        for part in [
+            "      - alert: EscalateGoroutinesCritical\n        expr: \"go_goroutines > 1000\"\n",
+            "expr: \"process_resident_memory_bytes / (go_gc_gomemlimit_bytes > 0) > 0.8\"\n        for: 300s\n",
+            "expr: \"go_gc_duration_seconds{quantile=\\\"1\\\"} > 0.5\"",
+            "sum without (event) (increase(compaction_events_total{event=\\\"error\\\"}[60s]))",
+            "# Not among them, because such a target does not tell what they are read from: node_bytes.",
+            "expr: \"slab_pool_bytes / (go_gc_heap_live_bytes > 0) < 0.5 and (longbow_live_vectors > 0)\"",
+        ] {
+            assert!(rules.contains(part), "{part} is not in\n{rules}");
+        }
+        // “More than 500” is written four times.
+        assert_eq!(rules.matches("go_goroutines > 500\"").count(), 1, "{rules}");
+    }
+
+    #[test]
+    fn a_limit_that_is_given_is_a_number() {
+        let rules = alert_rules(&load_profile("reference").unwrap(), Some(8_000_000_000));
+        assert!(rules.contains("process_resident_memory_bytes / 8000000000 > 0.95"), "{rules}");
+        assert!(!rules.contains("gomemlimit"), "{rules}");
+    }
+
+    #[test]
+    fn names_are_words() {
+        assert_eq!(name("gc_pause_alert", Level::Warning), "GcPauseAlertWarning");
+    }
+}
