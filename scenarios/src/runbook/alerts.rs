@@ -35,11 +35,17 @@ pub fn alert_rules(profile: &Profile, limit_bytes: Option<u64>) -> String {
             let _ = writeln!(out, "# The memory limit is {bytes} bytes.");
         }
         None => {
-            out.push_str("# The memory limit is what the target tells; where none is set there, give it with --limit.\n");
+            out.push_str(
+                "# The memory limit is what the target tells; where none is set there, give it with --limit.\n",
+            );
         }
     }
     if !left_out.is_empty() {
-        let _ = writeln!(out, "# Not among them, because such a target does not tell what they are read from: {}.", left_out.join(", "));
+        let _ = writeln!(
+            out,
+            "# Not among them, because such a target does not tell what they are read from: {}.",
+            left_out.join(", ")
+        );
     }
     let _ = writeln!(out, "groups:\n  - name: {}\n    rules:", quoted(&format!("runbooks-{}", profile.name)));
     distinct(rules).iter().for_each(|rule| rule.write(&mut out));

@@ -51,11 +51,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step("Step 5: Check Recent Changes", "git log --oneline -10", Covered::Open),
     step("Step 5: Check Recent Changes", "diff /etc/guts/config.yaml /etc/guts/config.yaml.bak", Covered::Open),
     step("Option A: Restart Node (Quick Fix)", "sudo systemctl restart guts-node", Covered::Open),
-    step(
-        "Option A: Restart Node (Quick Fix)",
-        "watch -n 5 'free -h | grep Mem'",
-        Covered::Open,
-    ),
+    step("Option A: Restart Node (Quick Fix)", "watch -n 5 'free -h | grep Mem'", Covered::Open),
     step(
         "Option B: Reduce Cache Size",
         "cat >> /etc/guts/config.yaml << 'EOF'\nmax_size: 134217728  # Reduce to 128MB from 256MB\nEOF",
@@ -107,7 +103,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     ),
     step("Set Memory Limits", "memory: 32Gi\nmemory: 8Gi", Covered::Open),
     step("Configure OOM Handling", "echo -500 > /proc/$(pgrep guts-node)/oom_score_adj", Covered::Open),
-    step("Monitor Memory Trends", "Set up alerting for gradual growth\n- name: memory", Covered::Command("soak export alerts")),
+    step(
+        "Monitor Memory Trends",
+        "Set up alerting for gradual growth\n- name: memory",
+        Covered::Command("soak export alerts"),
+    ),
     step("Escalation", "guts-node diagnostics --include-heap --output /tmp/mem-diag.tar.gz", Covered::Open),
     step("Escalation", "Include: Memory profile, configuration, workload description", Covered::Open),
     step(
