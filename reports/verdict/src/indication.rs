@@ -45,28 +45,14 @@ fn indication(observed: &Observed<'_>, one: &Indicator, reading: &Reading) -> In
         let fired = behind(&values, *alarm, window_s);
         (!fired.is_empty()).then_some((alarm, fired))
     });
-    let name = |value: f64| in_words(value, unit);
     let extent = if alarms.iter().any(|alarm| alarm.below) { "least" } else { "most" };
-    let mut reason = format!("{} at {extent}{}; {}.", name(value), place(observed, at_s), one.levels);
-    if let Some((alarm, fired)) = &fired {
-        let held_s: f64 = fired.iter().map(|firing| firing.to_s - firing.from_s).sum();
-        let times = if fired.len() > 1 { format!(" in {} stretches", fired.len()) } else { String::new() };
-        reason.push_str(&format!(
-            " An alert ({}) would have fired {} after the start, and for {} in all{times}.",
-            alarm.level.name(),
-            human::seconds(fired[0].from_s),
-            human::seconds(held_s)
-        ));
-    } else if let Some(stretch_s) = alarms.first().and_then(|alarm| longest(&behind(&values, *alarm, 0.0))) {
-        reason.push_str(&format!(
-            " It was behind its bound for {} at a stretch; an alert waits for {}.",
-            human::seconds(stretch_s),
-            human::seconds(window_s)
-        ));
-    }
-    if let Some(name) = modelled(observed, reading) {
-        reason.push_str(&format!(" {name} is a model in this target."));
-    }
+    let told = [
+        Some(format!("{} at {extent}{}; {}.", in_words(value, unit), place(observed, at_s), one.levels)),
+        fired.as_ref().map(|(alarm, fired)| fired_in_words(alarm.level, fired)),
+        if fired.is_none() { waited(&values, &alarms, window_s) } else { None },
+        modelled(observed, reading).map(|name| format!("{name} is a model in this target.")),
+    ];
+    let reason = told.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Indication {
         level: Some(fired.as_ref().map_or(Level::Normal, |(alarm, _)| alarm.level)),
         value: Some(value),
@@ -74,6 +60,22 @@ fn indication(observed: &Observed<'_>, one: &Indicator, reading: &Reading) -> In
         fired_s: fired.as_ref().map(|(_, fired)| fired[0].from_s),
         ..unread(reason)
     }
+}
+
+/// When an alert would have fired, and for how long.
+fn fired_in_words(level: Level, fired: &[Firing]) -> String {
+    let held_s: f64 = fired.iter().map(|firing| firing.to_s - firing.from_s).sum();
+    let times = if fired.len() > 1 { format!(" in {} stretches", fired.len()) } else { String::new() };
+    let (first, held) = (human::seconds(fired[0].from_s), human::seconds(held_s));
+    format!("An alert ({}) would have fired at {first} of the run, for {held} in all{times}.", level.name())
+}
+
+/// How long it was behind its bound, where an alert waits for longer than that.
+fn waited(values: &Series, alarms: &[Alarm], window_s: f64) -> Option<String> {
+    let stretches = behind(values, *alarms.first()?, 0.0);
+    let longest_s = stretches.iter().map(|stretch| stretch.to_s - stretch.pending_s).reduce(f64::max)?;
+    let (longest, window) = (human::seconds(longest_s), human::seconds(window_s));
+    Some(format!("It was behind its bound for {longest} at a stretch; an alert waits for {window}."))
 }
 
 /// The value over time, where it is to be read.
@@ -96,10 +98,6 @@ fn behind(values: &Series, alarm: Alarm, for_s: f64) -> Vec<Firing> {
     let above = if alarm.inclusive { bound.next_down() } else { bound };
     let turned: Vec<f64> = values.values.iter().map(|value| sign * value).collect();
     firings(&values.times_s, &turned, Rule { above, for_s, stale_s: STALE_S })
-}
-
-fn longest(stretches: &[Firing]) -> Option<f64> {
-    stretches.iter().map(|stretch| stretch.to_s - stretch.pending_s).reduce(f64::max)
 }
 
 /// In which phase a moment lies.
