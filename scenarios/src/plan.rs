@@ -225,7 +225,7 @@ impl Workload {
 pub enum Distribution {
     /// Each component uniform in [−1, 1).
     Uniform,
-    /// Gaussian clouds around a few hundred centres: what embeddings look like to an index.
+    /// Gaussian clouds around a few dozen centres: what embeddings look like to an index.
     Clustered,
     /// Gaussian directions on the unit sphere.
     Normalised,

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 pub use self::alerts::alert_rules;
 pub use self::document::{runbooks_markdown, thresholds_markdown};
 pub use self::levels::{Alarm, Level, Levels, Unit};
-pub use self::reading::{Expr, Reading};
+pub use self::reading::{Expr, Metric, Reading};
 use crate::units::Span;
 
 /// Where a row comes from.

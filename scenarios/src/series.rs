@@ -86,7 +86,7 @@ pub const SERIES: &[SeriesSpec] = &[
     series("tombstone_bytes", Source::Metrics, "memory of deleted rows that a compaction could reclaim"),
     series("graph_bytes", Source::Metrics, "memory of the index graphs"),
     series("graph_layers", Source::Metrics, "layers of the highest index graph"),
-    series("slab_fragmentation_share", Source::Metrics, "share of slabs that holds nothing live"),
+    series("slab_fragmentation_share", Source::Metrics, "share of what slabs hold that is dead"),
     series("slab_bytes", Source::Metrics, "slabs held from the system"),
     series("datasets", Source::Metrics, "number of datasets"),
     series("live_vectors", Source::Metrics, "rows that are not deleted"),

@@ -48,6 +48,10 @@ fn runtime(page: &mut Page, store: &Store) {
     let stats = store.collector.stats();
     let pacing = store.collector.pacing();
     page.gauge("go_goroutines", "Tasks, connections and background threads.", store.tasks.count() as f64);
+    // As Prometheus' clients call it.
+    if let Some(resident) = resident_bytes() {
+        page.gauge("process_resident_memory_bytes", "Resident memory of the process.", resident);
+    }
     page.gauge("go_memstats_heap_inuse_bytes", "Allocated and not freed, slabs included.", stats.heap_bytes as f64);
     page.gauge("go_memstats_next_gc_bytes", "Heap at which the next collection starts.", stats.goal_bytes as f64);
     page.gauge("longbow_retired_bytes", "No longer live, not yet collected.", stats.retired_bytes as f64);
@@ -67,6 +71,12 @@ fn runtime(page: &mut Page, store: &Store) {
     );
     page.value("go_gc_duration_seconds_sum", "", stats.pause_seconds);
     page.value("go_gc_duration_seconds_count", "", stats.cycles as f64);
+}
+
+fn resident_bytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?;
+    Some(kib.parse::<f64>().ok()? * 1024.0)
 }
 
 fn datasets(page: &mut Page, store: &Store) {

@@ -3,7 +3,7 @@
 //! None of it is part of the verdict: the runbooks' numbers are rules of thumb for any deployment, criteria are what a scenario holds its target to.
 
 use soak_record::{EventKind, Series};
-use soak_scenario::runbook::{Alarm, Covered, Indicator, Level, Reading, Unit, indicators};
+use soak_scenario::runbook::{Alarm, Indicator, Level, Reading, Unit, indicators};
 
 use crate::human;
 use crate::observed::Observed;
@@ -13,10 +13,8 @@ use crate::stats::alert::{Firing, Rule, firings};
 
 /// Every threshold that is read in every run.
 pub(crate) fn indications(observed: &Observed<'_>) -> Vec<Indication> {
-    let read = indicators()
-        .filter_map(|one| if let Covered::Read(reading) = one.covered { Some((one, reading)) } else { None });
-    let here = |reading: &Reading| reading.dim.is_none_or(|dim| dim == observed.record.variant.knobs.dim);
-    read.filter(|(_, reading)| here(reading)).map(|(one, reading)| indication(observed, one, reading)).collect()
+    let read = indicators().filter_map(|one| Some((one, one.covered.reading()?)));
+    read.map(|(one, reading)| indication(observed, one, reading)).collect()
 }
 
 fn indication(observed: &Observed<'_>, one: &Indicator, reading: &Reading) -> Indication {
@@ -88,7 +86,8 @@ fn values(observed: &Observed<'_>, reading: &Reading) -> Result<Series, String> 
 /// When and how far it was on the side that tells somebody.
 fn furthest(values: &Series, below: bool) -> Option<(f64, f64)> {
     let points = values.times_s.iter().copied().zip(values.values.iter().copied());
-    points.reduce(|worst, one| if (one.1 > worst.1) == below { worst } else { one })
+    let worse = |one: f64, than: f64| if below { one < than } else { one > than };
+    points.reduce(|worst, one| if worse(one.1, worst.1) { one } else { worst })
 }
 
 /// The stretches in which it was behind a bound for as long as an alert waits.
@@ -126,7 +125,7 @@ fn in_words(value: f64, unit: Unit) -> String {
 /// A series that the target only models, if it is read from one.
 fn modelled(observed: &Observed<'_>, reading: &Reading) -> Option<&'static str> {
     let modelled = &observed.plan.target.profile.modelled;
-    reading.value.series().into_iter().find(|name| modelled.iter().any(|one| one == name))
+    reading.series().into_iter().find(|name| modelled.iter().any(|one| one == name))
 }
 
 #[cfg(test)]
@@ -210,11 +209,29 @@ mod tests {
         let short = indications_of(&[("gc_cycles_total", vec![0.0, 4.0, 9.0])]);
         assert!(of(&short, "gc_pauses").reason.contains("shorter than its window"));
         // The plan's target only models its collections.
-        let modelled = indications_of(&[("gc_cycles_total", (0..90).map(f64::from).collect())]);
+        let modelled = indications_of(&[("gc_cycles_total", (0..400).map(f64::from).collect())]);
         let pauses = of(&modelled, "gc_pauses");
         assert_eq!((pauses.level, pauses.value), (Some(Level::Critical), Some(60.0)));
         assert!(pauses.reason.ends_with("gc_cycles_total is a model in this target."), "{}", pauses.reason);
-        // At other dimensions a node's size is another.
-        assert!(all.iter().all(|one| one.id != "node_bytes"));
+    }
+
+    #[test]
+    fn a_prediction_is_waited_for_as_its_alert_would() {
+        let plan = plan();
+        // Samples never come to the second.
+        let times_s: Vec<f64> = (0..7400).map(|at| f64::from(at) * 1.0007).collect();
+        let rising = Series { values: times_s.iter().map(|time| 1e9 + 1e5 * time).collect(), times_s: times_s.clone() };
+        let limit = Series { values: vec![2e9; times_s.len()], times_s };
+        let record = VariantRecord {
+            variant: plan.variants[0].clone(),
+            events: Vec::new(),
+            series: [("rss_bytes".to_owned(), rising), ("cgroup_limit_bytes".to_owned(), limit)].into(),
+            broken: Vec::new(),
+        };
+        let all = indications(&Observed::new(&plan, &record));
+        let prediction = of(&all, "guts_prediction");
+        // An hour until there is one, and half an hour of it.
+        let fired_s = prediction.fired_s.unwrap();
+        assert!((5400.0..5500.0).contains(&fired_s), "{}", prediction.reason);
     }
 }

@@ -4,22 +4,24 @@
 //! that Prometheus' clients give it; a limit that the page does not tell is given by whoever writes the rules.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU64;
 
-use super::{Alarm, Covered, Indicator, Level, indicators};
+use super::{Alarm, Covered, Indicator, Level, Metric, indicators};
 use crate::profile::Profile;
 
 /// What Prometheus' clients call the resident memory of their own process.
 const RESIDENT: &str = "process_resident_memory_bytes";
 
 /// The rules for a profile, as YAML. `limit_bytes` is the memory limit; without it, that which the target tells.
-pub fn alert_rules(profile: &Profile, limit_bytes: Option<u64>) -> String {
-    let selector = |name: &str| selector(profile, limit_bytes, name);
+/// `matching` are label matchers, such as `job="store"`, that choose the targets the rules are for.
+pub fn alert_rules(profile: &Profile, limit_bytes: Option<NonZeroU64>, matching: Option<&str>) -> String {
+    let metric = |name: &str| metric(profile, limit_bytes, matching, name);
     let mut left_out: Vec<&str> = Vec::new();
     let mut rules: Vec<Rule> = Vec::new();
     for (one, reading) in indicators().filter_map(|one| Some((one, one.covered.reading()?))) {
-        // What is told of one dimension says nothing of another, and a rule does not know which it is.
-        let parts = reading.promql(&selector).filter(|_| reading.dim.is_none());
-        let Some((value, holding)) = parts else {
+        // A figure that the target only models would call somebody for nothing.
+        let modelled = reading.series().into_iter().any(|name| profile.modelled.iter().any(|one| one == name));
+        let Some((value, holding)) = reading.promql(&metric).filter(|_| !modelled) else {
             left_out.push(one.id);
             continue;
         };
@@ -43,7 +45,7 @@ pub fn alert_rules(profile: &Profile, limit_bytes: Option<u64>) -> String {
     if !left_out.is_empty() {
         let _ = writeln!(
             out,
-            "# Not among them, because such a target does not tell what they are read from: {}.",
+            "# Not among them, because such a target does not tell what they are read from, or only models it: {}.",
             left_out.join(", ")
         );
     }
@@ -52,13 +54,19 @@ pub fn alert_rules(profile: &Profile, limit_bytes: Option<u64>) -> String {
     out
 }
 
-/// The metric that holds a canonical series, as PromQL.
-fn selector(profile: &Profile, limit_bytes: Option<u64>, name: &str) -> Option<String> {
+/// The metric that holds a canonical series, of the targets that are chosen.
+fn metric(profile: &Profile, limit_bytes: Option<NonZeroU64>, matching: Option<&str>, name: &str) -> Option<Metric> {
     if let (Some(bytes), "cgroup_limit_bytes" | "gomemlimit_bytes") = (limit_bytes, name) {
-        return Some(bytes.to_string());
+        return Some(Metric { selector: bytes.to_string(), own_labels: Vec::new() });
     }
-    let resident = || (name == "rss_bytes").then(|| RESIDENT.to_owned());
-    profile.series.get(name).cloned().or_else(resident)
+    let resident = || (name == "rss_bytes").then_some(RESIDENT);
+    let named = profile.series.get(name).map(String::as_str).or_else(resident)?;
+    let (bare, own) = named.strip_suffix('}').and_then(|named| named.split_once('{')).unwrap_or((named, ""));
+    // No label of a profile's metric has a comma in its value.
+    let own_labels = own.split(',').filter_map(|one| one.split_once('=').map(|(label, _)| label.trim().to_owned()));
+    let matchers: Vec<&str> = [own, matching.unwrap_or_default()].into_iter().filter(|part| !part.is_empty()).collect();
+    let selector = if matchers.is_empty() { bare.to_owned() } else { format!("{bare}{{{}}}", matchers.join(",")) };
+    Some(Metric { selector, own_labels: own_labels.collect() })
 }
 
 /// One alert.
@@ -146,14 +154,13 @@ mod tests {
     #[test]
     fn a_rule_has_the_names_of_the_profile_its_bound_and_its_window() {
         let profile = load_profile("go").unwrap();
-        let rules = alert_rules(&profile, None);
+        let rules = alert_rules(&profile, None, None);
         for part in [
             "      - alert: EscalateGoroutinesCritical\n        expr: \"go_goroutines > 1000\"\n",
             "expr: \"process_resident_memory_bytes / (go_gc_gomemlimit_bytes > 0) > 0.8\"\n        for: 300s\n",
             "expr: \"go_gc_duration_seconds{quantile=\\\"1\\\"} > 0.5\"",
-            "sum without (event) (increase(compaction_events_total{event=\\\"error\\\"}[60s]))",
-            "# Not among them, because such a target does not tell what they are read from: node_bytes.",
-            "expr: \"slab_pool_bytes / (go_gc_heap_live_bytes > 0) < 0.5 and (longbow_live_vectors > 0)\"",
+            "sum without (event) (increase(compaction_events_total{event=\\\"error\\\"}[300s]))",
+            "slab_pool_bytes / (go_memory_classes_heap_objects_bytes > 0) < 0.5 and (longbow_live_vectors > 0)\"",
         ] {
             assert!(rules.contains(part), "{part} is not in\n{rules}");
         }
@@ -163,9 +170,20 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_given_is_a_number() {
-        let rules = alert_rules(&load_profile("reference").unwrap(), Some(8_000_000_000));
+        let rules = alert_rules(&load_profile("reference").unwrap(), NonZeroU64::new(8_000_000_000), None);
         assert!(rules.contains("process_resident_memory_bytes / 8000000000 > 0.95"), "{rules}");
         assert!(!rules.contains("gomemlimit"), "{rules}");
+        // Its collections are a model.
+        assert!(rules.contains("or only models it: ") && !rules.contains("go_gc_duration_seconds"), "{rules}");
+    }
+
+    #[test]
+    fn matchers_choose_the_targets() {
+        let rules = alert_rules(&load_profile("go").unwrap(), None, Some("job=\"store\""));
+        assert!(rules.contains("\"go_goroutines{job=\\\"store\\\"} > 1000\""), "{rules}");
+        assert!(rules.contains("go_gc_duration_seconds{quantile=\\\"1\\\",job=\\\"store\\\"} > 0.5"), "{rules}");
+        // Labels that choose the targets are on both sides; the one that chooses the metric is not.
+        assert!(rules.contains("sum without (event) (increase("), "{rules}");
     }
 
     #[test]

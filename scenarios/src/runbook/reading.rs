@@ -14,8 +14,26 @@ pub struct Reading {
     pub value: Expr,
     /// It is read only while this is above 0; absent where it is read all the time.
     pub holding: Option<Expr>,
-    /// It is read only of variants of this dimension; absent where it is read of all.
-    pub dim: Option<u32>,
+}
+
+/// What holds a series in production.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metric {
+    /// As PromQL: a metric with its matchers, or a number.
+    pub selector: String,
+    /// The labels by which the metric itself is chosen. Other metrics have none such, so that nothing would match in an operation with them.
+    pub own_labels: Vec<String>,
+}
+
+impl Metric {
+    /// An expression of it without its own labels.
+    fn comparable(&self, promql: String) -> String {
+        if self.own_labels.is_empty() {
+            promql
+        } else {
+            format!("sum without ({}) ({promql})", self.own_labels.join(", "))
+        }
+    }
 }
 
 /// An expression over canonical series. Where a series has no value, or a denominator is not above 0, it has none either.
@@ -31,6 +49,8 @@ pub enum Expr {
     Difference(&'static Self, &'static Self),
     /// By how much a counter grew within this time, restarts included.
     Increase(&'static str, Duration),
+    /// The same for each minute of it.
+    PerMinute(&'static str, Duration),
     /// Where the line by least squares through the last `over` of a series is, `ahead` of the last sample.
     Predicted {
         /// The series.
@@ -45,15 +65,20 @@ pub enum Expr {
 impl Reading {
     /// Of this value, all the time.
     pub(super) const fn of(value: Expr) -> Self {
-        Self { value, holding: None, dim: None }
+        Self { value, holding: None }
     }
 
     const fn while_above_zero(self, holding: Expr) -> Self {
-        Self { holding: Some(holding), ..self }
+        Self { value: self.value, holding: Some(holding) }
+    }
+
+    /// Every series that it may be read from.
+    pub fn series(&self) -> Vec<&'static str> {
+        [self.value.series(), self.holding.map_or_else(Vec::new, |holding| holding.series())].concat()
     }
 
     /// Value and holding in PromQL, with the names that `selector` gives to canonical series; `None` where it gives none to one that is needed.
-    pub fn promql(&self, selector: &dyn Fn(&str) -> Option<String>) -> Option<(String, Option<String>)> {
+    pub fn promql(&self, selector: &dyn Fn(&str) -> Option<Metric>) -> Option<(String, Option<String>)> {
         let holding = self.holding.map(|holding| holding.promql(selector));
         if holding == Some(None) { None } else { Some((self.value.promql(selector)?, holding.flatten())) }
     }
@@ -61,27 +86,34 @@ impl Reading {
 
 impl Expr {
     /// In PromQL; see [`Reading::promql`].
-    fn promql(&self, selector: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    fn promql(&self, selector: &dyn Fn(&str) -> Option<Metric>) -> Option<String> {
         let operand = |one: &Self| one.promql(selector).map(|text| bracketed(one, text));
         Some(match self {
-            Self::Series(name) => selector(name)?,
+            Self::Series(name) => selector(name)?.selector,
             Self::FirstOf(these) => these.iter().find_map(|one| one.promql(selector))?,
             Self::Quotient(a, b) => format!("{} / {}", operand(a)?, above_zero(&b.promql(selector)?)),
             Self::Difference(a, b) => format!("{} - {}", operand(a)?, operand(b)?),
             Self::Increase(counter, over) => {
                 let metric = selector(counter)?;
-                without_labels(&metric, format!("increase({metric}[{}])", window(*over)))
+                metric.comparable(format!("increase({}[{}])", metric.selector, window(*over)))
+            }
+            Self::PerMinute(counter, over) => {
+                let metric = selector(counter)?;
+                metric.comparable(format!("rate({}[{}]) * 60", metric.selector, window(*over)))
             }
             Self::Predicted { of, over, ahead } => {
-                format!("predict_linear({}[{}], {})", selector(of)?, window(*over), ahead.as_secs())
+                format!("predict_linear({}[{}], {})", selector(of)?.selector, window(*over), ahead.as_secs())
             }
         })
     }
 
     /// Every series that it may be read from, in the order in which they stand.
-    pub fn series(&self) -> Vec<&'static str> {
+    fn series(&self) -> Vec<&'static str> {
         match self {
-            Self::Series(name) | Self::Increase(name, _) | Self::Predicted { of: name, .. } => vec![name],
+            Self::Series(name)
+            | Self::Increase(name, _)
+            | Self::PerMinute(name, _)
+            | Self::Predicted { of: name, .. } => vec![name],
             Self::FirstOf(these) => these.iter().flat_map(Self::series).collect(),
             Self::Quotient(a, b) | Self::Difference(a, b) => [a.series(), b.series()].concat(),
         }
@@ -95,16 +127,6 @@ fn bracketed(of: &Expr, text: String) -> String {
 /// A denominator. Between two numbers Prometheus knows no filter.
 fn above_zero(promql: &str) -> String {
     if promql.parse::<f64>().is_ok() { promql.to_owned() } else { format!("({promql} > 0)") }
-}
-
-/// An operand without the labels by which its metric is selected: the other side has none of them, and nothing would match.
-fn without_labels(metric: &str, promql: String) -> String {
-    let inside = metric.split_once('{').and_then(|(_, rest)| rest.strip_suffix('}'));
-    let names = |inside: &str| {
-        let labels = inside.split("\",").filter_map(|one| one.split_once('=').map(|(name, _)| name.trim().to_owned()));
-        labels.collect::<Vec<_>>().join(", ")
-    };
-    inside.map_or_else(|| promql.clone(), |inside| format!("sum without ({}) ({promql})", names(inside)))
 }
 
 /// A length as PromQL writes it.
@@ -124,6 +146,7 @@ impl fmt::Display for Expr {
             Self::Quotient(a, b) => write!(f, "{} / {}", operand(a), operand(b)),
             Self::Difference(a, b) => write!(f, "{} - {}", operand(a), operand(b)),
             Self::Increase(counter, over) => write!(f, "increase({counter}[{}])", Span(*over)),
+            Self::PerMinute(counter, over) => write!(f, "rate({counter}[{}]) a minute", Span(*over)),
             Self::Predicted { of, over, ahead } => {
                 write!(f, "predict_linear({of}[{}], {})", Span(*over), Span(*ahead))
             }
@@ -137,7 +160,7 @@ impl fmt::Display for Reading {
         if let Some(holding) = &self.holding {
             write!(f, " while {holding} > 0")?;
         }
-        self.dim.map_or(Ok(()), |dim| write!(f, " at dimension {dim}"))
+        Ok(())
     }
 }
 
@@ -147,13 +170,15 @@ impl Serialize for Reading {
     }
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// A window that holds several samples also where Prometheus asks once a minute, as it does unless told otherwise.
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 /// What pressure is told by: what eviction goes by where the target has a cgroup, else what is resident.
 const MEMORY: Expr = Expr::FirstOf(&[Expr::Series("cgroup_working_set_bytes"), Expr::Series("rss_bytes")]);
 const LIMIT: Expr = Expr::FirstOf(&[Expr::Series("cgroup_limit_bytes"), Expr::Series("gomemlimit_bytes")]);
 const RSS: Expr = Expr::Series("rss_bytes");
-const HEAP: Expr = Expr::Series("heap_bytes");
+/// Objects, garbage included, where the target tells them apart from what is live.
+const HEAP: Expr = Expr::FirstOf(&[Expr::Series("heap_objects_bytes"), Expr::Series("heap_bytes")]);
 const INDEXED: Expr = Expr::Series("indexed_vectors");
 const LIVE: Expr = Expr::Series("live_vectors");
 
@@ -175,22 +200,18 @@ pub(super) const RSS_AHEAD_OF_LIMIT: Reading = Reading::of(Expr::Quotient(
 /// The heap as a share of the limit.
 pub(super) const HEAP_OF_LIMIT: Reading = Reading::of(Expr::Quotient(&HEAP, &LIMIT));
 
-/// How many times the heap is resident.
-pub(super) const RSS_PER_HEAP: Reading = Reading::of(Expr::Quotient(&RSS, &HEAP));
+/// How many times the heap is resident, while there is data: an idle program is mostly not heap.
+pub(super) const RSS_PER_HEAP: Reading = Reading::of(Expr::Quotient(&RSS, &HEAP)).while_above_zero(LIVE);
 
 /// The slabs' share of the heap, while there is data.
 pub(super) const SLABS_OF_HEAP: Reading =
     Reading::of(Expr::Quotient(&Expr::Series("slab_bytes"), &HEAP)).while_above_zero(LIVE);
 
-/// The share of slabs that holds nothing live.
+/// The dead share of what slabs hold.
 pub(super) const FRAGMENTATION: Reading = Reading::of(Expr::Series("slab_fragmentation_share"));
 
-/// Bytes of the graphs; a run has one dataset, and so one graph.
-pub(super) const GRAPH: Reading = Reading::of(Expr::Series("graph_bytes"));
-
-/// Bytes of the graph for each node, at 128 dimensions.
-pub(super) const GRAPH_PER_NODE: Reading =
-    Reading { dim: Some(128), ..Reading::of(Expr::Quotient(&Expr::Series("graph_bytes"), &INDEXED)) };
+/// Bytes of a graph, on average over datasets: where that is too much, one of them is.
+pub(super) const GRAPH: Reading = Reading::of(Expr::Quotient(&Expr::Series("graph_bytes"), &Expr::Series("datasets")));
 
 /// The share of nodes whose row is deleted. Rows that wait for the index are no nodes yet, and make it less.
 pub(super) const DELETED_OF_NODES: Reading = Reading::of(Expr::Quotient(&Expr::Difference(&INDEXED, &LIVE), &INDEXED));
@@ -198,20 +219,22 @@ pub(super) const DELETED_OF_NODES: Reading = Reading::of(Expr::Quotient(&Expr::D
 /// Layers of the highest graph.
 pub(super) const LAYERS: Reading = Reading::of(Expr::Series("graph_layers"));
 
-/// Collections in a minute.
-pub(super) const COLLECTIONS: Reading = Reading::of(Expr::Increase("gc_cycles_total", MINUTE));
+/// Collections a minute.
+pub(super) const COLLECTIONS: Reading = Reading::of(Expr::PerMinute("gc_cycles_total", FIVE_MINUTES));
 
 /// The longest of the last pauses.
 pub(super) const PAUSE: Reading = Reading::of(Expr::Series("gc_pause_max_seconds"));
 
-/// The share of a minute's compactions that failed.
+/// The share of compactions that failed.
 pub(super) const COMPACTION_ERRORS: Reading = Reading::of(Expr::Quotient(
-    &Expr::Increase("compaction_errors_total", MINUTE),
-    &Expr::Increase("compactions_total", MINUTE),
+    &Expr::Increase("compaction_errors_total", FIVE_MINUTES),
+    &Expr::Increase("compactions_total", FIVE_MINUTES),
 ));
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::runbook::{Covered, indicators};
     use crate::series;
@@ -223,9 +246,10 @@ mod tests {
             "(cgroup_working_set_bytes or rss_bytes) / (cgroup_limit_bytes or gomemlimit_bytes)"
         );
         assert_eq!(DELETED_OF_NODES.to_string(), "(indexed_vectors - live_vectors) / indexed_vectors");
-        assert_eq!(GRAPH_PER_NODE.to_string(), "graph_bytes / indexed_vectors at dimension 128");
-        assert_eq!(SLABS_OF_HEAP.to_string(), "slab_bytes / heap_bytes while live_vectors > 0");
-        let without_cgroup = |name: &str| (!name.starts_with("cgroup")).then(|| format!("x_{name}"));
+        assert_eq!(SLABS_OF_HEAP.to_string(), "slab_bytes / (heap_objects_bytes or heap_bytes) while live_vectors > 0");
+        assert_eq!(COLLECTIONS.to_string(), "rate(gc_cycles_total[5min]) a minute");
+        let metric = |name: &str| Metric { selector: format!("x_{name}"), own_labels: Vec::new() };
+        let without_cgroup = |name: &str| (!name.starts_with("cgroup")).then(|| metric(name));
         let promql = |reading: Reading| reading.promql(&without_cgroup).map(|(value, _)| value);
         assert_eq!(promql(MEMORY_OF_LIMIT).as_deref(), Some("x_rss_bytes / (x_gomemlimit_bytes > 0)"));
         assert_eq!(
@@ -236,14 +260,16 @@ mod tests {
             promql(DELETED_OF_NODES).as_deref(),
             Some("(x_indexed_vectors - x_live_vectors) / (x_indexed_vectors > 0)")
         );
-        assert_eq!(RSS_OF_LIMIT.promql(&|name| (name == "rss_bytes").then(|| name.to_owned())), None);
+        assert_eq!(RSS_OF_LIMIT.promql(&|name| (name == "rss_bytes").then(|| metric(name))), None);
     }
 
     #[test]
     fn every_reading_is_of_canonical_series_and_has_bounds() {
         for one in indicators() {
             let Covered::Read(reading) = one.covered else { continue };
-            for name in reading.value.series() {
+            let read: BTreeSet<&str> = reading.series().into_iter().collect();
+            assert_eq!(read, one.series.iter().copied().collect(), "{}: what is said to be read, and what is", one.id);
+            for name in read {
                 assert!(series::find(name).is_some(), "{}: there is no series {name}", one.id);
             }
             assert!(!one.levels.bounds().is_empty(), "{}: nothing to hold it against", one.id);

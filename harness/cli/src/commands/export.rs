@@ -2,6 +2,8 @@
 
 mod samples;
 
+use std::num::NonZeroU64;
+
 use clap::{Args, Subcommand};
 use soak_scenario::runbook::{alert_rules, runbooks_markdown};
 use soak_scenario::units::Bytes;
@@ -43,6 +45,9 @@ enum What {
         /// The memory limit, such as 8GiB, where the target does not tell it
         #[arg(long, value_name = "BYTES")]
         limit: Option<Bytes>,
+        /// Label matchers that choose the targets, such as 'job="store"'
+        #[arg(long = "match", value_name = "MATCHERS")]
+        matching: Option<String>,
     },
     /// What a run recorded, a row for each moment and a column for each series
     Samples(samples::Samples),
@@ -56,9 +61,12 @@ impl Export {
             What::Schema => output::print_json(serde_json::to_string_pretty(&schema_json()))?,
             What::Reference => output::print(&reference_markdown())?,
             What::Runbooks => output::print(&runbooks_markdown())?,
-            What::Alerts { profile, limit } => {
+            What::Alerts { profile, limit, matching } => {
                 let profile = load_profile(&profile)?;
-                output::print(&alert_rules(&profile, limit.map(|limit| limit.0)))?;
+                let limit = limit.map(|limit| {
+                    NonZeroU64::new(limit.0).ok_or_else(|| Failure::usage("--limit is 0: everything would be above it"))
+                });
+                output::print(&alert_rules(&profile, limit.transpose()?, matching.as_deref()))?;
             }
             What::Samples(samples) => samples.execute()?,
         }

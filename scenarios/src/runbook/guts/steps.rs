@@ -103,11 +103,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     ),
     step("Set Memory Limits", "memory: 32Gi\nmemory: 8Gi", Covered::Open),
     step("Configure OOM Handling", "echo -500 > /proc/$(pgrep guts-node)/oom_score_adj", Covered::Open),
-    step(
-        "Monitor Memory Trends",
-        "Set up alerting for gradual growth\n- name: memory",
-        Covered::Command("soak export alerts"),
-    ),
+    step("Monitor Memory Trends", "Set up alerting for gradual growth\n- name: memory", Covered::Open),
     step("Escalation", "guts-node diagnostics --include-heap --output /tmp/mem-diag.tar.gz", Covered::Open),
     step("Escalation", "Include: Memory profile, configuration, workload description", Covered::Open),
     step(
@@ -118,6 +114,6 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step("Post-Incident", "Verify memory usage stabilized", Covered::Command("soak judge --prometheus")),
     step("Post-Incident", "Document optimal configuration", Covered::Open),
     step("Post-Incident", "Update resource allocations if undersized", Covered::Open),
-    step("Post-Incident", "Set up trend-based alerting", Covered::Command("soak export alerts")),
+    step("Post-Incident", "Set up trend-based alerting", Covered::Open),
     step("Post-Incident", "Review capacity planning", Covered::Open),
 ];

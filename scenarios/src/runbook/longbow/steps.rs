@@ -204,7 +204,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step("2. Scheduled Maintenance", "Analyze memory profiles for new hotspots", Covered::Open),
     step("2. Scheduled Maintenance", "Review and tune compaction thresholds", Covered::Open),
     step("2. Scheduled Maintenance", "Audit goroutine usage patterns", Covered::Criterion(&["goroutine_baseline"])),
-    step("3. Capacity Planning", "Use smaller batches, more frequent compaction", Covered::Scenario("scenario2")),
+    step("3. Capacity Planning", "Use smaller batches, more frequent compaction", Covered::Open),
     step(
         "3. Capacity Planning",
         "Enable partitioning and distributed search",

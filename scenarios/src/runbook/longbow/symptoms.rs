@@ -97,7 +97,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Scenario 3: High RSS But Low Memory Usage",
         written: "Go heap usage is much lower (e.g., 40GB RSS, 20GB heap)",
         meaning: "How many times the heap's bytes are resident.",
-        series: &["rss_bytes", "heap_bytes"],
+        series: &["rss_bytes", "heap_objects_bytes", "heap_bytes", "live_vectors"],
         window: None,
         levels: Levels::above(Unit::Times, 2.0),
         covered: Covered::Read(&reading::RSS_PER_HEAP),
