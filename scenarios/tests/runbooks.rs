@@ -13,7 +13,7 @@ use soak_scenario::runbook::{Runbook, indicators, steps};
 const EXEMPT: [(&str, &str); 1] = [("| Metric | Normal | Warning | Critical |", "names the columns of a table")];
 
 /// Kinds of lines that ask for nothing, each with the reason. Those with a number are exempt only where the last column says so.
-const EXEMPT_KINDS: [(&str, fn(&Line) -> bool, Digits); 5] = [
+const EXEMPT_KINDS: [Exemption; 5] = [
     ("rules off a part, or the head of a table", |line| line.text.chars().all(|c| "-|: ".contains(c)), Digits::None),
     ("introduces the lines after it, which are looked at", |line| !line.fenced && introduces(&line.text), Digits::None),
     ("opens a section of settings, which are looked at", |line| line.fenced && opens_settings(&line.text), Digits::Any),
@@ -28,6 +28,9 @@ const EXEMPT_KINDS: [(&str, fn(&Line) -> bool, Digits); 5] = [
         Digits::None,
     ),
 ];
+
+/// Why a kind of line asks for nothing, what it looks like, and which digits it may have.
+type Exemption = (&'static str, fn(&Line) -> bool, Digits);
 
 /// Which digits a kind of exempt line may have.
 #[derive(Clone, Copy, PartialEq)]

@@ -42,6 +42,9 @@ pub fn alert_rules(profile: &Profile, limit_bytes: Option<NonZeroU64>, matching:
             );
         }
     }
+    if matching.is_none() {
+        out.push_str("# They ask every target that has these metrics; --match chooses some.\n");
+    }
     if !left_out.is_empty() {
         let _ = writeln!(
             out,
@@ -50,7 +53,9 @@ pub fn alert_rules(profile: &Profile, limit_bytes: Option<NonZeroU64>, matching:
         );
     }
     let _ = writeln!(out, "groups:\n  - name: {}\n    rules:", quoted(&format!("runbooks-{}", profile.name)));
-    distinct(rules).iter().for_each(|rule| rule.write(&mut out));
+    for rule in distinct(rules) {
+        rule.write(&mut out);
+    }
     out
 }
 

@@ -132,7 +132,7 @@ fn slopes(observed: &Observed<'_>, leaks: &[&Injected], series: &str) -> Vec<Slo
 fn slope(series: &Series, fault: &Injected) -> Option<Slope> {
     let seconds = held_s(fault)?;
     let (times, values) = series.within(fault.applied_s + SETTLING * seconds, fault.applied_s + seconds);
-    let changed = (1..times.len()).filter(|at| values[*at] != values[at - 1]);
+    let changed = (1..times.len()).filter(|at| (values[*at] - values[at - 1]).abs() > 0.0);
     let (times, values): (Vec<f64>, Vec<f64>) = changed.map(|at| (times[at], values[at])).unzip();
     let over_s = times.last()? - times.first()?;
     let bytes_per_s = (times.len() >= LEAST_CHANGES).then(|| line(&times, &values))??.slope;
