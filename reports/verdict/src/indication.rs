@@ -6,6 +6,7 @@ use soak_record::{EventKind, Series};
 use soak_scenario::runbook::{Alarm, Indicator, Level, Reading, Unit, indicators};
 
 use crate::human;
+use crate::judge::rounded;
 use crate::observed::Observed;
 use crate::outcome::Indication;
 use crate::reading::{STALE_S, joined, read};
@@ -53,9 +54,9 @@ fn indication(observed: &Observed<'_>, one: &Indicator, reading: &Reading) -> In
     let reason = told.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Indication {
         level: Some(fired.as_ref().map_or(Level::Normal, |(alarm, _)| alarm.level)),
-        value: Some(value),
-        at_s: Some(at_s),
-        fired_s: fired.as_ref().map(|(_, fired)| fired[0].from_s),
+        value: Some(rounded(value)),
+        at_s: Some(rounded(at_s)),
+        fired_s: fired.as_ref().map(|(_, fired)| rounded(fired[0].from_s)),
         ..unread(reason)
     }
 }

@@ -271,7 +271,7 @@ pub(crate) fn decide(
 }
 
 /// Nine significant digits: more would be noise, and these read back from JSON as they were written.
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     format!("{value:.8e}").parse().unwrap_or(value)
 }
 

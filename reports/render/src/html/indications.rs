@@ -1,5 +1,7 @@
 //! What the thresholds of the runbooks say of a variant: folded away, because none of it is part of the verdict.
 
+use std::cmp::Reverse;
+
 use soak_scenario::runbook::Level;
 use soak_verdict::{Indication, VariantVerdict};
 
@@ -15,7 +17,10 @@ pub(super) fn indications(m: &mut Markup, found: &VariantVerdict) {
         m.leaf("summary", &[], &format!("Thresholds of the runbooks: {}", tally(&found.indications)));
         table(m, "Thresholds of the runbooks", "indications", |m| {
             heads(m, &["Threshold", "Level", "How far it went"]);
-            m.element("tbody", &[], |m| found.indications.iter().for_each(|one| row(m, one)));
+            // What somebody would have been told of comes first, what was not read last.
+            let mut sorted: Vec<&Indication> = found.indications.iter().collect();
+            sorted.sort_by_key(|one| Reverse(one.level));
+            m.element("tbody", &[], |m| sorted.into_iter().for_each(|one| row(m, one)));
         });
         m.leaf(
             "p",
