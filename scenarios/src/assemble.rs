@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::launch::Launch;
 use crate::merge::to_json;
 use crate::plan::{Chaos, PLAN_SCHEMA, Pace, Plan, Target, Variant};
-use crate::profile::{Endpoints, LaunchSettings, Profile, Protocol};
+use crate::profile::{Endpoints, LaunchSettings, Profile, Protocol, Requests};
 use crate::scenario_shape;
 use crate::tree::Node;
 use crate::units::Span;
@@ -30,6 +30,8 @@ pub(crate) struct Parts {
 pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Error> {
     let document = Document(to_json(root, scenario_shape::scenario()));
     let chaos: Chaos = document.part("/chaos")?;
+    let profile = parts.profile.unwrap_or_else(any_profile);
+    let durable: bool = document.part("/target/durable")?;
     Ok(Plan {
         schema: PLAN_SCHEMA,
         scenario: document.part("/name")?,
@@ -41,9 +43,9 @@ pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Er
         seed: parts.seed,
         target: Target {
             launch: parts.launch,
-            profile: parts.profile.unwrap_or_else(any_profile),
+            durable: durable || profile.needs_data_dir,
+            profile,
             misbehave: document.part("/target/misbehave")?,
-            durable: document.part("/target/durable")?,
             data_volume: document.part("/target/data_volume")?,
             permit_faults: document.part("/target/permit_faults")?,
         },
@@ -87,9 +89,11 @@ fn any_profile() -> Profile {
         launch: LaunchSettings::default(),
         container: None,
         endpoints: Endpoints::default(),
+        requests: Requests::default(),
         series: BTreeMap::new(),
         attest: BTreeMap::new(),
         modelled: Vec::new(),
         can_misbehave: true,
+        needs_data_dir: false,
     }
 }

@@ -21,10 +21,17 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("chaos-leak", include_str!("../chaos-leak.toml")),
     ("chaos-protocol", include_str!("../chaos-protocol.toml")),
     ("chaos-random", include_str!("../chaos-random.toml")),
+    ("guts-growth", include_str!("../guts-growth.toml")),
+    ("guts-connections", include_str!("../guts-connections.toml")),
     ("prove", include_str!("../prove.toml")),
 ];
-const PROFILES: &[(&str, &str)] =
-    &[("reference", include_str!("../profiles/reference.toml")), ("go", include_str!("../profiles/go.toml"))];
+const PROFILES: &[(&str, &str)] = &[
+    ("reference", include_str!("../profiles/reference.toml")),
+    ("go", include_str!("../profiles/go.toml")),
+    ("longbow", include_str!("../profiles/longbow.toml")),
+    ("longbow-runbook", include_str!("../profiles/longbow-runbook.toml")),
+    ("guts", include_str!("../profiles/guts.toml")),
+];
 
 /// The built-in scenarios, in the order of the runbook.
 pub fn builtin_scenarios() -> Vec<Builtin> {

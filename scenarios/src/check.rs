@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, did_you_mean, one_of};
 use crate::launch;
+use crate::profile::Requests;
 use crate::profile_shape::{PLACEHOLDERS, mappable_series};
 use crate::scenario_shape::AXES;
 use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule};
@@ -260,6 +261,17 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
                 _ => Some(format!("`{text}` is not a method and a path")),
             }
         }
+        TextRule::Request => {
+            let parts = text.split_once(' ');
+            let method = |method: &str| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method);
+            match parts {
+                Some((verb, path)) if method(verb) && path.starts_with('/') && !path.contains(char::is_whitespace) => {
+                    return unknown_placeholder(text, &Requests::VARIABLES[..3]);
+                }
+                _ => Some(format!("`{text}` is not a method and a path")),
+            }
+        }
+        TextRule::Body => return unknown_variable(text, &Requests::VARIABLES),
         TextRule::Metric => {
             let (metric, labels) = text.split_once('{').unwrap_or((text, "}"));
             let inner = labels.strip_suffix('}');
@@ -286,6 +298,15 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
 fn unknown_placeholder(text: &str, known: &[&str]) -> Option<(String, Option<String>)> {
     let names = text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
     let unknown = names.into_iter().find(|name| !known.contains(name))?;
+    let help = did_you_mean(unknown, known.iter().copied()).unwrap_or_else(|| one_of(known.iter().copied()));
+    Some((format!("nothing fills in `{{{unknown}}}`"), Some(help)))
+}
+
+/// Like a placeholder, but among the braces of JSON: only what looks like a name is one.
+fn unknown_variable(text: &str, known: &[&str]) -> Option<(String, Option<String>)> {
+    let names = text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+    let looks_like_one = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let unknown = names.filter(looks_like_one).find(|name| !known.contains(name))?;
     let help = did_you_mean(unknown, known.iter().copied()).unwrap_or_else(|| one_of(known.iter().copied()));
     Some((format!("nothing fills in `{{{unknown}}}`"), Some(help)))
 }

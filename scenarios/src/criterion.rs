@@ -93,6 +93,18 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "How many goroutines (tasks) more than at the idle baseline are left after the drain?",
     },
     CriterionSpec {
+        id: "connection_baseline",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many connections more than at the idle baseline are open after the drain? Asked of targets that count them.",
+    },
+    CriterionSpec {
+        id: "metrics_cardinality",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many series more than at the idle baseline does the target's own metrics page have after the drain?",
+    },
+    CriterionSpec {
         id: "peak_per_ingested",
         unit: Unit::Ratio,
         bounds: Bounds::AtMost,

@@ -7,6 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::fault::{Fault, FaultPhase, Injection, Level, recovery_window_s};
 use crate::launch::{AttachTo, Launch};
 use crate::plan::{Plan, Threshold};
+use crate::profile::Protocol;
 use crate::tree::Node;
 use crate::units::{Bytes, Limit, Per};
 
@@ -65,6 +66,11 @@ impl Rules<'_> {
         if launch.replicas() > 1 {
             let message = format!("`{}` cannot be injected into a target of several replicas", kind.name);
             self.report(&path, message, "expected target.container.replicas = 1, or no faults");
+            return;
+        }
+        if kind.level == Level::Protocol && self.plan.target.profile.protocol != Protocol::Flight {
+            let message = format!("`{}` is done through Flight, which the target does not speak", kind.name);
+            self.report(&path, message, "expected a fault of another level");
             return;
         }
         let Launch::Attach(attach) = launch else { return };
@@ -149,7 +155,7 @@ impl Rules<'_> {
                 "expected endpoints.leak and endpoints.leak_stop in the profile",
             );
         }
-        let compacts = endpoints.compact.is_some() || endpoints.compact_all.is_some();
+        let compacts = endpoints.compacts();
         if matches!(fault.inject, Injection::ForceCompaction) && !self.plan.target.profile.name.is_empty() && !compacts
         {
             let message = format!("a target of profile `{}` cannot be asked to compact", self.plan.target.profile.name);

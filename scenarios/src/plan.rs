@@ -143,6 +143,10 @@ pub struct Misbehave {
     pub cache_fill: Option<Bytes>,
     /// Allocated, touched and kept once, when the fourth dataset is made: a step, not a leak.
     pub step: Option<Bytes>,
+    /// New values of a label of the metrics page, each of which is a series that stays.
+    pub series_leak: Option<Rate>,
+    /// Share of the connections that are kept once their clients have closed them.
+    pub connection_leak: Option<Share>,
 }
 
 impl Misbehave {
@@ -165,6 +169,8 @@ impl Misbehave {
         add("offheap_leak", self.offheap_leak.map(|rate| rate.to_string()));
         add("cache_fill", self.cache_fill.map(|size| size.to_string()));
         add("step", self.step.map(|size| size.to_string()));
+        add("series_leak", self.series_leak.map(|rate| rate.to_string()));
+        add("connection_leak", self.connection_leak.map(|share| share.to_string()));
         settings
     }
 }
@@ -210,6 +216,50 @@ pub struct Workload {
     pub query: Query,
     /// Share of the rows put in a cycle that are deleted before compaction.
     pub delete: Share,
+    /// How a cycle empties the store.
+    #[serde(default)]
+    pub clear: Clear,
+    /// Every cycle puts the ids and names of the first again; else none is ever used twice.
+    #[serde(default)]
+    pub same_names: bool,
+    /// Connections at once, at most, to a target that speaks HTTP.
+    #[serde(default = "default_connections")]
+    pub connections: u32,
+    /// Whether such a connection serves more than one request.
+    #[serde(default = "default_keep_alive")]
+    pub keep_alive: bool,
+}
+
+fn default_connections() -> u32 {
+    64
+}
+
+fn default_keep_alive() -> bool {
+    true
+}
+
+/// How a cycle empties the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clear {
+    /// The dataset is dropped.
+    #[default]
+    Dataset,
+    /// Every row that is left is deleted, and then compacted away.
+    Rows,
+}
+
+impl Clear {
+    /// Every way.
+    pub const ALL: [Self; 2] = [Self::Dataset, Self::Rows];
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dataset => "dataset",
+            Self::Rows => "rows",
+        }
+    }
 }
 
 impl Workload {

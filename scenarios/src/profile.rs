@@ -19,6 +19,9 @@ pub struct Profile {
     pub container: Option<ContainerProfile>,
     /// HTTP paths by purpose; a purpose that is absent is one that the target lacks.
     pub endpoints: Endpoints,
+    /// What the load asks of a target that speaks HTTP.
+    #[serde(default)]
+    pub requests: Requests,
     /// Canonical series → the metric that holds it: `name`, or `name{label="value"}` (several matches are summed).
     pub series: BTreeMap<String, String>,
     /// Knob → the metric that holds its effective value.
@@ -27,6 +30,9 @@ pub struct Profile {
     pub modelled: Vec<String>,
     /// Whether the target takes `--misbehave` (through `{misbehave}` among the arguments).
     pub can_misbehave: bool,
+    /// Whether it is always given a folder to keep its data in, because it does not start without.
+    #[serde(default)]
+    pub needs_data_dir: bool,
 }
 
 /// What the load speaks.
@@ -35,10 +41,62 @@ pub struct Profile {
 pub enum Protocol {
     /// Arrow Flight with Longbow's contract: data plane, meta plane.
     Flight,
+    /// Requests of the profile's own, to the HTTP address.
+    Http,
+}
+
+impl Profile {
+    /// Whether a variant's setting of this knob reaches such a target; the kernel's limit always does.
+    pub fn sets(&self, knob: &str) -> bool {
+        let placeholder = format!("{{{knob}}}");
+        let launch = || self.launch.args.iter().chain(self.launch.env.values());
+        let told = |placeholder: &str| launch().any(|text| text.contains(placeholder));
+        match (self.protocol, knob) {
+            (_, "memory_limit") | (Protocol::Flight, "dim" | "batch_rows") => true,
+            (Protocol::Http, "dim") => self.requests.carry_payload(),
+            (_, "gomemlimit") => told(&placeholder) || told("{max_memory}"),
+            _ => told(&placeholder),
+        }
+    }
+}
+
+/// What stands for each operation of the load where a target speaks HTTP. One that is absent cannot be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Requests {
+    /// Makes one thing; a row of the load.
+    pub create: Option<RequestTemplate>,
+    /// Reads one thing that is there.
+    pub read: Option<RequestTemplate>,
+    /// Writes one thing again.
+    pub update: Option<RequestTemplate>,
+    /// Removes one thing.
+    pub delete: Option<RequestTemplate>,
+}
+
+impl Requests {
+    /// What is filled in, in paths and bodies.
+    pub const VARIABLES: [&str; 5] = ["id", "name", "dataset", "text", "vector"];
+
+    /// Whether any carries a payload that goes with the dimension.
+    fn carry_payload(&self) -> bool {
+        let all = [&self.create, &self.read, &self.update, &self.delete];
+        let bodies = all.into_iter().flatten().filter_map(|request| request.body.as_ref());
+        bodies.into_iter().any(|body| body.contains("{text}") || body.contains("{vector}"))
+    }
+}
+
+/// A request with its variables: `{id}` and `{name}` are a row's own, `{text}` and `{vector}` its payload of four bytes a dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestTemplate {
+    /// Method and path: `"POST /api/orgs"`.
+    pub call: String,
+    /// The body, sent as JSON.
+    pub body: Option<String>,
 }
 
 /// How a process is started. Arguments and values may hold `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}` and any knob (`{gogc}`,
-/// `{gomemlimit}` in bytes or `off`, `{hnsw_m}`, `{ef_construction}`, `{compaction_interval}` as `30s` or `off`); the argument `{misbehave}` stands for `--misbehave key=value` pairs.
+/// `{gomemlimit}` in bytes or `off`, `{max_memory}` the same where `off` cannot be said, `{hnsw_m}`, `{ef_construction}`, `{compaction_interval}` as `30s` or `off`); the argument `{misbehave}` stands for `--misbehave key=value` pairs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LaunchSettings {
     /// Command-line arguments.
@@ -79,6 +137,13 @@ impl Default for Ports {
     /// Longbow's.
     fn default() -> Self {
         Self { data: 3000, meta: 3001, http: 9090 }
+    }
+}
+
+impl Endpoints {
+    /// Whether a compaction can be asked for.
+    pub fn compacts(&self) -> bool {
+        self.compact.is_some() || self.compact_all.is_some()
     }
 }
 

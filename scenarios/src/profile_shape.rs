@@ -2,15 +2,17 @@
 
 use std::sync::LazyLock;
 
-use crate::series::{SERIES, Source};
+use crate::series::{OF_THE_PAGE, SERIES, SeriesSpec, Source};
 use crate::shape::{Field, Keys, Kind, TextRule, optional, required, section, with_default};
 
 /// What a launch fills in, beside the knobs.
-pub(crate) const PLACEHOLDERS: [&str; 5] = ["data_addr", "meta_addr", "http_addr", "data_dir", "misbehave"];
+pub(crate) const PLACEHOLDERS: [&str; 6] =
+    ["data_addr", "meta_addr", "http_addr", "data_dir", "max_memory", "misbehave"];
 
 /// The canonical series that a profile may map: those of the metrics page.
 pub(crate) fn mappable_series() -> impl Iterator<Item = &'static str> {
-    SERIES.iter().filter(|spec| spec.source == Source::Metrics).map(|spec| spec.name)
+    let of_metrics = |spec: &&SeriesSpec| spec.source == Source::Metrics && spec.name != OF_THE_PAGE;
+    SERIES.iter().filter(of_metrics).map(|spec| spec.name)
 }
 
 /// The keys of a profile file.
@@ -25,12 +27,18 @@ fn root() -> Vec<Field> {
     vec![
         required("name", Kind::Text(TextRule::Name), "the name in scenarios"),
         required("title", Kind::Text(TextRule::NotEmpty), "one line for people"),
-        with_default("protocol", Kind::Choice(vec!["flight"]), "\"flight\"", "what the load speaks"),
+        with_default("protocol", Kind::Choice(vec!["flight", "http"]), "\"flight\"", "what the load speaks"),
         with_default(
             "can_misbehave",
             Kind::Flag,
             "false",
             "whether the target takes `--misbehave` (through `{misbehave}` among the arguments)",
+        ),
+        with_default(
+            "needs_data_dir",
+            Kind::Flag,
+            "false",
+            "whether it is always given a folder to keep its data in, because it does not start without",
         ),
         with_default(
             "modelled",
@@ -41,6 +49,11 @@ fn root() -> Vec<Field> {
         section("launch", launch(), "how a process of this kind is started"),
         optional("container", Kind::Section(container()), "how a container of this kind is run"),
         section("endpoints", endpoints(), "HTTP paths by purpose; one that is absent is one that the target lacks"),
+        section(
+            "requests",
+            requests(),
+            "what the load asks where the protocol is http; one that is absent cannot be asked",
+        ),
         with_default(
             "series",
             metrics(Keys::Series),
@@ -58,7 +71,7 @@ fn launch() -> Vec<Field> {
             "args",
             Kind::List(template()),
             "[]",
-            "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}`, any knob, and `{misbehave}` are filled in",
+            "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}`, any knob, `{max_memory}` (gomemlimit in bytes, where \"off\" cannot be said) and `{misbehave}` are filled in",
         ),
         with_default(
             "env",
@@ -87,6 +100,24 @@ fn container() -> Vec<Field> {
             "[]",
             "paths inside that are given a fresh volume",
         ),
+    ]
+}
+
+fn requests() -> Vec<Field> {
+    let request = |name, doc| {
+        let call = "method and path, such as \"POST /api/things\"; `{id}`, `{name}` and `{dataset}` are filled in";
+        let body = "the body, sent as JSON; also `{text}` and `{vector}`, a payload of four bytes a dimension";
+        let fields = vec![
+            required("call", Kind::Text(TextRule::Request), call),
+            optional("body", Kind::Text(TextRule::Body), body),
+        ];
+        optional(name, Kind::Section(fields), doc)
+    };
+    vec![
+        request("create", "makes one thing: a row of the load"),
+        request("read", "reads one thing that is there: a search of the load"),
+        request("update", "writes one thing again: an upsert of the load"),
+        request("delete", "removes one thing"),
     ]
 }
 

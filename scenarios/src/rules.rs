@@ -1,10 +1,12 @@
 //! What no single key can get wrong: settings that contradict each other, or a run that could not show what it is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::criterion::{self, Bounds};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{MESSAGE_BYTES_MAX, Plan, Schedule};
+use crate::launch::Launch;
+use crate::plan::{Clear, MESSAGE_BYTES_MAX, Plan, Schedule};
+use crate::profile::Protocol;
 use crate::tree::Node;
 use crate::units::Span;
 
@@ -27,6 +29,8 @@ pub(crate) fn check(plan: &Plan, root: &Node, removed: &BTreeSet<String>) -> Vec
     rules.thresholds();
     rules.reclaimable();
     rules.misbehaviour();
+    rules.protocol();
+    rules.knobs_reach();
     rules.found
 }
 
@@ -262,6 +266,68 @@ impl Rules<'_> {
         let message = format!("a target of profile `{}` cannot be told to misbehave", target.profile.name);
         let expected = "expected no target.misbehave, or a profile with can_misbehave = true";
         self.report("target.misbehave", message, expected);
+    }
+}
+
+impl Rules<'_> {
+    /// What a target that speaks HTTP cannot be asked.
+    fn protocol(&mut self) {
+        let (target, workload) = (&self.plan.target, &self.plan.workload);
+        if target.profile.protocol != Protocol::Http {
+            return;
+        }
+        let (name, requests) = (target.profile.name.clone(), target.profile.requests.clone());
+        let lacks = |what: &str| format!("the profile `{name}` has no request that {what}");
+        if requests.delete.is_none() {
+            let expected = "expected requests.delete in the profile: a cycle ends as it began, with nothing left";
+            self.report("target.profile", lacks("deletes"), expected);
+        }
+        if workload.clear != Clear::Rows && self.sound(&["workload.clear"]) {
+            let message = "a target that speaks HTTP has no dataset to drop";
+            self.report("workload.clear", message, "expected \"rows\"");
+        }
+        let mix = self.plan.workload.query.mix;
+        for (weight, request, what, path) in
+            [(mix.search, &requests.read, "reads", "search"), (mix.upsert, &requests.update, "updates", "upsert")]
+        {
+            if weight > 0 && request.is_none() {
+                let path = format!("workload.query.mix.{path}");
+                self.report(&path, lacks(what), "expected 0, or that request in the profile");
+            }
+        }
+        if self.plan.workload.ingest.upserts.0 > 0.0 && requests.update.is_none() {
+            self.report("workload.ingest.upserts", lacks("updates"), "expected \"0%\"");
+        }
+        if self.plan.target.launch.replicas() > 1 {
+            let message = "a load over several replicas is only made for Flight";
+            self.report("target.container.replicas", message, "expected 1");
+        }
+    }
+
+    /// Variants that differ in a knob which nothing sets would be one variant run several times.
+    fn knobs_reach(&mut self) {
+        // A profile with a mistake in it has no name and contradicts nothing; what runs already was told by somebody else.
+        let target = &self.plan.target;
+        let unknown = target.profile.name.is_empty() || matches!(target.launch, Launch::Attach(_));
+        if unknown || !self.sound(&["matrix", "target"]) {
+            return;
+        }
+        let mut values: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for (name, value) in self.plan.variants.iter().flat_map(|variant| variant.knobs.settings()) {
+            values.entry(name).or_default().insert(value);
+        }
+        let profile = &self.plan.target.profile;
+        let idle: Vec<&str> = values
+            .into_iter()
+            .filter(|(name, all)| all.len() > 1 && !profile.sets(name))
+            .map(|(name, _)| name)
+            .collect();
+        let profile = profile.name.clone();
+        for name in idle {
+            let message = format!("variants differ in {name}, which a target of profile `{profile}` is never told");
+            let expected = format!("expected one value, or {{{name}}} among the profile's launch settings");
+            self.report(&format!("matrix.{name}"), message, expected);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::criterion::{Bounds, CRITERIA, CriterionSpec, Unit};
 use crate::fault_shape;
-use crate::plan::{BadCompaction, Distribution, IdType};
+use crate::plan::{BadCompaction, Clear, Distribution, IdType};
 use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule, optional, required, section, with_default};
 use crate::units::{Bytes, Span};
 
@@ -90,6 +90,16 @@ fn target() -> Vec<Field> {
             "step",
             Kind::Quantity(Quantity::Bytes),
             "kept once, when the fourth dataset is made: a step, not a leak",
+        ),
+        optional(
+            "series_leak",
+            Kind::Quantity(Quantity::Rate),
+            "new values of a label of the metrics page, each of which is a series that stays",
+        ),
+        optional(
+            "connection_leak",
+            Kind::Quantity(Quantity::Share),
+            "share of the connections that are kept once their clients have closed them",
         ),
     ];
     let doc = "how to talk to the target: a built-in profile, or a path to a profile's file";
@@ -239,6 +249,25 @@ fn workload() -> Vec<Field> {
             "\"28%\"",
             "share of a cycle's rows that are deleted before compaction",
         ),
+        with_default(
+            "clear",
+            Kind::Choice(Clear::ALL.iter().map(|one| one.name()).collect()),
+            "\"dataset\"",
+            "how a cycle empties the store: by dropping the dataset, or by deleting every row that is left and compacting",
+        ),
+        with_default(
+            "same_names",
+            Kind::Flag,
+            "false",
+            "every cycle puts the ids and names of the first again; else none is ever used twice",
+        ),
+        with_default(
+            "connections",
+            Kind::Integer { min: 1, max: 4096 },
+            "64",
+            "connections at once, at most, to a target that speaks HTTP",
+        ),
+        with_default("keep_alive", Kind::Flag, "true", "whether such a connection serves more than one request"),
     ]
 }
 

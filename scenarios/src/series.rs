@@ -43,6 +43,9 @@ const fn series(name: &'static str, source: Source, doc: &'static str) -> Series
     SeriesSpec { name, source, doc }
 }
 
+/// The one that is read of the metrics page without any metric on it.
+pub const OF_THE_PAGE: &str = "page_series";
+
 /// Every canonical series.
 pub const SERIES: &[SeriesSpec] = &[
     series("rss_bytes", Source::Process, "resident set: anonymous, file and shared memory together"),
@@ -101,6 +104,8 @@ pub const SERIES: &[SeriesSpec] = &[
     series("compaction_errors_total", Source::Metrics, "compactions that failed"),
     series("put_rows_total", Source::Metrics, "rows received in put messages"),
     series("put_messages_total", Source::Metrics, "put messages received"),
+    series("connections", Source::Metrics, "open connections of clients"),
+    series(OF_THE_PAGE, Source::Metrics, "series on the target's own metrics page"),
     series("harness_rss_bytes", Source::Harness, "resident set of the harness"),
     series("harness_cpu_share", Source::Harness, "processor share of the harness, 1 is one core"),
     series("acked_vectors_total", Source::Harness, "rows put and acknowledged"),

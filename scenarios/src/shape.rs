@@ -67,6 +67,10 @@ pub(crate) enum TextRule {
     Name,
     /// `GET /path` or `POST /path`.
     Endpoint,
+    /// A method and a path, with the variables of a request.
+    Request,
+    /// A request's body, with its variables.
+    Body,
     /// `name` or `name{label="value"}`.
     Metric,
     /// Numbers of processors, such as `0` or `0-1,3`.
@@ -210,6 +214,10 @@ impl Kind {
             Self::Text(TextRule::Template) => "a text, with no other {placeholders} than a launch fills in".to_owned(),
             Self::Text(TextRule::Name) => "a name of letters, digits, `-` and `_`".to_owned(),
             Self::Text(TextRule::Endpoint) => "a method and a path, such as \"GET /metrics\" (GET or POST)".to_owned(),
+            Self::Text(TextRule::Request) => {
+                "a method and a path, such as \"POST /api/things\" (GET, POST, PUT, PATCH or DELETE)".to_owned()
+            }
+            Self::Text(TextRule::Body) => "a body, with no other {variables} than a request fills in".to_owned(),
             Self::Text(TextRule::Processors) => "numbers of processors, such as \"0\" or \"0-1,3\"".to_owned(),
             Self::Text(TextRule::Metric) => "a metric such as `name` or `name{label=\"value\"}`".to_owned(),
             Self::Integer { min, max: i64::MAX } => format!("a whole number, at least {min}"),

@@ -85,6 +85,12 @@ impl Ledger {
         states.filter(|(_, state)| matches!(state, RowState::Live | RowState::Replaced)).map(|(id, _)| id)
     }
 
+    /// Ids that are, or may be, there, in order.
+    pub fn perhaps_there(&self) -> Vec<u64> {
+        let gone = |state: &RowState| matches!(state, RowState::Absent | RowState::Deleted);
+        (self.first..).zip(&self.rows).filter(|(_, state)| !gone(state)).map(|(id, _)| id).collect()
+    }
+
     /// A live row, each with the same chance; `None` when there is none.
     pub fn pick_live(&self, random: &mut impl Rng) -> Option<u64> {
         if self.live == 0 {

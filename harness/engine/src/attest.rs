@@ -26,15 +26,20 @@ pub(crate) enum When {
     Data,
 }
 
-/// The events that tell of every knob that can be read at this time.
-pub(crate) fn attest(plan: &Knobs, read: &BTreeMap<String, Knob>, when: When) -> Vec<EventKind> {
+/// The events that tell of every knob that can be read at this time. One that the target is never told (`sets`), and does not tell, is no setting of it.
+pub(crate) fn attest(
+    plan: &Knobs,
+    sets: &dyn Fn(&str) -> bool,
+    read: &BTreeMap<String, Knob>,
+    when: When,
+) -> Vec<EventKind> {
     let mut events = Vec::new();
     for (name, requested) in plan.settings() {
         if (when == When::Data) != SEEN_IN_DATA.contains(&name) {
             continue;
         }
         let knob = read.get(name);
-        if knob.is_none() && is_off(plan, name) {
+        if knob.is_none() && (is_off(plan, name) || !sets(name)) {
             // Nothing was set, so nothing need take effect.
             continue;
         }
@@ -136,7 +141,7 @@ mod tests {
     fn what_is_told_is_held_against_the_plan() {
         let read =
             read(&[("gogc", 100.0), ("memory_limit", 268_435_456.0), ("hnsw_m", 32.0), ("compaction_interval", 30.0)]);
-        let events = attest(&knobs(), &read, When::Boot);
+        let events = attest(&knobs(), &|_| true, &read, When::Boot);
         assert_eq!(
             answers(&events),
             [
@@ -150,8 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn a_knob_that_the_target_is_never_told_is_none_of_its() {
+        let events = attest(&knobs(), &|knob| knob == "ef_construction", &read(&[("gogc", 75.0)]), When::Boot);
+        let told: Vec<&str> = answers(&events).into_iter().map(|(knob, _, _)| knob).collect();
+        assert_eq!(told, ["gogc", "ef_construction"]);
+    }
+
+    #[test]
     fn data_tells_the_rest() {
-        let events = attest(&knobs(), &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data);
+        let events = attest(&knobs(), &|_| true, &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data);
         assert_eq!(answers(&events), [("dim", Some("128"), Some(true)), ("batch_rows", Some("499"), Some(false))]);
     }
 
@@ -160,7 +172,7 @@ mod tests {
         let plan = Knobs { gogc: Gogc::Off, compaction_interval: Interval::Off, ..knobs() };
         for gogc in [-1.0, u64::MAX as f64] {
             let read = read(&[("gogc", gogc), ("gomemlimit", i64::MAX as f64), ("compaction_interval", 0.0)]);
-            let events = attest(&plan, &read, When::Boot);
+            let events = attest(&plan, &|_| true, &read, When::Boot);
             let off = |(_, effective, holds): &(&str, Option<&str>, Option<bool>)| {
                 *effective == Some("off") && *holds == Some(true)
             };

@@ -28,7 +28,7 @@ mod tasks;
 mod variant;
 
 pub use affinity::keep_off;
-pub use client::{DataSpec, FlightClient, Planes};
+pub use client::{DataSpec, FlightClient, HttpClient, Planes};
 pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};
 pub use journal::{Journal, Listener};
 pub use oom::OutOfMemory;

@@ -17,6 +17,7 @@ use crate::journal::Journal;
 use crate::load::Books;
 use crate::target::{Probe, Values};
 pub(crate) use harness::HarnessUse;
+pub use metrics_page::Families;
 
 /// How much of a series is kept: more than any look-back.
 const KEPT: usize = 4096;

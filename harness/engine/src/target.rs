@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::fault::Guard;
 use crate::load::Progress;
 use crate::oom::OutOfMemory;
+pub use crate::sampler::Families;
 
 /// Starts targets.
 #[async_trait]
@@ -72,6 +73,10 @@ pub trait Client: Send + Sync {
     async fn delete(&self, id: u64) -> Result<(), CallError>;
     /// Whether everything acknowledged is indexed. Refused where there is no dataset.
     async fn is_indexed(&self) -> Result<bool, CallError>;
+    /// Whether a search finds neighbours, so that its recall means something.
+    fn finds_neighbours(&self) -> bool {
+        true
+    }
     /// Ids of all rows of the dataset, as often as they are there; none where there is no dataset.
     async fn ids(&self) -> Result<Vec<u64>, CallError>;
     /// Drops the dataset.
@@ -146,6 +151,10 @@ pub trait Probe: Send + Sync {
     async fn smaps(&self) -> Values;
     /// Of the target's metrics page.
     async fn metrics(&self) -> Result<Values, CallError>;
+    /// What is on the target's metrics page, by family; nothing where it has no page.
+    async fn families(&self) -> Result<Families, CallError> {
+        Ok(Families::default())
+    }
     /// Knobs as the target and the kernel say they are.
     async fn knobs(&self) -> Result<BTreeMap<String, Knob>, CallError>;
 }

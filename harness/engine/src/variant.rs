@@ -1,12 +1,16 @@
 //! One variant: the shell around the machine. It does what the machine says, and tells the machine what happened.
 
+mod checks;
+mod clear;
+mod compaction;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use soak_record::{EventKind, LatencySummary, Outcome, Phase};
-use soak_scenario::{Plan, Schedule, Variant};
-use soak_workload::{Ledger, Operations, QUERY_ROWS, Reconciled, RowState, SECOND_VERSION, Starts, Vectors, oracle};
+use soak_scenario::{Plan, Protocol, Schedule, Variant};
+use soak_workload::{Ledger, Operations, RowState, SECOND_VERSION, Starts};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -20,16 +24,10 @@ use crate::patience::{MoreCycles, median};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
 use crate::stop;
-use crate::target::{Batch, CallError, Driver, Target, within};
+use crate::target::{Batch, Driver, Families, Target, within};
 
 /// How often a boot and an index are asked whether they are done.
 const ASK_EVERY: Duration = Duration::from_millis(20);
-
-/// Searches compared with exact neighbours, in the warm-up.
-const RECALL_SEARCHES: u64 = 16;
-
-/// Query rows of the recall check lie here, apart from those of the load.
-const RECALL_ROWS: u64 = QUERY_ROWS + (1 << 39);
 
 /// When a call breaks, the target may have died of it: its end is waited for this long.
 const DEATH_WITHIN: Duration = Duration::from_secs(5);
@@ -59,6 +57,8 @@ pub(crate) struct Performer<'a> {
     operations: Option<Operations>,
     conductor: Arc<Conductor>,
     idle_goroutines: Option<f64>,
+    /// The metrics page at the idle baseline.
+    idle_page: Option<Families>,
     /// Cycle and level of the anonymous memory at its end.
     floors: Vec<(u32, f64)>,
 }
@@ -154,6 +154,7 @@ async fn boot<'a>(
         operations: None,
         conductor: Arc::new(conductor),
         idle_goroutines: None,
+        idle_page: None,
         floors: Vec::new(),
     });
     watched(performer, losses, Step { phase: Phase::Boot, cycle: None }, interrupted).await
@@ -287,7 +288,10 @@ impl Performer<'_> {
     async fn attest(&self, when: When) -> Result<(), StepError> {
         let read = within(self.call(), self.target.probe().knobs()).await;
         let read = read.map_err(|error| StepError::Failed(format!("its settings could not be read back: {error}")))?;
-        for event in attest(&self.variant.knobs, &read, when) {
+        let profile = &self.plan.target.profile;
+        // How much a request carries, a target that speaks HTTP is not told apart from the request.
+        let told = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || knob != "dim");
+        for event in attest(&self.variant.knobs, &told, &read, when) {
             self.journal.event(event);
         }
         Ok(())
@@ -297,7 +301,7 @@ impl Performer<'_> {
         let workload = &self.plan.workload;
         let knobs = &self.variant.knobs;
         let rows = workload.rows_per_cycle(knobs.dim);
-        let first = u64::from(cycle) * rows;
+        let first = if workload.same_names { 0 } else { u64::from(cycle) * rows };
         *self.books.ledger() = Ledger::new(first, rows);
         self.operations = Some(Operations::new(workload.query.mix, self.variant.seed, cycle));
         let upserts = (rows as f64 * workload.ingest.upserts.0).round() as u64;
@@ -403,47 +407,6 @@ impl Performer<'_> {
         if self.conductor.take_unchecked() { self.check_rows(cycle).await } else { Ok(()) }
     }
 
-    /// Holds what the target has, row by row, against what it acknowledged, and sets the ledger right.
-    async fn check_rows(&self, cycle: u32) -> Result<(), StepError> {
-        // What came back after a restart may still be on its way into the index.
-        let indexed = self.index(cycle).await;
-        let rows = within(self.plan.deadlines.index.0, self.target.client().ids()).await;
-        let (held, error) = match (indexed, rows) {
-            (Ok(()), Ok(ids)) => (self.books.ledger().reconcile(ids), None),
-            (Err(StepError::Failed(why)), _) => (Reconciled::default(), Some(why)),
-            (Err(other), _) => return Err(other),
-            (_, Err(error)) => (Reconciled::default(), Some(format!("its rows could not be read: {error}"))),
-        };
-        let Reconciled { expected, lost, doubled, resurrected, indeterminate } = held;
-        self.journal.event(EventKind::Integrity { cycle, expected, lost, doubled, resurrected, indeterminate, error });
-        self.check_recall(cycle).await;
-        Ok(())
-    }
-
-    /// Compares some searches with exact neighbours, recomputed from the seed.
-    async fn check_recall(&self, cycle: u32) {
-        let k = self.plan.workload.query.k;
-        let client = self.target.client();
-        let rows: Vec<u64> =
-            (0..RECALL_SEARCHES).map(|n| RECALL_ROWS + u64::from(cycle) * RECALL_SEARCHES + n).collect();
-        let mut found = Vec::new();
-        for row in &rows {
-            // A search that fails finds nothing; what that means for the target, the latencies of the load tell.
-            found.push(within(self.call(), client.search(*row, k)).await.unwrap_or_default());
-        }
-        let (workload, knobs) = (&self.plan.workload, &self.variant.knobs);
-        let vectors = Vectors::new(workload.distribution, knobs.dim, self.variant.seed, crate::DATASET);
-        let ledger = self.books.ledger().clone();
-        let exact = move || oracle::exact_neighbours(vectors, &ledger, &rows, k as usize);
-        let Ok(exact) = tokio::task::spawn_blocking(exact).await else { return };
-        let recalls: Vec<f64> =
-            exact.iter().zip(&found).filter_map(|(exact, found)| oracle::recall(exact, found)).collect();
-        if !recalls.is_empty() {
-            let recall = recalls.iter().sum::<f64>() / recalls.len() as f64;
-            self.journal.event(EventKind::Recall { cycle, searches: recalls.len() as u32, recall });
-        }
-    }
-
     async fn delete(&mut self, cycle: u32) -> Result<(), StepError> {
         let workload = &self.plan.workload;
         let Some(operations) = &mut self.operations else { return Ok(()) };
@@ -461,40 +424,6 @@ impl Performer<'_> {
         if deleted.rows == 0 && deleted.failed > 0 && !self.conductor.disturbance().touched() {
             return Err(StepError::Failed(format!("it acknowledged none of {} deletes", deleted.failed)));
         }
-        Ok(())
-    }
-
-    async fn compact(&self, cycle: u32) -> Result<(), StepError> {
-        let began = Instant::now();
-        let done = within(self.plan.deadlines.index.0, self.target.control().compact()).await;
-        let seconds = began.elapsed().as_secs_f64();
-        if let Err(CallError::Broken(_)) = &done {
-            // If it died of it, that is found out meanwhile.
-            sleep(DEATH_WITHIN).await;
-        }
-        // A compaction that fails is a finding, not the end of the run.
-        self.journal.event(EventKind::Compacted { cycle, seconds, error: done.err().map(|error| error.to_string()) });
-        Ok(())
-    }
-
-    async fn clear(&self, cycle: u32) -> Result<(), StepError> {
-        if self.conductor.take_unchecked() {
-            self.check_rows(cycle).await?;
-        }
-        let dropped = within(self.call(), self.target.client().drop_dataset()).await;
-        let nothing_there = self.books.ledger().live() == 0 && self.conductor.was_disturbed();
-        match dropped {
-            // A fault may have left nothing that could be dropped.
-            Err(error) if error.is_not_found() && nothing_there => {}
-            dropped => {
-                dropped.map_err(|error| StepError::Failed(format!("the dataset could not be dropped: {error}")))?;
-            }
-        }
-        let (first, rows) = {
-            let ledger = self.books.ledger();
-            (ledger.first(), ledger.len())
-        };
-        *self.books.ledger() = Ledger::new(first + rows, 0);
         Ok(())
     }
 
@@ -539,13 +468,23 @@ impl Performer<'_> {
         self.target.client().disconnect();
         rest::window(self, step, self.plan.cycle.idle.0, true).await;
         self.idle_goroutines = self.samplers.latest.goroutines().map(|(_, count)| count);
+        self.idle_page = self.page().await;
         self.tell_tasks(step).await
     }
 
     async fn drain(&self, step: Step) -> Result<(), StepError> {
         self.target.client().disconnect();
         rest::drain(self, step).await?;
+        if let (Some(idle), Some(drained)) = (&self.idle_page, self.page().await) {
+            let families = idle.grown_to(&drained);
+            self.journal.event(EventKind::PageGrown { idle: idle.series(), drained: drained.series(), families });
+        }
         self.tell_tasks(step).await
+    }
+
+    /// What is on the metrics page; without one, or where it cannot be read, nothing is said of it.
+    async fn page(&self) -> Option<Families> {
+        within(self.call(), self.target.probe().families()).await.ok().filter(|page| page.series() > 0)
     }
 
     async fn tell_tasks(&self, step: Step) -> Result<(), StepError> {

@@ -127,6 +127,8 @@ pub fn parse_misbehave(pairs: &[String]) -> Result<Misbehave, ConfigError> {
             "offheap_leak" => misbehave.offheap_leak = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "cache_fill" => misbehave.cache_fill = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "step" => misbehave.step = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
+            "series_leak" => misbehave.series_leak = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
+            "connection_leak" => misbehave.connection_leak = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "fragment" => {
                 misbehave.fragment = value.parse().map_err(|_| wrong("expected true or false".to_owned()))?;
             }
@@ -136,7 +138,7 @@ pub fn parse_misbehave(pairs: &[String]) -> Result<Misbehave, ConfigError> {
             }
             _ => {
                 let known = "heap_leak, task_leak, compaction, retain_batches, fragment, mapped_file, slow_release, \
-                             offheap_leak, cache_fill, step";
+                             offheap_leak, cache_fill, step, series_leak, connection_leak";
                 return Err(wrong(format!("expected one of {known}")));
             }
         }
@@ -177,6 +179,8 @@ mod tests {
             "offheap_leak=64KiB/op",
             "cache_fill=8MiB",
             "step=4MiB",
+            "series_leak=600/min",
+            "connection_leak=5%",
         ];
         let pairs: Vec<String> = pairs.into_iter().map(str::to_owned).collect();
         let read = parse_misbehave(&pairs).unwrap();

@@ -8,6 +8,7 @@ mod arena;
 mod batch;
 mod collector;
 mod config;
+mod connections;
 mod dataset;
 mod flight;
 mod graph;

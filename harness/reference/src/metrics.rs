@@ -158,6 +158,15 @@ fn requests(page: &mut Page, store: &Store) {
     page.counter("longbow_slow_down_total", "Puts answered with slow_down.", load(&counters.slow_downs));
     page.counter("longbow_searches_total", "Searches.", load(&counters.searches));
     page.counter("longbow_deletes_total", "Deletes.", load(&counters.deletes));
+    page.head(
+        "longbow_requests_by_client_total",
+        "counter",
+        "Requests by client, of which series_leak makes up new ones.",
+    );
+    for client in 0..=store.leaks.series() {
+        page.value("longbow_requests_by_client_total", &labels("client", &format!("c{client}")), 1.0);
+    }
+    page.gauge("longbow_open_connections", "Open connections.", store.connections.count() as f64);
     page.gauge("longbow_log_bytes", "Bytes of all logs.", load(&store.log_totals.bytes) as f64);
     page.counter("longbow_log_errors_total", "Writes of logs that failed.", load(&store.log_totals.errors));
 }

@@ -31,6 +31,7 @@ struct State {
     heap_owed_bytes: f64,
     tasks: Vec<Running>,
     tasks_owed: f64,
+    series: f64,
     retained: Vec<Vec<u8>>,
     retained_owed_bytes: f64,
     offheap: Vec<MmapMut>,
@@ -58,6 +59,9 @@ impl Leaks {
         if let Some(rate) = self.settings.offheap_leak.and_then(ByteRate::bytes_per_second) {
             state.offheap_owed_bytes += rate * step.as_secs_f64();
             pay_offheap(&mut state);
+        }
+        if let Some(rate) = self.settings.series_leak {
+            state.series += rate.a_second() * step.as_secs_f64();
         }
         if let Some(rate) = self.settings.task_leak {
             state.tasks_owed += rate.a_second() * step.as_secs_f64();
@@ -128,6 +132,11 @@ impl Leaks {
 
     pub(crate) fn settings(&self) -> &Misbehave {
         &self.settings
+    }
+
+    /// Series of the metrics page leaked so far.
+    pub(crate) fn series(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).series as u64
     }
 
     /// Bytes kept on the heap: leaked, retained, cached.

@@ -19,6 +19,7 @@ use tonic::transport::Server as GrpcServer;
 use tonic::transport::server::Connected;
 
 use crate::config::Config;
+use crate::connections::Open;
 use crate::flight::{MESSAGE_BYTES_MAX, Planes};
 use crate::http;
 use crate::store::Store;
@@ -107,6 +108,7 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 struct Counted {
     stream: TcpStream,
     _running: Running,
+    _open: Open,
 }
 
 impl Connected for Counted {
@@ -138,11 +140,12 @@ impl AsyncWrite for Counted {
 async fn serve_flight(store: Arc<Store>, listener: TcpListener, stopped: watch::Receiver<bool>) {
     let tasks = Arc::clone(&store.tasks);
     let _running = tasks.enter(&["flight.accept", "server.start"], "IO wait");
-    let accepted = Arc::clone(&tasks);
+    let (accepted, open) = (Arc::clone(&tasks), Arc::clone(&store.connections));
     let connections = TcpListenerStream::new(listener).map(move |connection| {
         let stream = connection?;
         stream.set_nodelay(true)?;
         Ok::<_, std::io::Error>(Counted {
+            _open: open.open(&stream),
             stream,
             _running: accepted.enter(&["flight.connection", "flight.accept"], "IO wait"),
         })
@@ -172,6 +175,7 @@ async fn serve_http(store: Arc<Store>, listener: TcpListener, stopped: watch::Re
         let (store, stopped) = (Arc::clone(&store), stopped.clone());
         tokio::spawn(async move {
             let _running = store.tasks.enter(&["http.connection", "http.accept"], "IO wait");
+            let _open = store.connections.open(&stream);
             let service = service_fn(|request| http::answer(Arc::clone(&store), request));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())

@@ -13,6 +13,7 @@ use crate::arena::SlabPool;
 use crate::batch::{self, BatchError};
 use crate::collector::Collector;
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::dataset::{ChangeError, Dataset, DatasetStats, RowId, Thoroughness};
 use crate::graph::Builders;
 use crate::misbehave::Leaks;
@@ -33,6 +34,7 @@ pub(crate) struct Store {
     pub(crate) slabs: Arc<SlabPool>,
     pub(crate) collector: Collector,
     pub(crate) leaks: Leaks,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) switched_leak: SwitchedLeak,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) counters: Counters,
@@ -99,6 +101,7 @@ impl Store {
         let store = Self {
             collector: Collector::new(config.pacing, Arc::clone(&slabs), slow_release),
             leaks: Leaks::new(config.misbehave.clone())?,
+            connections: Arc::new(Connections::new(config.misbehave.connection_leak.map_or(0.0, |share| share.0))),
             switched_leak: SwitchedLeak::default(),
             config,
             slabs,

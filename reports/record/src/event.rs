@@ -217,6 +217,15 @@ pub enum EventKind {
         /// The groups, largest first, at most 50.
         groups: Vec<TaskGroup>,
     },
+    /// The target's own metrics page, at the idle baseline and after the drain.
+    PageGrown {
+        /// Series on it at the idle baseline.
+        idle: u64,
+        /// Series on it after the drain.
+        drained: u64,
+        /// The families that grew, those that grew most first, at most 10.
+        families: Vec<GrownFamily>,
+    },
     /// Recall of sampled searches against exact neighbours.
     Recall {
         /// In which cycle.
@@ -447,6 +456,20 @@ pub struct TaskGroup {
     pub count: u64,
     /// Age of the oldest, in minutes as Go prints it (0 under a minute).
     pub oldest_minutes: u64,
+}
+
+/// A family of metrics that has more series than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrownFamily {
+    /// Its name.
+    pub name: String,
+    /// How many series it had.
+    pub before: u64,
+    /// How many it has.
+    pub after: u64,
+    /// The label with the most new values; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// Latencies in milliseconds. Corrected: from the moment at which the operation should have started. Uncorrected: from when it did.

@@ -3,8 +3,11 @@
 mod acknowledged_data;
 mod acknowledging;
 mod attested;
+mod baseline;
+mod cardinality;
 mod cascade;
 mod compaction;
+mod connections;
 mod fault_growth;
 mod fault_recovery;
 mod fault_residue;
@@ -19,7 +22,7 @@ mod release;
 mod tasks;
 
 use soak_scenario::units::Limit;
-use soak_scenario::{Injection, Launch, Plan};
+use soak_scenario::{Injection, Launch, Plan, series};
 
 use crate::evidence::Criterion;
 
@@ -40,6 +43,18 @@ pub(crate) const TABLE: &[Criterion] = &[
         applies: always,
     },
     Criterion { id: "goroutine_baseline", series: &["goroutines"], measure: tasks::measure, applies: always },
+    Criterion {
+        id: "connection_baseline",
+        series: &["connections"],
+        measure: connections::measure,
+        applies: counts_connections,
+    },
+    Criterion {
+        id: "metrics_cardinality",
+        series: &[series::OF_THE_PAGE],
+        measure: cardinality::measure,
+        applies: has_page,
+    },
     Criterion { id: "peak_per_ingested", series: &["rss_anon_bytes"], measure: peak::measure, applies: always },
     Criterion { id: "time_to_baseline", series: &["rss_anon_bytes"], measure: release::measure, applies: always },
     Criterion { id: "acknowledging", series: &[], measure: acknowledging::measure, applies: always },
@@ -91,6 +106,14 @@ fn always(_: &Plan) -> bool {
 /// Whether the profile knows the figures of Go's collector.
 fn has_go_collector(plan: &Plan) -> bool {
     plan.target.profile.series.contains_key("heap_objects_bytes")
+}
+
+fn counts_connections(plan: &Plan) -> bool {
+    plan.target.profile.series.contains_key("connections")
+}
+
+fn has_page(plan: &Plan) -> bool {
+    plan.target.profile.endpoints.metrics.is_some()
 }
 
 /// Whether every variant runs in a cgroup of its own.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use soak_record::{EventKind, Phase, VariantRecord};
 use soak_scenario::{Knobs, Launch, Plan, Threshold, criterion};
 
+use crate::claimed;
 use crate::control;
 use crate::coverage;
 use crate::criteria;
@@ -129,7 +130,7 @@ fn dropped(observed: &Observed<'_>) -> BTreeMap<String, u64> {
 
 /// What a reader should know of a variant beside its findings.
 fn notes(observed: &Observed<'_>) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = claimed::notes(observed);
     let level =
         |name: &str| observed.level(name, Phase::Settle, None).or_else(|| observed.level(name, Phase::Idle, None));
     if let (Some(file), Some(rss)) = (level("rss_file_bytes"), level("rss_bytes"))

@@ -2,6 +2,7 @@
 
 pub mod accuracy;
 pub mod baselines;
+mod claimed;
 mod control;
 mod coverage;
 mod criteria;

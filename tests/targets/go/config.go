@@ -32,6 +32,8 @@ type Config struct {
 type Misbehave struct {
 	HeapLeak, OffheapLeak, SlowRelease ByteRate
 	TaskLeakPerSecond                  float64
+	SeriesLeakPerSecond                float64
+	ConnectionLeak                     float64
 	// Compaction is "", "fails", "noop" or "weak".
 	Compaction                  string
 	RetainBatches               float64
@@ -157,6 +159,10 @@ func (m *Misbehave) set(pair string) error {
 		m.SlowRelease, err = parseByteRate(value)
 	case "task_leak":
 		m.TaskLeakPerSecond, err = parseRate(value)
+	case "series_leak":
+		m.SeriesLeakPerSecond, err = parseRate(value)
+	case "connection_leak":
+		m.ConnectionLeak, err = parseShare(value)
 	case "retain_batches":
 		m.RetainBatches, err = parseShare(value)
 	case "mapped_file":
@@ -175,7 +181,7 @@ func (m *Misbehave) set(pair string) error {
 		}
 	default:
 		err = fmt.Errorf("expected one of heap_leak, task_leak, compaction, retain_batches, fragment, mapped_file, " +
-			"slow_release, offheap_leak, cache_fill, step")
+			"slow_release, offheap_leak, cache_fill, step, series_leak, connection_leak")
 	}
 	if err != nil {
 		return settingError{"--misbehave " + key, value, err.Error()}

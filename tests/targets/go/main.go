@@ -95,6 +95,9 @@ func serve(config Config) ([3]net.Addr, error) {
 	if err != nil {
 		return addrs, fmt.Errorf("cannot start the store: %w", err)
 	}
+	for i, listener := range listeners {
+		listeners[i] = countedListener{listener, store.leaks}
+	}
 	go store.index()
 	go store.leaks.run()
 	if config.CompactionInterval > 0 {

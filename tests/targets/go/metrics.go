@@ -65,6 +65,7 @@ type totals struct {
 	bytes, tombs    int64
 	leaks           leakStats
 	leaked, tasks   int64
+	connections     int64
 	logBytes        int64
 	config          Config
 	rowsMax, putDim int64
@@ -95,6 +96,7 @@ var gauges = []gauge{
 	newGauge("longbow_leaked_offheap_bytes", "Mapped memory leaked on request.", func(t totals) int64 { return t.leaks.offheap }),
 	newGauge("longbow_test_leaked_bytes", "Heap held by the leak that is switched on and off.", func(t totals) int64 { return t.leaked }),
 	newGauge("longbow_test_leaked_tasks", "Tasks held by the leak that is switched on and off.", func(t totals) int64 { return t.tasks }),
+	newGauge("longbow_open_connections", "Open connections.", func(t totals) int64 { return t.connections }),
 	newGauge("longbow_log_bytes", "Bytes of all logs.", func(t totals) int64 { return t.logBytes }),
 	newGauge("longbow_cache_bytes", "Held by cache_fill.", func(t totals) int64 { return t.leaks.cache }),
 	newGauge("longbow_held_back_bytes", "Retired, kept by slow_release.", func(t totals) int64 { return t.leaks.held }),
@@ -134,6 +136,7 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 	c := &s.counters
 	t := totals{leaks: s.leaks.stats(), config: s.config, rowsMax: c.putMessageRowsMax.Load(), putDim: c.putMessageDim.Load()}
 	t.leaked, t.tasks = s.switched.held()
+	t.connections = s.leaks.openConnections.Load()
 	t.logBytes = s.logTotals.bytes.Load()
 	metrics <- prometheus.MustNewConstMetric(logErrors, prometheus.CounterValue, float64(s.logTotals.errors.Load()))
 	for _, dataset := range s.all() {
@@ -181,6 +184,7 @@ func newRegistry(store *Store) *prometheus.Registry {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		store,
 		store.counters.all,
+		store.leaks.clients,
 	})
 	return registry
 }

@@ -7,8 +7,11 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -78,7 +81,12 @@ type Leaks struct {
 
 	mu                             sync.Mutex
 	heap, offheap, retained, cache pile
-	tasksOwed                      float64
+	tasksOwed, seriesOwed          float64
+	clients                        *prometheus.CounterVec
+	clientCount                    int
+	openConnections                atomic.Int64
+	closed                         float64
+	kept                           []keptConn
 	peers                          repair
 	mapped                         []byte
 	held                           []heldPiece
@@ -93,7 +101,10 @@ type heldPiece struct {
 }
 
 func newLeaks(settings Misbehave) (*Leaks, error) {
-	leaks := &Leaks{settings: settings, peers: make(repair)}
+	leaks := &Leaks{settings: settings, peers: make(repair), clients: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "longbow_requests_by_client_total", Help: "Requests by client, of which series_leak makes up new ones.",
+	}, []string{"client"})}
+	leaks.newClient()
 	var err error
 	if settings.MappedFile > 0 {
 		leaks.mapped, err = mapFile(int(settings.MappedFile))
@@ -108,10 +119,16 @@ func (r repair) start() { go r.waitForPeer() }
 
 func (r repair) waitForPeer() { <-r }
 
+// newClient is one more series of the metrics page.
+func (l *Leaks) newClient() {
+	l.clients.WithLabelValues(fmt.Sprintf("c%d", l.clientCount)).Inc()
+	l.clientCount++
+}
+
 // run pays what is owed by time, for ever.
 func (l *Leaks) run() {
 	s := l.settings
-	if s.HeapLeak.PerSecond+s.OffheapLeak.PerSecond+s.SlowRelease.PerSecond+s.TaskLeakPerSecond == 0 {
+	if s.HeapLeak.PerSecond+s.OffheapLeak.PerSecond+s.SlowRelease.PerSecond+s.TaskLeakPerSecond+s.SeriesLeakPerSecond == 0 {
 		return
 	}
 	last := time.Now()
@@ -133,6 +150,9 @@ func (l *Leaks) pay(seconds float64) (released bool) {
 	l.offheap.owe(l.settings.OffheapLeak.PerSecond*seconds, offHeap)
 	for l.tasksOwed += l.settings.TaskLeakPerSecond * seconds; l.tasksOwed >= 1; l.tasksOwed-- {
 		l.peers.start()
+	}
+	for l.seriesOwed += l.settings.SeriesLeakPerSecond * seconds; l.seriesOwed >= 1; l.seriesOwed-- {
+		l.newClient()
 	}
 	if len(l.held) == 0 {
 		l.releaseCredit, l.held = 0, nil

@@ -3,10 +3,13 @@
 package main
 
 import (
+	"net"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const mib = 1 << 20
@@ -99,6 +102,42 @@ func TestEachLeakedTaskShowsOnceInADump(t *testing.T) {
 	}
 	if count != 20 {
 		t.Errorf("%d tasks", count)
+	}
+}
+
+func TestLeakedSeriesStayOnThePage(t *testing.T) {
+	leaks := leaking(t, Misbehave{SeriesLeakPerSecond: 20})
+	leaks.pay(1)
+	series := make(chan prometheus.Metric, 100)
+	leaks.clients.Collect(series)
+	if len(series) != 21 {
+		t.Errorf("%d series", len(series))
+	}
+}
+
+func TestAShareOfTheClosedConnectionsIsKept(t *testing.T) {
+	leaks := leaking(t, Misbehave{ConnectionLeak: 0.25})
+	inner, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	listener := countedListener{inner, leaks}
+	for range 8 {
+		client, err := net.Dial("tcp4", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+		conn.Close()
+		conn.Close()
+	}
+	if open := leaks.openConnections.Load(); open != 2 || len(leaks.kept) != 2 {
+		t.Errorf("%d open, %d kept", open, len(leaks.kept))
 	}
 }
 

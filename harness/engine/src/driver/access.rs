@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use soak_scenario::units::Limit;
-use soak_scenario::{Attach, Knobs, Plan, Ports, Variant};
+use soak_scenario::{Attach, Knobs, Plan, Ports, Protocol, Variant};
 
 use super::control::HttpControl;
 use super::data_folder::DataFolder;
 use super::probe::{TargetProbe, Watched};
 use crate::DATASET;
-use crate::client::{DataSpec, FlightClient, Planes};
+use crate::client::{DataSpec, FlightClient, HttpClient, Planes};
 use crate::fault::{self, Proxy, Reach};
 use crate::residue::Register;
+use crate::target::Client;
 
 /// Addresses of the three planes.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +65,21 @@ pub(super) struct Place {
     pub(super) data: Option<PathBuf>,
 }
 
+/// The client of the load, by protocol.
+enum Speaks {
+    Flight(Arc<FlightClient>),
+    Http(Arc<HttpClient>),
+}
+
+impl Speaks {
+    fn client(&self) -> Arc<dyn Client> {
+        match self {
+            Self::Flight(client) => Arc::<FlightClient>::clone(client),
+            Self::Http(client) => Arc::<HttpClient>::clone(client),
+        }
+    }
+}
+
 /// Client, control and probe of a target.
 pub(super) struct Access {
     addrs: Addrs,
@@ -71,7 +87,7 @@ pub(super) struct Access {
     call: Duration,
     /// Between load and target, where a fault works on the network.
     proxies: Vec<Proxy>,
-    pub(super) client: Arc<FlightClient>,
+    speaks: Speaks,
     pub(super) control: Arc<HttpControl>,
     pub(super) probe: Arc<TargetProbe>,
 }
@@ -87,9 +103,14 @@ impl Access {
             ids: workload.ids,
         };
         let mut planes = Planes { data: addrs.data, meta: addrs.meta };
+        let mut loaded = addrs.http;
         let mut proxies = Vec::new();
         if plan.faults.values().any(|fault| fault.inject.needs_proxy()) {
-            for plane in [&mut planes.data, &mut planes.meta] {
+            let of_load = match profile.protocol {
+                Protocol::Flight => vec![&mut planes.data, &mut planes.meta],
+                Protocol::Http => vec![&mut loaded],
+            };
+            for plane in of_load {
                 let proxy = Proxy::start(*plane)
                     .await
                     .map_err(|error| format!("cannot start a proxy on 127.0.0.1: {error}"))?;
@@ -97,25 +118,38 @@ impl Access {
                 proxies.push(proxy);
             }
         }
-        let client = Arc::new(FlightClient::new(planes, spec.clone(), deadlines.call.0));
+        let call = deadlines.call.0;
+        let speaks = match profile.protocol {
+            Protocol::Flight => Speaks::Flight(Arc::new(FlightClient::new(planes, spec.clone(), call))),
+            Protocol::Http => {
+                let connections = (workload.connections, workload.keep_alive);
+                let requests = profile.requests.clone();
+                Speaks::Http(Arc::new(HttpClient::new(loaded, requests, spec.clone(), connections, call)))
+            }
+        };
         let control = HttpControl {
             addr: addrs.http,
             endpoints: profile.endpoints.clone(),
             dataset: DATASET.to_owned(),
-            client: Arc::clone(&client),
-            call: deadlines.call.0,
+            client: speaks.client(),
+            call,
             compaction: deadlines.index.0,
         };
-        let probe = TargetProbe::new(watched, addrs.http, profile, deadlines.call.0);
-        Ok(Self {
-            addrs,
-            spec,
-            call: deadlines.call.0,
-            proxies,
-            client,
-            control: Arc::new(control),
-            probe: Arc::new(probe),
-        })
+        let probe = TargetProbe::new(watched, addrs.http, profile, call);
+        Ok(Self { addrs, spec, call, proxies, speaks, control: Arc::new(control), probe: Arc::new(probe) })
+    }
+
+    /// How load reaches it.
+    pub(super) fn client(&self) -> Arc<dyn Client> {
+        self.speaks.client()
+    }
+
+    /// The same where it speaks Flight.
+    pub(super) fn flight(&self) -> Option<Arc<FlightClient>> {
+        match &self.speaks {
+            Speaks::Flight(client) => Some(Arc::clone(client)),
+            Speaks::Http(_) => None,
+        }
     }
 
     /// What faults reach of the target.
@@ -171,6 +205,12 @@ fn fill(text: &str, place: &Place, knobs: &Knobs) -> String {
         .replace("{data_addr}", &addrs.data.to_string())
         .replace("{meta_addr}", &addrs.meta.to_string())
         .replace("{http_addr}", &addrs.http.to_string());
+    let most = match knobs.gomemlimit {
+        Limit::At(bytes) => bytes.0,
+        // Go's own value for "no limit".
+        Limit::Off => i64::MAX.unsigned_abs(),
+    };
+    text = text.replace("{max_memory}", &most.to_string());
     for (name, value) in knobs.settings() {
         let value = match (name, knobs.gomemlimit) {
             // Go reads bytes.

@@ -8,18 +8,16 @@ use async_trait::async_trait;
 use soak_record::TaskGroup;
 use soak_scenario::Endpoints;
 
-use crate::client::FlightClient;
 use crate::http;
-use crate::target::{CallError, Client as _, Control};
+use crate::target::{CallError, Client, Control};
 use crate::tasks;
 
 /// Control of a process.
-#[derive(Debug)]
 pub(super) struct HttpControl {
     pub(super) addr: SocketAddr,
     pub(super) endpoints: Endpoints,
     pub(super) dataset: String,
-    pub(super) client: Arc<FlightClient>,
+    pub(super) client: Arc<dyn Client>,
     pub(super) call: Duration,
     /// A compaction may take as long as indexing.
     pub(super) compaction: Duration,

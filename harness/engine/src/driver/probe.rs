@@ -12,7 +12,7 @@ use super::cgroup::Group;
 use crate::http;
 use crate::sampler::metrics_page::{self, Selector};
 use crate::sampler::proc;
-use crate::target::{CallError, Knob, Probe, Values};
+use crate::target::{CallError, Families, Knob, Probe, Values};
 
 /// A store that a script starts begins a moment after the script.
 const LOOK_FOR_CHILDREN_EVERY: Duration = Duration::from_millis(500);
@@ -112,7 +112,15 @@ impl Probe for TargetProbe {
     async fn metrics(&self) -> Result<Values, CallError> {
         let Some(page) = self.page().await? else { return Ok(Values::new()) };
         let page = metrics_page::parse(&page);
-        Ok(self.series.iter().filter_map(|(name, selector)| Some((*name, selector.read(&page)?))).collect())
+        let mut values: Values =
+            self.series.iter().filter_map(|(name, selector)| Some((*name, selector.read(&page)?))).collect();
+        values.push((series::OF_THE_PAGE, page.len() as f64));
+        Ok(values)
+    }
+
+    async fn families(&self) -> Result<Families, CallError> {
+        let page = self.page().await?.unwrap_or_default();
+        Ok(Families::of(&metrics_page::parse(&page)))
     }
 
     async fn knobs(&self) -> Result<BTreeMap<String, Knob>, CallError> {

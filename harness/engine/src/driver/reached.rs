@@ -8,7 +8,6 @@ use soak_scenario::Injection;
 use super::access::Access;
 use super::control::HttpControl;
 use super::probe::TargetProbe;
-use crate::client::FlightClient;
 use crate::fault::{self, Guard, Levers};
 use crate::target::{Client, Control, Ending, Probe, Reading, Target};
 
@@ -33,7 +32,7 @@ impl<T: Driven> Target for Reached<T> {
     }
 
     fn client(&self) -> Arc<dyn Client> {
-        Arc::<FlightClient>::clone(&self.0.access().client)
+        self.0.access().client()
     }
 
     fn control(&self) -> Arc<dyn Control> {

@@ -12,11 +12,13 @@ use crate::load::{Books, Latencies};
 use crate::target::{CallError, Client, within};
 
 /// The account of a delete phase.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Deleted {
     pub(crate) rows: u64,
     pub(crate) failed: u64,
     pub(crate) latency: LatencySummary,
+    /// Why the last of those failed, for people.
+    pub(crate) last_error: Option<String>,
 }
 
 /// Deletes these rows, at most `in_flight` at once.
@@ -28,7 +30,7 @@ pub(crate) async fn delete(
     books: &Books,
 ) -> Deleted {
     let mut latencies = Latencies::default();
-    let (mut rows, mut failed) = (0, 0);
+    let (mut rows, mut failed, mut last_error) = (0, 0, None);
     let calls = stream::iter(ids).map(|id| async move {
         let started = Instant::now();
         books.enter();
@@ -50,8 +52,9 @@ pub(crate) async fn delete(
                 if !matches!(error, CallError::Refused(_)) {
                     books.ledger().set(id, RowState::PerhapsDeleted);
                 }
+                last_error = Some(error.to_string());
             }
         }
     }
-    Deleted { rows, failed, latency: latencies.summary() }
+    Deleted { rows, failed, latency: latencies.summary(), last_error }
 }

@@ -2,6 +2,10 @@
 //!
 //! Source: Prometheus' exposition formats, text-based format 0.0.4. `NaN` is no value; a histogram's parts are metrics like any other.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use soak_record::GrownFamily;
+
 /// A metric as a profile names it: `name`, or `name{label="value"}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selector {
@@ -31,6 +35,61 @@ pub(crate) struct Line<'a> {
     name: &'a str,
     labels: Vec<(String, String)>,
     value: f64,
+}
+
+/// What is on a page: how many series each family has, and how many values each of its labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Families(BTreeMap<String, Family>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Family {
+    series: u64,
+    labels: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Families told of, those that grew most first.
+const FAMILIES_MAX: usize = 10;
+
+impl Families {
+    pub(crate) fn of(page: &[Line<'_>]) -> Self {
+        let mut families: BTreeMap<String, Family> = BTreeMap::new();
+        for line in page {
+            let family = families.entry(line.name.to_owned()).or_default();
+            family.series += 1;
+            for (label, value) in &line.labels {
+                family.labels.entry(label.clone()).or_default().insert(value.clone());
+            }
+        }
+        Self(families)
+    }
+
+    /// How many series there are in all.
+    pub(crate) fn series(&self) -> u64 {
+        self.0.values().map(|family| family.series).sum()
+    }
+
+    /// The families that have more series later, and the label of each that has the most new values.
+    pub(crate) fn grown_to(&self, later: &Self) -> Vec<GrownFamily> {
+        let none = Family::default();
+        let grown = later.0.iter().filter_map(|(name, after)| {
+            let before = self.0.get(name).unwrap_or(&none);
+            let fresh = |label: &str, values: &BTreeSet<String>| {
+                let known = before.labels.get(label);
+                values.iter().filter(|value| known.is_none_or(|known| !known.contains(*value))).count()
+            };
+            let label = after.labels.iter().max_by_key(|(label, values)| fresh(label, values));
+            (after.series > before.series).then(|| GrownFamily {
+                name: name.clone(),
+                before: before.series,
+                after: after.series,
+                label: label.map(|(label, _)| label.clone()),
+            })
+        });
+        let mut grown: Vec<GrownFamily> = grown.collect();
+        grown.sort_by_key(|family| std::cmp::Reverse(family.after - family.before));
+        grown.truncate(FAMILIES_MAX);
+        grown
+    }
 }
 
 /// The sample lines of a page; what is not one is passed over.
@@ -96,6 +155,19 @@ mod tests {
 
     fn read(selector: &str) -> Option<f64> {
         Selector::parse(selector).unwrap().read(&parse(PAGE))
+    }
+
+    #[test]
+    fn a_family_that_grows_is_named_with_its_label() {
+        let page = |clients: u32| {
+            let lines = (0..clients).map(|n| format!("req{{client=\"{n}\",code=\"200\"}} 1\n"));
+            format!("up 1\n{}", lines.collect::<String>())
+        };
+        let families = |clients| Families::of(&parse(&page(clients)));
+        let grown = families(2).grown_to(&families(5));
+        let label = Some("client".to_owned());
+        assert_eq!(grown, [GrownFamily { name: "req".to_owned(), before: 2, after: 5, label }]);
+        assert_eq!((families(2).series(), families(5).grown_to(&families(2))), (3, Vec::new()));
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Pair {
 
 /// Measures one variant.
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
+    if !observed.events().any(|event| matches!(event, EventKind::Compacted { .. })) {
+        return Evidence::absent(
+            "No compaction: the profile names no endpoint that compacts (endpoints.compact), and no interval of its own is set (matrix.compaction_interval).",
+        );
+    }
     let (rss, moving) = pairs(observed, RSS);
     let before: Vec<f64> = rss.iter().map(|pair| pair.before).collect();
     let idle = observed.level(RSS, Phase::Idle, None).map(|level| level.median);

@@ -3,119 +3,26 @@
 use soak_record::{EventKind, Phase, TaskGroup};
 use soak_scenario::Threshold;
 
-use crate::evidence::{Evidence, Ruling, Shared};
-use crate::growth::{Growth, Trend};
+use super::baseline::{self, Counted};
+use crate::evidence::Evidence;
 use crate::human;
 use crate::judge::ALPHA;
-use crate::observed::{Floor, Observed};
-use crate::outcome::Verdict;
+use crate::observed::Observed;
 use crate::stats::holm;
 use crate::stats::kendall::p_of_growth;
 
-const SERIES: &str = "goroutines";
-const LEAST_SAMPLES: usize = 10;
-const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 4: Goroutine Leaks”: the dump /debug/pprof/goroutine?debug=2 shows where the \
-     named stack waits; follow who should have ended it.";
+static TASKS: Counted = Counted {
+    series: "goroutines",
+    noun: "tasks",
+    there_were: "there ran",
+    next: "Runbook “High Memory Usage Troubleshooting”, “Scenario 4: Goroutine Leaks”: the dump /debug/pprof/goroutine?debug=2 shows where the \
+     named stack waits; follow who should have ended it.",
+    culprit,
+};
 
 /// Measures one variant.
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
-    if let Some(why) = observed.unusable(SERIES) {
-        return Evidence::absent(why);
-    }
-    let idle = observed.samples(SERIES, Phase::Idle);
-    if idle.len() < LEAST_SAMPLES {
-        return Evidence::absent(format!(
-            "Only {} of {SERIES} in the idle window after the warm-up; {LEAST_SAMPLES} are needed for a baseline.",
-            human::plural(idle.len(), "sample")
-        ));
-    }
-    let drained = observed.samples(SERIES, Phase::Drain);
-    let Some(left) = drained.iter().copied().min_by(f64::total_cmp) else {
-        return Evidence::absent(format!("No sample of {SERIES} after the drain."));
-    };
-    let baseline = idle.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let over = left - baseline;
-    let limit = threshold.at_most;
-    let floors: Vec<_> = observed.floors(SERIES).into_iter().filter(|floor| floor.counted).collect();
-    let x: Vec<f64> = floors.iter().map(|floor| f64::from(floor.cycle)).collect();
-    let y: Vec<f64> = floors.iter().map(|floor| floor.value).collect();
-    // A rate at which the whole run would pass the tolerance; at least one task, because counts move in ones.
-    let per_cycle = limit.unwrap_or(0.0).max(1.0) / x.len().max(1) as f64;
-    let growth = Growth::measure(&x, &y, per_cycle);
-    let summary = format!(
-        "{} tasks are left after the drain, at most {} ran at the idle baseline{}.",
-        human::number(left),
-        human::number(baseline),
-        cold(observed),
-    );
-    let culprit = culprit(observed);
-    let minutes = observed.cycle_seconds(SERIES).map(|seconds| seconds * x.len() as f64 / 60.0);
-    Evidence {
-        value: Some(over),
-        interval: None,
-        threshold: limit,
-        summary,
-        notes: Vec::new(),
-        band: None,
-        working: working(baseline, idle.len(), &floors, growth.as_ref().map(|growth| (growth, per_cycle))),
-        p: growth.as_ref().map_or_else(Vec::new, |growth| growth.p.to_vec()),
-        rule: Box::new(move |shared| {
-            rule(over, limit.unwrap_or(f64::INFINITY), growth.as_ref(), shared, culprit.as_deref(), minutes)
-        }),
-    }
-}
-
-/// The baseline, what was left at the end of each cycle, and what was computed of that.
-fn working(baseline: f64, idle: usize, floors: &[Floor], growth: Option<(&Growth, f64)>) -> Vec<String> {
-    let of = human::plural(idle, "sample");
-    let mut lines =
-        vec![format!("Baseline: {}, the most of {of} of the idle window after the warm-up.", human::number(baseline))];
-    lines.push("Left at the end of a cycle (median of the window):".to_owned());
-    lines.extend(floors.iter().map(|floor| format!("  cycle {}: {}", floor.cycle, human::number(floor.value))));
-    if let Some((growth, per_cycle)) = growth {
-        lines.push(format!("Tolerance: {} a cycle, which adds up to what is allowed.", human::number(per_cycle)));
-        lines.extend(growth.working(human::number));
-    }
-    lines
-}
-
-fn rule(
-    over: f64,
-    limit: f64,
-    growth: Option<&Growth>,
-    shared: &Shared,
-    culprit: Option<&str>,
-    minutes: Option<f64>,
-) -> Ruling {
-    let detectable = Some(limit + 1.0).filter(|value| value.is_finite());
-    let trend = growth.map(|growth| growth.trend([shared.rejects(0), shared.rejects(1)]));
-    let who = culprit.map_or_else(String::new, |culprit| format!(" {culprit}"));
-    let allowed = human::number(limit);
-    let ruling = if over > limit {
-        Ruling::new(Verdict::Fail, format!("At most {allowed} more are allowed.{who}")).next(NEXT)
-    } else if let Some(Trend::Grows { slope, .. }) = trend {
-        Ruling::new(Verdict::Fail, format!("They grow by {} from cycle to cycle.{who}", human::number(slope)))
-            .next(NEXT)
-    } else {
-        let rate = match (detectable, minutes) {
-            (Some(tasks), Some(minutes)) if minutes > 0.0 => {
-                format!(
-                    " This run could have seen a leak of {} tasks a minute.",
-                    human::number((tasks / minutes).ceil())
-                )
-            }
-            _ => String::new(),
-        };
-        Ruling::new(Verdict::Pass, format!("Up to {allowed} more are allowed.{rate}"))
-    };
-    ruling.detectable(detectable)
-}
-
-/// The cold idle count: lazy worker pools make it lower, and are no leak.
-fn cold(observed: &Observed<'_>) -> String {
-    let cold = observed.samples(SERIES, Phase::ColdIdle);
-    let most = cold.into_iter().max_by(f64::total_cmp);
-    most.map_or_else(String::new, |most| format!(" ({} when cold)", human::number(most)))
+    baseline::measure(&TASKS, observed, threshold)
 }
 
 /// The stack that grows, in words: of those whose number rises from cycle to cycle (Kendall's exact test, Holm's procedure over the stacks) the one that grew most; where

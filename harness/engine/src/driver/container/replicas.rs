@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use futures::future::join_all;
 use soak_record::TaskGroup;
-use soak_scenario::{Plan, Variant};
+use soak_scenario::{Plan, Variant, series};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
@@ -15,10 +15,10 @@ use super::super::reached::Driven as _;
 use super::ContainerTarget;
 use crate::client::{Member, SpreadClient};
 use crate::sampler::proc;
-use crate::target::{CallError, Client, Control, Ending, Knob, Probe, Target, Values};
+use crate::target::{CallError, Client, Control, Ending, Families, Knob, Probe, Target, Values};
 
-/// Series that are settings of each replica, not amounts to be added up. (A memory limit is an amount: the limits of all bound the heaps of all.)
-const SETTINGS: [&str; 1] = ["gogc_percent"];
+/// Series that are the same of each replica, not amounts to be added up. (A memory limit is an amount: the limits of all bound the heaps of all.)
+const SETTINGS: [&str; 2] = ["gogc_percent", series::OF_THE_PAGE];
 
 /// The replicas of a variant.
 pub(super) struct Replicas {
@@ -35,10 +35,10 @@ impl Replicas {
     pub(super) fn new(plan: &Plan, variant: &Variant, members: Vec<Arc<ContainerTarget>>) -> Self {
         let dead: Vec<Arc<AtomicBool>> = members.iter().map(|_| Arc::default()).collect();
         let of_load = members.iter().zip(&dead);
-        let of_load = of_load.map(|(member, dead)| Member {
-            client: Arc::clone(&member.0.access().client),
-            dead: Arc::clone(dead),
-            has_data: Arc::default(),
+        // A scenario of several replicas that speak anything else is refused.
+        let of_load = of_load.filter_map(|(member, dead)| {
+            let client = member.0.access().flight()?;
+            Some(Member { client, dead: Arc::clone(dead), has_data: Arc::default() })
         });
         let rows = plan.workload.rows_per_cycle(variant.knobs.dim);
         let client = Arc::new(SpreadClient::new(of_load.collect(), rows, variant.knobs.batch_rows));
@@ -157,6 +157,14 @@ impl Probe for All<dyn Probe> {
             values.iter_mut().filter(|(other, _)| *other == name).for_each(|(_, sum)| *sum = value);
         }
         Ok(values)
+    }
+
+    /// Of the first: what is on one page is on all.
+    async fn families(&self) -> Result<Families, CallError> {
+        match self.living().next() {
+            Some(probe) => probe.families().await,
+            None => Ok(Families::default()),
+        }
     }
 
     /// A knob holds only where every replica says the same.

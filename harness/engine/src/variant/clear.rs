@@ -1,0 +1,53 @@
+//! The end of a cycle: the store is emptied, so that every cycle ends in the state that it began in.
+
+use soak_scenario::Clear;
+use soak_workload::Ledger;
+
+use super::{Performer, StepError};
+use crate::load;
+use crate::target::within;
+
+impl Performer<'_> {
+    pub(super) async fn clear(&self, cycle: u32) -> Result<(), StepError> {
+        if self.conductor.take_unchecked() {
+            self.check_rows(cycle).await?;
+        }
+        match self.plan.workload.clear {
+            Clear::Dataset => self.drop_dataset().await?,
+            Clear::Rows => self.delete_all().await?,
+        }
+        let (first, rows) = {
+            let ledger = self.books.ledger();
+            (ledger.first(), ledger.len())
+        };
+        *self.books.ledger() = Ledger::new(first + rows, 0);
+        Ok(())
+    }
+
+    async fn drop_dataset(&self) -> Result<(), StepError> {
+        let dropped = within(self.call(), self.target.client().drop_dataset()).await;
+        let nothing_there = self.books.ledger().live() == 0 && self.conductor.was_disturbed();
+        match dropped {
+            // A fault may have left nothing that could be dropped.
+            Err(error) if error.is_not_found() && nothing_there => Ok(()),
+            dropped => dropped.map_err(|error| StepError::Failed(format!("the dataset could not be dropped: {error}"))),
+        }
+    }
+
+    /// Deletes every row that is or may be there, and has what is left of them compacted away.
+    async fn delete_all(&self) -> Result<(), StepError> {
+        let ids = self.books.ledger().perhaps_there();
+        let in_flight = self.plan.workload.query.in_flight;
+        let deleted = load::delete(&self.target.client(), ids, in_flight, self.call(), &self.books).await;
+        let left = self.books.ledger().live();
+        if left > 0 && !self.conductor.was_disturbed() {
+            let why = deleted.last_error.unwrap_or_else(|| "it gave no reason".to_owned());
+            return Err(StepError::Failed(format!("{left} rows could not be deleted at the end of a cycle: {why}")));
+        }
+        if self.plan.target.profile.endpoints.compacts() {
+            // One that fails leaves its rows in memory, which the floor shows.
+            let _ = within(self.plan.deadlines.index.0, self.target.control().compact()).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! Compaction: asked for where the target can be asked, else waited for where it compacts by itself.
+
+use std::time::Duration;
+
+use soak_record::EventKind;
+use soak_scenario::units::Interval;
+use tokio::time::{Instant, sleep};
+
+use super::{ASK_EVERY, DEATH_WITHIN, Performer, StepError};
+use crate::target::{CallError, within};
+
+/// A compaction by itself begins within so many of its intervals.
+const INTERVALS: u32 = 2;
+
+impl Performer<'_> {
+    /// A compaction that fails is a finding, not the end of the run.
+    pub(super) async fn compact(&self, cycle: u32) -> Result<(), StepError> {
+        let began = Instant::now();
+        let error = if self.plan.target.profile.endpoints.compacts() {
+            let done = within(self.plan.deadlines.index.0, self.target.control().compact()).await;
+            if let Err(CallError::Broken(_)) = &done {
+                // If it died of it, that is found out meanwhile.
+                sleep(DEATH_WITHIN).await;
+            }
+            done.err().map(|error| error.to_string())
+        } else if let Interval::Every(interval) = self.variant.knobs.compaction_interval {
+            self.wait_for_its_own(interval.0).await
+        } else {
+            return Ok(());
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        self.journal.event(EventKind::Compacted { cycle, seconds, error });
+        Ok(())
+    }
+
+    /// Waits until one more compaction is counted; why not, where none was.
+    async fn wait_for_its_own(&self, interval: Duration) -> Option<String> {
+        let counted = || self.samplers.latest.read("compactions_total");
+        let Some(before) = counted() else {
+            return Some("it cannot be asked to compact, and does not count its compactions".to_owned());
+        };
+        let most = (interval * INTERVALS).min(self.plan.deadlines.index.0);
+        let began = Instant::now();
+        while began.elapsed() < most {
+            if counted().is_some_and(|count| count > before) {
+                return None;
+            }
+            sleep(ASK_EVERY).await;
+        }
+        let seconds = most.as_secs_f64();
+        Some(format!("it cannot be asked to compact, and counted no compaction of its own within {seconds:.0} s"))
+    }
+}

@@ -1,0 +1,112 @@
+//! A store that answers like Longbow's public build: its variables, its ports, and its names of metrics over the embedded store.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use soak_reference::{Config, Server};
+use soak_scenario::Misbehave;
+use tokio::net::TcpListener;
+
+use crate::serve::{Answers, serve, text};
+
+/// The page's names, and the embedded store's for the same.
+const RENAMED: [(&str, &str); 12] = [
+    ("go_memstats_heap_alloc_bytes", "go_memstats_heap_inuse_bytes"),
+    ("go_memstats_next_gc_bytes", "go_memstats_next_gc_bytes"),
+    ("go_goroutines", "go_goroutines"),
+    ("go_gc_gogc_percent", "go_gc_gogc_percent"),
+    ("go_gc_gomemlimit_bytes", "go_gc_gomemlimit_bytes"),
+    ("go_gc_duration_seconds_sum", "go_gc_duration_seconds_sum"),
+    ("go_gc_duration_seconds_count", "go_gc_duration_seconds_count"),
+    ("process_resident_memory_bytes", "process_resident_memory_bytes"),
+    ("longbow_compaction_auto_triggers_total", "compaction_operations_total"),
+    ("longbow_flight_rows_processed_total{operation=\"put\",status=\"ok\"}", "longbow_put_rows_total"),
+    ("longbow_do_put_payload_size_bytes_count", "longbow_put_messages_total"),
+    ("longbow_sharded_hnsw_shard_size{dataset=\"soak\",shard=\"0\"}", "hnsw_nodes"),
+];
+
+/// What is on the page and never set.
+const ZERO: [&str; 5] = [
+    "longbow_store_active_datasets",
+    "longbow_store_vectors_managed_count",
+    "longbow_vector_index_size",
+    "longbow_memory_current_bytes",
+    "longbow_compaction_errors_total",
+];
+
+struct Store {
+    inner: SocketAddr,
+}
+
+/// Runs it with the variables of the environment.
+pub(crate) fn run() -> Result<(), String> {
+    let variable = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
+    let addr = |name: &str| -> Result<SocketAddr, String> {
+        variable(name)?.parse().map_err(|_| format!("{name} is not an address"))
+    };
+    let data_path = variable("LONGBOW_DATA_PATH")?;
+    if !std::path::Path::new(&data_path).is_dir() {
+        return Err(format!("LONGBOW_DATA_PATH {data_path}: there is no such folder"));
+    }
+    let most: u64 = variable("LONGBOW_MAX_MEMORY")?.parse().map_err(|_| "LONGBOW_MAX_MEMORY is no number of bytes")?;
+    if most == 0 {
+        return Err("LONGBOW_MAX_MEMORY must be above 0".to_owned());
+    }
+    // Its tuner makes the soft limit of it, whatever GOMEMLIMIT says.
+    let of_store = |name: &str| match name {
+        "GOMEMLIMIT" if most < i64::MAX.unsigned_abs() => Some(most.to_string()),
+        "GOMEMLIMIT" | "LONGBOW_DATA_PATH" => None,
+        name => std::env::var(name).ok(),
+    };
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let addrs = [addr("LONGBOW_LISTEN_ADDR")?, addr("LONGBOW_META_ADDR")?, local];
+    let config = Config::from_env(addrs, of_store, Misbehave::default()).map_err(|error| error.to_string())?;
+    let page = addr("LONGBOW_METRICS_ADDR")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(24).enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        let server = Server::start(config).await.map_err(|error| error.to_string())?;
+        let listener = TcpListener::bind(page).await.map_err(|error| format!("cannot listen on {page}: {error}"))?;
+        let store = Arc::new(Store { inner: server.http_addr });
+        serve(listener, store).await.map_err(|error| error.to_string())
+    })
+}
+
+impl Store {
+    /// What the embedded store answers.
+    fn ask(&self, path: &str) -> String {
+        tokio::task::block_in_place(|| soak_tests::http(&self.inner.to_string(), "GET", path).1)
+    }
+
+    fn page(&self) -> String {
+        let inner = self.ask("/metrics");
+        let value = |name: &str| inner.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let mut page = String::from(
+            "go_gc_duration_seconds{quantile=\"1\"} 0.001\ngo_memstats_sys_bytes 1e8\ngo_memstats_heap_released_bytes 1e6\n",
+        );
+        for (outer, inner) in RENAMED {
+            if let Some(value) = value(inner) {
+                let _ = writeln!(page, "{outer} {value}");
+            }
+        }
+        for name in ZERO {
+            let _ = writeln!(page, "{name} 0");
+        }
+        page
+    }
+}
+
+impl Answers for Store {
+    fn answer(&self, request: &http::request::Parts, _body: &[u8]) -> Response<Full<Bytes>> {
+        match request.uri.path() {
+            "/metrics" => text(StatusCode::OK, self.page()),
+            path if path.starts_with("/debug/pprof/") => {
+                text(StatusCode::OK, self.ask(request.uri.path_and_query().map_or(path, |all| all.as_str())))
+            }
+            path => text(StatusCode::NOT_FOUND, format!("{path} is not here")),
+        }
+    }
+}
