@@ -91,6 +91,7 @@ fn any_profile() -> Profile {
         endpoints: Endpoints::default(),
         requests: Requests::default(),
         series: BTreeMap::new(),
+        json: BTreeMap::new(),
         attest: BTreeMap::new(),
         modelled: Vec::new(),
         can_misbehave: true,

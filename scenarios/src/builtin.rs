@@ -12,7 +12,12 @@ pub struct Builtin {
 }
 
 const SCENARIOS: &[(&str, &str)] = &[
+    ("gate", include_str!("../gate.toml")),
+    ("scenario1", include_str!("../scenario1.toml")),
     ("scenario2", include_str!("../scenario2.toml")),
+    ("scenario3", include_str!("../scenario3.toml")),
+    ("scenario4", include_str!("../scenario4.toml")),
+    ("scenario5", include_str!("../scenario5.toml")),
     ("chaos-limit-shrink", include_str!("../chaos-limit-shrink.toml")),
     ("chaos-balloon", include_str!("../chaos-balloon.toml")),
     ("chaos-kill", include_str!("../chaos-kill.toml")),

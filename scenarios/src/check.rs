@@ -271,9 +271,15 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
                 _ => Some(format!("`{text}` is not a method and a path")),
             }
         }
+        TextRule::InJson => {
+            let parts: Vec<&str> = text.split(' ').collect();
+            let fits = matches!(parts[..], ["GET", path, pointer] if path.starts_with('/') && pointer.starts_with('/'));
+            (!fits).then(|| format!("`{text}` is not a method, a path and a JSON pointer"))
+        }
         TextRule::Body => return unknown_variable(text, &Requests::VARIABLES),
         TextRule::Metric => {
-            let (metric, labels) = text.split_once('{').unwrap_or((text, "}"));
+            let text_inside = text.strip_prefix("max(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
+            let (metric, labels) = text_inside.split_once('{').unwrap_or((text_inside, "}"));
             let inner = labels.strip_suffix('}');
             let label = |pair: &str| {
                 pair.split_once('=').is_some_and(|(key, value)| {

@@ -29,6 +29,8 @@ pub enum Unit {
     Share,
     /// `"5s"`
     Seconds,
+    /// `"80B"`
+    Bytes,
     /// A plain number.
     Count,
     /// A plain number: bytes per byte.
@@ -43,6 +45,7 @@ impl Unit {
             Self::BytesPerSecond => "bytes/s",
             Self::Share => "share",
             Self::Seconds => "s",
+            Self::Bytes => "bytes",
             Self::Count => "count",
             Self::Ratio => "ratio",
         }
@@ -75,6 +78,12 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "Does the heap in use, after forced collection, return to the same floor after each cycle?",
     },
     CriterionSpec {
+        id: "cache_floor",
+        unit: Unit::BytesPerCycle,
+        bounds: Bounds::AtMostOfIngested,
+        doc: "Does the target's cache return to the same size after each cycle? Asked of targets that tell it.",
+    },
+    CriterionSpec {
         id: "rss_trend",
         unit: Unit::BytesPerSecond,
         bounds: Bounds::AtMost,
@@ -85,6 +94,18 @@ pub const CRITERIA: &[CriterionSpec] = &[
         unit: Unit::Share,
         bounds: Bounds::AtLeast,
         doc: "Which share of the memory above the idle floor does compaction give back?",
+    },
+    CriterionSpec {
+        id: "compaction_time",
+        unit: Unit::Seconds,
+        bounds: Bounds::AtMost,
+        doc: "How long does the longest compaction take?",
+    },
+    CriterionSpec {
+        id: "compaction_overdue",
+        unit: Unit::Seconds,
+        bounds: Bounds::AtMost,
+        doc: "How long do deleted rows wait for a compaction? Asked of targets that count both.",
     },
     CriterionSpec {
         id: "goroutine_baseline",
@@ -99,6 +120,18 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "How many connections more than at the idle baseline are open after the drain? Asked of targets that count them.",
     },
     CriterionSpec {
+        id: "pending_baseline",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many items (transactions, jobs) more than at the idle baseline wait after the drain? Asked of targets that tell it.",
+    },
+    CriterionSpec {
+        id: "dataset_baseline",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many datasets more than at the idle baseline are left after the drain? Asked of targets that count them.",
+    },
+    CriterionSpec {
         id: "metrics_cardinality",
         unit: Unit::Count,
         bounds: Bounds::AtMost,
@@ -111,6 +144,18 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "How far does memory rise above the floor while indexing, per byte ingested?",
     },
     CriterionSpec {
+        id: "node_overhead",
+        unit: Unit::Bytes,
+        bounds: Bounds::AtMost,
+        doc: "How many bytes does the index take for each node, the vector not counted? Asked of targets that tell its size.",
+    },
+    CriterionSpec {
+        id: "resident_per_vector",
+        unit: Unit::Ratio,
+        bounds: Bounds::AtMost,
+        doc: "How many times the bytes of the live vectors are resident, mapped files included, with data at rest?",
+    },
+    CriterionSpec {
         id: "time_to_baseline",
         unit: Unit::Seconds,
         bounds: Bounds::AtMost,
@@ -121,6 +166,12 @@ pub const CRITERIA: &[CriterionSpec] = &[
         unit: Unit::Seconds,
         bounds: Bounds::AtMost,
         doc: "What was the longest time for which the target acknowledged nothing while it was asked to?",
+    },
+    CriterionSpec {
+        id: "latency_rise",
+        unit: Unit::Share,
+        bounds: Bounds::AtMost,
+        doc: "By which share does the same search take longer in the last cycles than in the first?",
     },
     CriterionSpec {
         id: "heap_goal",

@@ -24,6 +24,9 @@ pub struct Profile {
     pub requests: Requests,
     /// Canonical series → the metric that holds it: `name`, or `name{label="value"}` (several matches are summed).
     pub series: BTreeMap<String, String>,
+    /// Canonical series → an endpoint that answers in JSON and where in it the number is: `GET /path /json/pointer`; of a list, its length.
+    #[serde(default)]
+    pub json: BTreeMap<String, String>,
     /// Knob → the metric that holds its effective value.
     pub attest: BTreeMap<String, String>,
     /// Canonical series that are a model of something the target does not have: shown, labelled, never judged.
@@ -46,6 +49,11 @@ pub enum Protocol {
 }
 
 impl Profile {
+    /// Whether it says where this canonical series is read.
+    pub fn claims(&self, series: &str) -> bool {
+        self.series.contains_key(series) || self.json.contains_key(series)
+    }
+
     /// Whether a variant's setting of this knob reaches such a target; the kernel's limit always does.
     pub fn sets(&self, knob: &str) -> bool {
         let placeholder = format!("{{{knob}}}");

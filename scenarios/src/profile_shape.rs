@@ -58,7 +58,13 @@ fn root() -> Vec<Field> {
             "series",
             metrics(Keys::Series),
             "{}",
-            "canonical series = the metric that holds it (several matches are summed)",
+            "canonical series = the metric that holds it; several matches are summed, and `max(…)` takes the greatest",
+        ),
+        with_default(
+            "json",
+            Kind::Map { keys: Keys::Series, values: Box::new(Kind::Text(TextRule::InJson)) },
+            "{}",
+            "canonical series = an endpoint that answers in JSON and where in it the number is; of a list, its length",
         ),
         with_default("attest", metrics(Keys::Knobs), "{}", "knob = the metric that holds its effective value"),
     ]

@@ -324,6 +324,7 @@ fn criterion(spec: &CriterionSpec) -> Field {
         Unit::BytesPerSecond => Kind::Measure(Quantity::BytesOverTime),
         Unit::Share => Kind::Measure(Quantity::Share),
         Unit::Seconds => Kind::Measure(Quantity::ANY_SPAN),
+        Unit::Bytes => Kind::Measure(Quantity::Bytes),
         Unit::Count | Unit::Ratio => Kind::Number,
     };
     let at_most = optional("at_most", value(), "greater fails");

@@ -69,6 +69,8 @@ pub(crate) enum TextRule {
     Endpoint,
     /// A method and a path, with the variables of a request.
     Request,
+    /// An endpoint and a JSON pointer.
+    InJson,
     /// A request's body, with its variables.
     Body,
     /// `name` or `name{label="value"}`.
@@ -217,9 +219,14 @@ impl Kind {
             Self::Text(TextRule::Request) => {
                 "a method and a path, such as \"POST /api/things\" (GET, POST, PUT, PATCH or DELETE)".to_owned()
             }
+            Self::Text(TextRule::InJson) => {
+                "a method, a path and a JSON pointer, such as \"GET /api/queue /waiting\"".to_owned()
+            }
             Self::Text(TextRule::Body) => "a body, with no other {variables} than a request fills in".to_owned(),
             Self::Text(TextRule::Processors) => "numbers of processors, such as \"0\" or \"0-1,3\"".to_owned(),
-            Self::Text(TextRule::Metric) => "a metric such as `name` or `name{label=\"value\"}`".to_owned(),
+            Self::Text(TextRule::Metric) => {
+                "a metric such as `name`, `name{label=\"value\"}` or `max(name)`".to_owned()
+            }
             Self::Integer { min, max: i64::MAX } => format!("a whole number, at least {min}"),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Number => "a number, not negative".to_owned(),

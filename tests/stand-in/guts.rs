@@ -135,7 +135,7 @@ impl Node {
             }
             ("GET", ["health"]) => answer(StatusCode::OK, "ok", "/health"),
             ("GET", ["api", "consensus", "mempool"]) => {
-                answer(StatusCode::OK, "{\"transactions\":[]}", "/api/consensus/mempool")
+                answer(StatusCode::OK, "{\"transaction_count\":0,\"oldest_age_secs\":0.0}", "/api/consensus/mempool")
             }
             _ => answer(StatusCode::NOT_FOUND, "", path),
         }

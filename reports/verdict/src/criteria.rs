@@ -7,7 +7,9 @@ mod baseline;
 mod cardinality;
 mod cascade;
 mod compaction;
+mod compaction_time;
 mod connections;
+mod datasets;
 mod fault_growth;
 mod fault_recovery;
 mod fault_residue;
@@ -16,9 +18,13 @@ mod first_answer;
 mod floor;
 mod growth_under_load;
 mod heap_goal;
+mod latency;
 mod ledger;
+mod node;
 mod peak;
+mod pending;
 mod release;
+mod resident;
 mod tasks;
 
 use soak_scenario::units::Limit;
@@ -30,6 +36,7 @@ use crate::evidence::Criterion;
 pub(crate) const TABLE: &[Criterion] = &[
     Criterion { id: "rss_floor", series: &["rss_anon_bytes"], measure: floor::rss, applies: always },
     Criterion { id: "heap_floor", series: &["heap_bytes"], measure: floor::heap, applies: always },
+    Criterion { id: "cache_floor", series: &["cache_bytes"], measure: floor::cache, applies: knows_cache },
     Criterion {
         id: "rss_trend",
         series: &["rss_anon_bytes", "ledger_live_vectors"],
@@ -42,6 +49,13 @@ pub(crate) const TABLE: &[Criterion] = &[
         measure: compaction::measure,
         applies: always,
     },
+    Criterion { id: "compaction_time", series: &[], measure: compaction_time::time, applies: always },
+    Criterion {
+        id: "compaction_overdue",
+        series: &["tombstone_bytes", "compactions_total"],
+        measure: compaction_time::overdue,
+        applies: counts_compactions,
+    },
     Criterion { id: "goroutine_baseline", series: &["goroutines"], measure: tasks::measure, applies: always },
     Criterion {
         id: "connection_baseline",
@@ -49,6 +63,8 @@ pub(crate) const TABLE: &[Criterion] = &[
         measure: connections::measure,
         applies: counts_connections,
     },
+    Criterion { id: "pending_baseline", series: &["pending_items"], measure: pending::measure, applies: knows_pending },
+    Criterion { id: "dataset_baseline", series: &["datasets"], measure: datasets::measure, applies: counts_datasets },
     Criterion {
         id: "metrics_cardinality",
         series: &[series::OF_THE_PAGE],
@@ -56,8 +72,16 @@ pub(crate) const TABLE: &[Criterion] = &[
         applies: has_page,
     },
     Criterion { id: "peak_per_ingested", series: &["rss_anon_bytes"], measure: peak::measure, applies: always },
+    Criterion {
+        id: "node_overhead",
+        series: &["graph_bytes", "indexed_vectors"],
+        measure: node::measure,
+        applies: has_graph,
+    },
+    Criterion { id: "resident_per_vector", series: &["rss_bytes"], measure: resident::measure, applies: always },
     Criterion { id: "time_to_baseline", series: &["rss_anon_bytes"], measure: release::measure, applies: always },
     Criterion { id: "acknowledging", series: &[], measure: acknowledging::measure, applies: always },
+    Criterion { id: "latency_rise", series: &[], measure: latency::measure, applies: always },
     Criterion {
         id: "heap_goal",
         series: &["heap_objects_bytes"],
@@ -109,7 +133,27 @@ fn has_go_collector(plan: &Plan) -> bool {
 }
 
 fn counts_connections(plan: &Plan) -> bool {
-    plan.target.profile.series.contains_key("connections")
+    plan.target.profile.claims("connections")
+}
+
+fn counts_datasets(plan: &Plan) -> bool {
+    plan.target.profile.claims("datasets")
+}
+
+fn counts_compactions(plan: &Plan) -> bool {
+    plan.target.profile.claims("tombstone_bytes") && plan.target.profile.claims("compactions_total")
+}
+
+fn knows_cache(plan: &Plan) -> bool {
+    plan.target.profile.claims("cache_bytes")
+}
+
+fn knows_pending(plan: &Plan) -> bool {
+    plan.target.profile.claims("pending_items")
+}
+
+fn has_graph(plan: &Plan) -> bool {
+    plan.target.profile.claims("graph_bytes")
 }
 
 fn has_page(plan: &Plan) -> bool {

@@ -35,9 +35,11 @@ pub fn in_unit(value: f64, unit: &str) -> String {
     match unit {
         "bytes/cycle" => format!("{} a cycle", bytes(value)),
         "bytes/s" => format!("{} a minute", bytes(value * 60.0)),
+        "bytes" => bytes(value),
         "share" => percent(value),
         "s" => seconds(value),
-        "ratio" => format!("{value:.2} ×"),
+        // Without the sign of a zero that was rounded.
+        "ratio" => format!("{:.2} ×", (value * 100.0).round() / 100.0 + 0.0),
         _ => number(value),
     }
 }

@@ -138,7 +138,7 @@ fn notes(observed: &Observed<'_>) -> Vec<String> {
         && file.median >= 0.3 * rss.median
     {
         notes.push(format!(
-            "RssFile is {} of {} RSS: mapped files, not the heap; no criterion counts them (runbook “High Memory Usage Troubleshooting”, “Scenario 3: High \
+            "RssFile is {} of {} RSS: mapped files, not the heap; no floor counts them (runbook “High Memory Usage Troubleshooting”, “Scenario 3: High \
              RSS But Low Memory Usage”).",
             human::bytes(file.median),
             human::bytes(rss.median)

@@ -64,8 +64,21 @@ fn metric(profile: &Profile, limit_bytes: Option<NonZeroU64>, matching: Option<&
     if let (Some(bytes), "cgroup_limit_bytes" | "gomemlimit_bytes") = (limit_bytes, name) {
         return Some(Metric { selector: bytes.to_string(), own_labels: Vec::new() });
     }
+    // Those of the machine, which Node Exporter has: not of the targets that are chosen.
+    let of_host = match name {
+        "host_memory_bytes" => Some("node_memory_MemTotal_bytes"),
+        "host_available_bytes" => Some("node_memory_MemAvailable_bytes"),
+        _ => None,
+    };
+    if let Some(of_host) = of_host {
+        return Some(Metric { selector: of_host.to_owned(), own_labels: Vec::new() });
+    }
     let resident = || (name == "rss_bytes").then_some(RESIDENT);
     let named = profile.series.get(name).map(String::as_str).or_else(resident)?;
+    // The greatest of several has lost the labels by which the other operands would match.
+    if named.starts_with("max(") {
+        return None;
+    }
     let (bare, own) = named.strip_suffix('}').and_then(|named| named.split_once('{')).unwrap_or((named, ""));
     // No label of a profile's metric has a comma in its value.
     let own_labels = own.split(',').filter_map(|one| one.split_once('=').map(|(label, _)| label.trim().to_owned()));

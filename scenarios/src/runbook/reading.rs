@@ -219,6 +219,21 @@ pub(super) const DELETED_OF_NODES: Reading = Reading::of(Expr::Quotient(&Expr::D
 /// Layers of the highest graph.
 pub(super) const LAYERS: Reading = Reading::of(Expr::Series("graph_layers"));
 
+/// The heap that GOGC lets grow, as so many times the limit.
+pub(super) const HEAP_GOAL_OF_LIMIT: Reading = Reading::of(Expr::Quotient(&Expr::Series("heap_goal_bytes"), &LIMIT));
+
+/// The largest dataset, as so many times the average.
+pub(super) const LARGEST_DATASET: Reading = Reading::of(Expr::Quotient(
+    &Expr::Series("dataset_max_bytes"),
+    &Expr::Quotient(&Expr::Series("dataset_bytes"), &Expr::Series("datasets")),
+));
+
+/// The share of the machine's memory that is not available.
+pub(super) const HOST_MEMORY: Reading = Reading::of(Expr::Quotient(
+    &Expr::Difference(&Expr::Series("host_memory_bytes"), &Expr::Series("host_available_bytes")),
+    &Expr::Series("host_memory_bytes"),
+));
+
 /// Collections a minute.
 pub(super) const COLLECTIONS: Reading = Reading::of(Expr::PerMinute("gc_cycles_total", FIVE_MINUTES));
 

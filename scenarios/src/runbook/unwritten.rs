@@ -3,13 +3,13 @@
 use super::{Covered, Indicator, Levels, Runbook};
 
 pub(super) const INDICATORS: &[Indicator] = &[Indicator {
-    id: "metrics_cardinality",
+    id: "page_grows",
     runbook: Runbook::Neither,
     section: "",
     written: "",
     meaning: "The number of series on the target's own metrics page grows from one matched state to the next, so that some label takes ever new values.",
-    series: &[],
+    series: &["page_series"],
     window: None,
     levels: Levels::warning_when("the page has more series each time that the store holds the same"),
-    covered: Covered::Open,
+    covered: Covered::Criterion(&["metrics_cardinality"]),
 }];

@@ -111,6 +111,7 @@ fn unit(spec: &CriterionSpec) -> &'static str {
         Unit::BytesPerSecond => "bytes a second",
         Unit::Share => "share",
         Unit::Seconds => "seconds",
+        Unit::Bytes => "bytes",
         Unit::Count => "count",
         Unit::Ratio => "bytes per byte",
     }

@@ -33,6 +33,28 @@ pub(super) struct Watched {
     pub(super) group: Option<Group>,
 }
 
+/// A number in an answer in JSON.
+#[derive(Debug)]
+struct InJson {
+    series: &'static str,
+    endpoint: String,
+    pointer: String,
+}
+
+impl InJson {
+    fn of((name, place): (&String, &String)) -> Option<Self> {
+        let (endpoint, pointer) = place.rsplit_once(' ')?;
+        Some(Self { series: series::find(name)?.name, endpoint: endpoint.to_owned(), pointer: pointer.to_owned() })
+    }
+
+    /// The number; of a list, its length.
+    fn read(&self, answer: &str) -> Option<f64> {
+        let answer: serde_json::Value = serde_json::from_str(answer).ok()?;
+        let there = answer.pointer(self.pointer.trim_end_matches('/'))?;
+        there.as_f64().or_else(|| there.as_array().map(|list| list.len() as f64))
+    }
+}
+
 /// The probe.
 #[derive(Debug)]
 pub(super) struct TargetProbe {
@@ -41,6 +63,7 @@ pub(super) struct TargetProbe {
     addr: SocketAddr,
     page: Option<String>,
     series: Vec<(&'static str, Selector)>,
+    json: Vec<InJson>,
     knobs: Vec<(String, String, Selector)>,
     deadline: Duration,
 }
@@ -61,6 +84,7 @@ impl TargetProbe {
             addr,
             page: profile.endpoints.metrics.clone(),
             series: selectors.collect(),
+            json: profile.json.iter().filter_map(InJson::of).collect(),
             knobs: knobs.collect(),
             deadline,
         }
@@ -115,6 +139,11 @@ impl Probe for TargetProbe {
         let mut values: Values =
             self.series.iter().filter_map(|(name, selector)| Some((*name, selector.read(&page)?))).collect();
         values.push((series::OF_THE_PAGE, page.len() as f64));
+        for one in &self.json {
+            // One that cannot be read is absent, and the rest goes on.
+            let answer = http::call(self.addr, &one.endpoint, self.deadline).await;
+            values.extend(answer.ok().and_then(|answer| Some((one.series, one.read(&answer)?))));
+        }
         Ok(values)
     }
 

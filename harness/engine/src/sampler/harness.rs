@@ -47,6 +47,7 @@ pub(super) async fn sample(journal: Journal, books: Arc<Books>, every: Duration)
             ("ledger_live_vectors", books.ledger().live() as f64),
             ("in_flight", books.in_flight() as f64),
         ];
+        values.extend(proc::host_memory());
         values.extend(proc::rss_bytes("self").map(|bytes| ("harness_rss_bytes", bytes)));
         values.extend(share.map(|share| ("harness_cpu_share", share)));
         journal.sample(Source::Harness, journal.now_s(), values);

@@ -6,26 +6,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soak_record::GrownFamily;
 
-/// A metric as a profile names it: `name`, or `name{label="value"}`.
+/// A metric as a profile names it: `name`, `name{label="value"}`, or `max(…)` of either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selector {
     name: String,
     labels: Vec<(String, String)>,
+    /// Whether the greatest of several matches counts, and not their sum.
+    greatest: bool,
 }
 
 impl Selector {
     /// Reads a selector; `None` when it is not one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (name, labels, rest) = series(text)?;
-        rest.trim().is_empty().then(|| Self { name: name.to_owned(), labels })
+        let inside = text.strip_prefix("max(").and_then(|rest| rest.strip_suffix(')'));
+        let (name, labels, rest) = series(inside.unwrap_or(text))?;
+        rest.trim().is_empty().then(|| Self { name: name.to_owned(), labels, greatest: inside.is_some() })
     }
 
-    /// The sum of all that matches on the page; `None` when nothing does.
+    /// The sum of all that matches, or the greatest of it, on the page; `None` when nothing does.
     pub(crate) fn read(&self, page: &[Line<'_>]) -> Option<f64> {
         let matching = page
             .iter()
             .filter(|line| line.name == self.name && self.labels.iter().all(|wanted| line.labels.contains(wanted)));
-        matching.map(|line| line.value).reduce(|sum, value| sum + value)
+        let one = if self.greatest { f64::max } else { |sum, value| sum + value };
+        matching.map(|line| line.value).reduce(one)
     }
 }
 
@@ -175,6 +179,7 @@ mod tests {
         assert_eq!(read("up"), Some(1.0));
         assert_eq!(read("bytes"), Some(1502.0));
         assert_eq!(read("bytes{dataset=\"a\"}"), Some(1500.0));
+        assert_eq!(read("max(bytes)"), Some(1500.0));
         assert_eq!(read("bytes{x=\"y\"}"), Some(2.0));
         assert_eq!(read("bytes{dataset=\"c\"}"), None);
         assert_eq!(read("bytes{dataset=\"b, }\\\"\\n\"}"), Some(2.0));

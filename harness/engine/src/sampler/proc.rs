@@ -64,6 +64,12 @@ pub(crate) fn rss_bytes(pid: &str) -> Option<f64> {
     kibibytes(&status, &STATUS[..1]).first().map(|(_, bytes)| *bytes)
 }
 
+/// Memory of the machine: all of it, and what programs could still have.
+pub(crate) fn host_memory() -> Values {
+    const FIELDS: [(&str, &str); 2] = [("MemTotal", "host_memory_bytes"), ("MemAvailable", "host_available_bytes")];
+    fs::read_to_string("/proc/meminfo").map_or_else(|_| Values::new(), |text| kibibytes(&text, &FIELDS))
+}
+
 /// Page-table totals of a process.
 pub(crate) fn smaps(pid: &str) -> Values {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"));

@@ -27,9 +27,17 @@ pub(super) struct Counted {
 
 /// Measures one variant.
 pub(super) fn measure(of: &'static Counted, observed: &Observed<'_>, threshold: Threshold) -> Evidence {
+    match observed.unusable(of.series) {
+        Some(why) => Evidence::absent(why),
+        None => measure_even_at_zero(of, observed, threshold),
+    }
+}
+
+/// The same of a count that may well be 0 all the time.
+pub(super) fn measure_even_at_zero(of: &'static Counted, observed: &Observed<'_>, threshold: Threshold) -> Evidence {
     let series = of.series;
-    if let Some(why) = observed.unusable(series) {
-        return Evidence::absent(why);
+    if observed.series(series).is_none() {
+        return Evidence::absent(observed.unusable(series).unwrap_or_default());
     }
     let idle = observed.samples(series, Phase::Idle);
     if idle.len() < LEAST_SAMPLES {

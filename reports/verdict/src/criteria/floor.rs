@@ -1,4 +1,4 @@
-//! `rss_floor` and `heap_floor`: each cycle ends in the same logical state, so a floor that keeps rising is a leak.
+//! `rss_floor`, `heap_floor` and `cache_floor`: each cycle ends in the same logical state, so a floor that keeps rising is a leak.
 
 use soak_record::VariantRecord;
 use soak_scenario::{Plan, Threshold, Variant};
@@ -14,6 +14,7 @@ const NEXT_RSS: &str = "Runbook “High Memory Usage Troubleshooting”, “Scen
      heap grows too, take a heap profile as in “Step 1: Identify Memory Hotspots”; if it does not, memory is kept outside the heap or not returned.";
 const NEXT_HEAP: &str = "Runbook “High Memory Usage Troubleshooting”, “Step 1: Identify Memory Hotspots”: compare two heap profiles several \
      cycles apart, the difference names the site; then “2. Check for Leaky Datasets”.";
+const NEXT_CACHE: &str = "Runbook “High Memory Usage”, “Option B: Reduce Cache Size”: a cache that grows beyond its size is none; see what bounds it.";
 const NEXT_FILLING: &str =
     "Run longer: `--pace gate` or more cycles (`--set cycle.count=…`); warm-up cycles are not judged.";
 
@@ -25,6 +26,11 @@ pub(super) fn rss(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
 /// The floor of the heap in use.
 pub(super) fn heap(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
     measure(observed, threshold, "heap_bytes", "The heap in use", NEXT_HEAP)
+}
+
+/// The floor of a cache, where the target tells its size.
+pub(super) fn cache(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
+    measure(observed, threshold, "cache_bytes", "The cache", NEXT_CACHE)
 }
 
 fn measure(observed: &Observed<'_>, threshold: Threshold, name: &str, what: &str, next: &'static str) -> Evidence {

@@ -12,7 +12,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["rss_bytes", "cgroup_limit_bytes"],
         window: None,
         levels: Levels::warning_when("resident memory is close to the limit"),
-        covered: Covered::Open,
+        covered: Covered::As("rss_of_limit"),
     },
     Indicator {
         id: "mapped_file_rss",
@@ -31,10 +31,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "2. Check for Leaky Datasets",
         written: "Identify datasets with unusually high memory (>2x average).",
         meaning: "One dataset takes more than so many times the bytes that datasets take on average.",
-        series: &["dataset_bytes", "datasets", "longbow_dataset_memory_bytes"],
+        series: &["dataset_max_bytes", "dataset_bytes", "datasets"],
         window: None,
         levels: Levels::above(Unit::Times, 2.0),
-        covered: Covered::Open,
+        covered: Covered::Read(&reading::LARGEST_DATASET),
     },
     Indicator {
         id: "goroutine_range",
@@ -100,7 +100,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["graph_bytes", "indexed_vectors", "live_vectors"],
         window: None,
         levels: Levels::warning_when("the index has more nodes or edges than its rows account for"),
-        covered: Covered::Open,
+        covered: Covered::As("deleted_nodes"),
     },
     Indicator {
         id: "record_batches",
@@ -144,7 +144,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["compactions_total", "compaction_duration_seconds"],
         window: None,
         levels: Levels::warning_when("compactions of matched states take ever longer"),
-        covered: Covered::Open,
+        covered: Covered::Criterion(&["compaction_time"]),
     },
     Indicator {
         id: "compaction_idle",
@@ -155,7 +155,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["compactions_total", "tombstone_bytes"],
         window: None,
         levels: Levels::warning_when("an interval passes with deleted rows and without a compaction"),
-        covered: Covered::Open,
+        covered: Covered::Criterion(&["compaction_overdue"]),
     },
     Indicator {
         id: "fragmentation_due",
@@ -185,10 +185,10 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         section: "Step 3: Verify GC Behavior",
         written: "High GOGC setting → may be too aggressive",
         meaning: "The effective GOGC, in percent of the live heap, lets garbage grow beyond what the memory limit leaves room for.",
-        series: &["gogc_percent", "heap_bytes", "cgroup_limit_bytes"],
+        series: &["heap_goal_bytes", "cgroup_limit_bytes", "gomemlimit_bytes"],
         window: None,
-        levels: Levels::warning_when("the heap's goal that GOGC sets lies above the memory limit"),
-        covered: Covered::Open,
+        levels: Levels::above(Unit::Times, 1.0),
+        covered: Covered::Read(&reading::HEAP_GOAL_OF_LIMIT),
     },
     Indicator {
         id: "gc_effect",
@@ -199,7 +199,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["heap_bytes", "heap_objects_bytes", "slab_bytes"],
         window: None,
         levels: Levels::warning_when("a collection leaves the heap as it was while less is live"),
-        covered: Covered::Open,
+        covered: Covered::Criterion(&["heap_floor", "resident_per_vector"]),
     },
     Indicator {
         id: "deleted_nodes",
@@ -232,6 +232,6 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["graph_bytes", "indexed_vectors", "graph_bytes_per_node"],
         window: None,
         levels: Levels::outside(Unit::BytesPerNode, 40.0, 80.0),
-        covered: Covered::Open,
+        covered: Covered::Criterion(&["node_overhead"]),
     },
 ];

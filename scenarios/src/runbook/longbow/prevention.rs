@@ -101,7 +101,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["datasets", "dataset_bytes"],
         window: None,
         levels: Levels::warning_when("there are more datasets in each matched state"),
-        covered: Covered::Open,
+        covered: Covered::Criterion(&["dataset_baseline"]),
     },
     Indicator {
         id: "dimension_headroom",
@@ -112,7 +112,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["rss_anon_bytes", "dataset_bytes"],
         window: None,
         levels: Levels::outside(Unit::Times, 2.0, 3.0),
-        covered: Covered::Open,
+        covered: Covered::Criterion(&["resident_per_vector", "peak_per_ingested"]),
     },
     Indicator {
         id: "gogc_10_heap",

@@ -78,7 +78,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["heap_bytes", "longbow_prefetch_operations_total"],
         window: None,
         levels: Levels::warning_when("memory rises with what is read ahead and not with what is put"),
-        covered: Covered::Open,
+        covered: Covered::Criterion(&["peak_per_ingested"]),
     },
     Indicator {
         id: "rss_of_limit",
@@ -111,7 +111,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["rss_anon_bytes", "live_vectors"],
         window: None,
         levels: Levels::warning_when("memory is well above what the live rows imply"),
-        covered: Covered::Open,
+        covered: Covered::Criterion(&["resident_per_vector"]),
     },
     Indicator {
         id: "goroutine_growth",
