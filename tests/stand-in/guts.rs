@@ -133,6 +133,7 @@ impl Node {
                 state.issues += 1;
                 answer(StatusCode::CREATED, "{}", "/api/repos/:param/:param/issues")
             }
+            ("GET", ["index.html"]) => answer(StatusCode::OK, "<html><body>Hello</body></html>", "/index.html"),
             ("GET", ["health"]) => answer(StatusCode::OK, "ok", "/health"),
             ("GET", ["api", "consensus", "mempool"]) => {
                 answer(StatusCode::OK, "{\"transaction_count\":0,\"oldest_age_secs\":0.0}", "/api/consensus/mempool")

@@ -5,8 +5,10 @@
 
 mod chaos;
 mod faults;
+mod http;
 mod lifecycle;
 mod main_job;
 mod proof;
+mod scenarios;
 mod small;
 mod trouble;

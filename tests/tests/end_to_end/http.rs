@@ -1,0 +1,151 @@
+//! Targets that speak HTTP, and targets that answer like Longbow: what their profiles claim is found, and what they cannot is said.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use soak_tests::{Judged, binary, scenario, soak, turn};
+
+/// The scenario's questions at a size that takes some ten seconds.
+const SMALL: [&str; 3] = ["workload.vectors_per_cycle=1024", "workload.query.duration=200ms", "cycle.idle=600ms"];
+
+fn stand_in() -> PathBuf {
+    binary().with_file_name("soak-stand-in")
+}
+
+/// The profile of Guts, for a node that can be told to misbehave, changed in one more place.
+fn guts_profile(folder: &Path, change: [&str; 2]) -> String {
+    let text = soak(&["export", "profile", "guts"]).stdout;
+    let text = text
+        .replace("needs_data_dir = true", "needs_data_dir = true\ncan_misbehave = true")
+        .replace("\"{data_dir}\"]", "\"{data_dir}\", \"{misbehave}\"]");
+    assert!(text.contains("{misbehave}") && text.contains(change[0]), "{text}");
+    let file = folder.join("guts-like.toml");
+    std::fs::write(&file, text.replace(change[0], change[1])).unwrap();
+    file.display().to_string()
+}
+
+/// A run of a scenario for Guts against the stand-in.
+fn guts(name: &str, edits: &[&str], change: [&str; 2]) -> Judged {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = format!("target.profile={}", guts_profile(folder.path(), change));
+    let out = folder.path().join("run");
+    let mut command = scenario(name, &out, &[&[profile.as_str()], &SMALL[..], edits].concat());
+    on_stand_in(&mut command);
+    Judged::of(command, &out)
+}
+
+fn on_stand_in(command: &mut Command) {
+    command.arg("--target").arg(format!("process:{}", stand_in().display()));
+}
+
+const AS_IT_IS: [&str; 2] = ["", ""];
+
+#[test]
+fn growth_is_told_from_what_comes_and_goes() {
+    let _turn = turn();
+    let healthy = guts("guts-growth", &[], AS_IT_IS);
+    assert_eq!((healthy.ended.code, healthy.with("fail")), (0, Vec::new()), "{:#}", healthy.verdict);
+    for criterion in
+        ["rss_floor", "connection_baseline", "metrics_cardinality", "pending_baseline", "peak_per_ingested"]
+    {
+        assert_eq!(healthy.finding(0, criterion)["verdict"], "pass", "{criterion}");
+    }
+    let rows: Vec<u64> = healthy.events("ingested").iter().map(|one| one["acked_rows"].as_u64().unwrap()).collect();
+    assert_eq!(rows, [1024; 7]);
+    assert!(healthy.events("recall").is_empty(), "a node has no neighbours");
+    let leak = guts("guts-growth", &["target.misbehave.heap_leak=4KiB/op"], AS_IT_IS);
+    assert_eq!(leak.with("fail"), ["rss_floor"], "{:#}", leak.verdict);
+}
+
+#[test]
+fn connections_and_labels_that_are_kept_are_named() {
+    let _turn = turn();
+    let healthy = guts("guts-connections", &[], AS_IT_IS);
+    assert_eq!((healthy.ended.code, healthy.with("fail")), (0, Vec::new()), "{:#}", healthy.verdict);
+    let kept = guts("guts-connections", &["target.misbehave.connection_leak=5%"], AS_IT_IS);
+    assert!(kept.with("fail").contains(&"connection_baseline".to_owned()), "{:#}", kept.verdict);
+    // Under names that are never the same twice every path is a new value of a label; under the same names none is.
+    let series = ["target.misbehave.series_leak=60/min"];
+    let fresh = guts("guts-connections", &[&series[..], &["workload.same_names=false"]].concat(), AS_IT_IS);
+    let reason = fresh.finding(0, "metrics_cardinality")["reason"].as_str().unwrap();
+    assert!(reason.contains("guts_http_requests_total") && reason.contains("label `path`"), "{reason}");
+    let same = guts("guts-connections", &series, AS_IT_IS);
+    assert_eq!(same.finding(0, "metrics_cardinality")["verdict"], "pass", "{:#}", same.verdict);
+}
+
+#[test]
+fn what_a_page_does_not_have_is_said_and_the_rest_goes_on() {
+    let _turn = turn();
+    let notes = |judged: &Judged| judged.verdict["variants"][0]["notes"].to_string();
+    let few = ["cycle.count=3", "criteria.rss_floor.at_most=64MiB/cycle"];
+    let missing = guts("guts-growth", &few, ["guts_http_active_connections", "guts_connections_open"]);
+    assert!(notes(&missing).contains("connections (guts_connections_open)"), "{}", notes(&missing));
+    assert_eq!(missing.finding(0, "connection_baseline")["verdict"], "inconclusive");
+    // A page of something else, in HTML, and an answer that is no JSON.
+    let html = guts("guts-growth", &few, ["GET /metrics\"", "GET /index.html\""]);
+    assert!(notes(&html).contains("GET /index.html answered, but with no metric"), "{}", notes(&html));
+    assert_eq!(html.events("ingested").len(), 3);
+    let pending = &html.finding(0, "pending_baseline");
+    assert!(pending["verdict"] == "pass" || pending["verdict"] == "inconclusive", "{pending}");
+}
+
+#[test]
+fn a_store_that_answers_like_longbow_is_read_by_its_own_names() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    // It cannot be asked to compact: a cycle waits for one of its own.
+    let edits = [
+        "target.profile=longbow",
+        "matrix={dim=[128],batch_rows=[512],compaction_interval=[\"500ms\"],gogc=[50],ef_construction=[40],hnsw_m=[8]}",
+        "workload.vectors_per_cycle=4096",
+        "criteria.attested.at_most=5",
+        "cycle.count=4",
+    ];
+    let mut command = scenario("scenario2", &out, &edits);
+    on_stand_in(&mut command);
+    let judged = Judged::of(command, &out);
+    let variant = &judged.verdict["variants"][0];
+    let notes = variant["notes"].to_string();
+    assert!(notes.contains("0 all the time: datasets (longbow_store_active_datasets)"), "{notes}");
+    assert!(!notes.contains("Never on the target's metrics page"), "every series that it claims is there: {notes}");
+    assert_eq!(variant["attested"]["gogc"]["effective"], "50");
+    assert_eq!(variant["attested"]["hnsw_m"]["holds"], serde_json::Value::Null, "nothing tells");
+    let compacted = judged.events("compacted");
+    assert!(compacted.len() == 4 && compacted.iter().all(|event| event["error"].is_null()), "{compacted:?}");
+    for criterion in ["compaction_reclaim", "goroutine_baseline", "peak_per_ingested"] {
+        assert_ne!(judged.finding(0, criterion)["verdict"], "fail", "{:#}", judged.verdict);
+    }
+}
+
+#[test]
+fn a_store_by_the_runbook_has_every_series_of_that_profile() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let store = soak_tests::Target::start(soak_tests::Kind::Embedded, &[]).unwrap();
+    let addr = |plane: &str| plane.trim_start_matches("grpc://").to_owned();
+    let attach = format!(
+        "attach:pid={},data={},meta={},http={}",
+        store.pid(),
+        addr(&store.data),
+        addr(&store.meta),
+        store.http_address()
+    );
+    let edits = [
+        "target.profile=longbow-runbook",
+        "matrix={dim=[128],batch_rows=[512],gogc=[100],ef_construction=[40],hnsw_m=[8]}",
+        "workload.vectors_per_cycle=4096",
+        "criteria.attested.at_most=5",
+        "cycle.count=4",
+    ];
+    let mut command = scenario("scenario2", &out, &edits);
+    command.args(["--target", &attach]);
+    let judged = Judged::of(command, &out);
+    let notes = judged.verdict["variants"][0]["notes"].to_string();
+    // The embedded store models collections, and has no quantiles of their pauses.
+    let never = "Never on the target's metrics page, although the profile names them: gc_pause_max_seconds";
+    assert!(notes.matches("(").count() >= 1 && notes.contains(never), "{notes}");
+    assert_eq!(judged.with("fail"), Vec::<String>::new(), "{:#}", judged.verdict);
+    assert!(judged.events("compacted").iter().all(|event| event["error"].is_null()));
+}
