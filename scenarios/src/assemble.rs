@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::launch::Launch;
 use crate::merge::to_json;
 use crate::plan::{Chaos, PLAN_SCHEMA, Pace, Plan, Target, Variant};
-use crate::profile::{Endpoints, LaunchSettings, Profile, Protocol};
+use crate::profile::{DiagnosisSettings, Endpoints, LaunchSettings, Profile, Protocol};
 use crate::scenario_shape;
 use crate::tree::Node;
 use crate::units::Span;
@@ -91,5 +91,6 @@ fn any_profile() -> Profile {
         attest: BTreeMap::new(),
         modelled: Vec::new(),
         can_misbehave: true,
+        diagnosis: DiagnosisSettings::default(),
     }
 }

@@ -24,7 +24,6 @@ mod run;
 mod sampler;
 mod stop;
 pub mod target;
-mod tasks;
 mod variant;
 
 pub use affinity::keep_off;

@@ -1,7 +1,6 @@
 //! Samplers: read series at their own pace, hand them to the journal, and keep the last of them for those who wait for rest.
 
 mod harness;
-pub(crate) mod metrics_page;
 pub(crate) mod proc;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use soak_diagnosis::tasks;
 use soak_record::TaskGroup;
 use soak_scenario::Endpoints;
 
 use crate::client::FlightClient;
 use crate::http;
 use crate::target::{CallError, Client as _, Control};
-use crate::tasks;
 
 /// Control of a process.
 #[derive(Debug)]

@@ -4,20 +4,20 @@
 
 /// A metric as a profile names it: `name`, or `name{label="value"}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Selector {
+pub struct Selector {
     name: String,
     labels: Vec<(String, String)>,
 }
 
 impl Selector {
     /// Reads a selector; `None` when it is not one.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (name, labels, rest) = series(text)?;
         rest.trim().is_empty().then(|| Self { name: name.to_owned(), labels })
     }
 
     /// The sum of all that matches on the page; `None` when nothing does.
-    pub(crate) fn read(&self, page: &[Line<'_>]) -> Option<f64> {
+    pub fn read(&self, page: &[Line<'_>]) -> Option<f64> {
         let matching = page
             .iter()
             .filter(|line| line.name == self.name && self.labels.iter().all(|wanted| line.labels.contains(wanted)));
@@ -27,14 +27,24 @@ impl Selector {
 
 /// A sample line.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Line<'a> {
-    name: &'a str,
-    labels: Vec<(String, String)>,
-    value: f64,
+pub struct Line<'a> {
+    /// The metric.
+    pub name: &'a str,
+    /// Its labels, in the order of the page.
+    pub labels: Vec<(String, String)>,
+    /// The value; infinite where the page says so.
+    pub value: f64,
+}
+
+impl Line<'_> {
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// The sample lines of a page; what is not one is passed over.
-pub(crate) fn parse(page: &str) -> Vec<Line<'_>> {
+pub fn parse(page: &str) -> Vec<Line<'_>> {
     page.lines().filter(|line| !line.starts_with('#')).filter_map(line).collect()
 }
 
