@@ -7,6 +7,7 @@ mod affinity;
 mod attest;
 mod client;
 mod conductor;
+pub mod diagnosis;
 pub mod doctor;
 mod driver;
 pub mod fault;

@@ -42,6 +42,8 @@ pub trait Target: Send + Sync {
     fn load_is_held(&self) -> bool {
         false
     }
+    /// Keeps dumps of its memory among the run's artefacts, at the end of a phase. What cannot be had is noted there; nothing of the run depends on it.
+    async fn keep_dumps(&self, _phase: &str) {}
     /// Waits until it has ended without being asked to. Of a target with several members, each call tells of one more that has ended.
     async fn ended(&self) -> Ending;
     /// Ends it, and waits until nothing of it is left.

@@ -2,6 +2,7 @@
 
 use soak_scenario::Profile;
 
+use crate::knobs;
 use crate::metrics_page::{Line, Selector, parse};
 
 /// Buckets of histograms would fill a page and tell little.
@@ -60,7 +61,11 @@ fn likely(page: &[Line<'_>]) -> Option<String> {
 pub(crate) fn settings(page: &str, profile: &Profile) -> Vec<(String, String)> {
     let page = parse(page);
     let read = |metric: &str| Selector::parse(metric)?.read(&page);
-    profile.attest.iter().filter_map(|(knob, metric)| Some((knob.clone(), read(metric)?.to_string()))).collect()
+    profile
+        .attest
+        .iter()
+        .filter_map(|(knob, metric)| Some((format!("{knob} (effective)"), knobs::in_words(knob, read(metric)?))))
+        .collect()
 }
 
 /// A line of `/proc/PID/status` or `/proc/meminfo`, in bytes.

@@ -7,6 +7,7 @@ mod answers;
 mod artefact;
 mod case;
 mod figures;
+pub mod knobs;
 pub mod logs;
 pub mod metrics_page;
 mod page;

@@ -1,18 +1,19 @@
 //! How a target is reached once it runs, whatever started it: the client of the load, the control, the probe.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use soak_scenario::units::Limit;
-use soak_scenario::{Attach, Knobs, Plan, Ports, Variant};
+use soak_scenario::{Attach, Knobs, Plan, Ports, Profile, Variant};
 
 use super::control::HttpControl;
 use super::data_folder::DataFolder;
 use super::probe::{TargetProbe, Watched};
 use crate::DATASET;
 use crate::client::{DataSpec, FlightClient, Planes};
+use crate::diagnosis;
 use crate::fault::{self, Proxy, Reach};
 use crate::residue::Register;
 
@@ -69,6 +70,9 @@ pub(super) struct Access {
     addrs: Addrs,
     spec: DataSpec,
     call: Duration,
+    profile: Profile,
+    /// Id of the variant, under which dumps are kept.
+    variant: String,
     /// Between load and target, where a fault works on the network.
     proxies: Vec<Proxy>,
     pub(super) client: Arc<FlightClient>,
@@ -111,11 +115,20 @@ impl Access {
             addrs,
             spec,
             call: deadlines.call.0,
+            profile: profile.clone(),
+            variant: variant.id.clone(),
             proxies,
             client,
             control: Arc::new(control),
             probe: Arc::new(probe),
         })
+    }
+
+    /// Keeps dumps of the target's memory under `artifacts/VARIANT/PHASE`.
+    pub(super) async fn keep_dumps(&self, artifacts: &Path, pid: Option<u32>, phase: &str) {
+        let found = diagnosis::of_phase(&self.profile, self.addrs.http, pid, self.call).await;
+        // A disk that is full ends the run by way of the record; the dumps need not do it too.
+        let _ = diagnosis::write_folder(&artifacts.join(&self.variant).join(phase), &found);
     }
 
     /// What faults reach of the target.

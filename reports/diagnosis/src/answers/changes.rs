@@ -28,18 +28,14 @@ fn configuration(case: &Case<'_>, subject: &Subject) -> Item {
     let (item, text) = read(Item::new("Configuration changes"), &subject.now, name::SETTINGS);
     let mut now = text.map(pairs).unwrap_or_default();
     if let Some(page) = subject.now.text(name::METRICS) {
-        now.extend(
-            settings(page, case.profile).into_iter().map(|(knob, value)| (format!("{knob} (effective)"), value)),
-        );
+        now.extend(settings(page, case.profile));
     }
     let before: Option<(String, Vec<(String, String)>)> = match (case.good, &subject.before) {
         (Some(good), _) => Some((good.name.clone(), good.settings.clone())),
         (None, Some(before)) if before.text(name::SETTINGS).is_some() => {
             let mut pairs = pairs(before.text(name::SETTINGS).unwrap_or_default());
             let page = before.text(name::METRICS).unwrap_or_default();
-            pairs.extend(
-                settings(page, case.profile).into_iter().map(|(knob, value)| (format!("{knob} (effective)"), value)),
-            );
+            pairs.extend(settings(page, case.profile));
             Some((subject.before_is.clone(), pairs))
         }
         _ => None,
