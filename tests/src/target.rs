@@ -100,6 +100,11 @@ impl Target {
         self.program.pid()
     }
 
+    /// Where its HTTP side listens.
+    pub fn http(&self) -> &str {
+        &self.http
+    }
+
     /// Calls its HTTP side; the answer's body.
     pub fn call(&self, method: &str, path: &str) -> String {
         let (status, body) = self.answer(method, path);

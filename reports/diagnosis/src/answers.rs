@@ -18,26 +18,20 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let mut summary = Vec::new();
     let mut sections = Vec::new();
     for subject in case.subjects {
-        let title = |title: &str| match subject.name.as_str() {
-            "" => title.to_owned(),
-            name => format!("{title}: {name}"),
-        };
-        let holding = holding::items(subject);
-        summary.extend(holding.told.into_iter().map(|told| title(&told)));
-        let mut add = |name: &str, items| sections.push(Section { title: title(name), items });
-        add("Environment", environment::items(subject));
-        add("Metrics", metrics::items(case, subject));
-        add("What holds the memory", holding.items);
-        add("Recent changes", changes::items(case, subject));
-        let logs = logging::items(case, subject);
-        summary.extend(logs.told.into_iter().map(|told| match subject.name.as_str() {
-            "" => told,
-            name => format!("{told}: {name}"),
-        }));
-        sections.push(Section {
-            title: if subject.name.is_empty() { "Logs".to_owned() } else { format!("Logs: {}", subject.name) },
-            items: logs.items,
-        });
+        let of =
+            |text: &str| if subject.name.is_empty() { text.to_owned() } else { format!("{text}: {}", subject.name) };
+        let (holding, logs) = (holding::items(subject), logging::items(case, subject));
+        for told in holding.told.into_iter().chain(logs.told) {
+            summary.push(if subject.name.is_empty() { told } else { format!("{}: {told}", subject.name) });
+        }
+        let all = [
+            ("Environment", environment::items(subject)),
+            ("Metrics", metrics::items(case, subject)),
+            ("What holds the memory", holding.items),
+            ("Recent changes", changes::items(case, subject)),
+            ("Logs", logs.items),
+        ];
+        sections.extend(all.map(|(title, items)| Section { title: of(title), items }));
     }
     let asked = case.subjects.iter().flat_map(|subject| &subject.now.0);
     let missing = asked.filter(|one| one.got.is_err()).count();
@@ -70,21 +64,17 @@ fn read<'a>(item: Item, artefacts: &'a Artefacts, name: &str) -> (Item, Option<&
 
 /// The same with its bytes.
 fn look<'a>(item: Item, artefacts: &'a Artefacts, name: &str) -> (Item, Option<&'a Artefact>) {
-    match artefacts.find(name) {
-        Some(artefact) => {
-            let item = item.from(&artefact.from);
-            match &artefact.got {
-                Ok(_) => (item, Some(artefact)),
-                Err(missing) => (item.with(Block::Missing(missing.clone())), None),
-            }
-        }
-        None => {
-            let missing = Missing::new(
-                format!("nothing was collected that tells it ({name})"),
-                "ask a running target with `soak diag --profile P --http ADDR --pid N`",
-            );
-            (item.with(Block::Missing(missing)), None)
-        }
+    let Some(artefact) = artefacts.find(name) else {
+        let missing = Missing::new(
+            format!("nothing was collected that tells it ({name})"),
+            "ask a running target with `soak diag --profile P --http ADDR --pid N`",
+        );
+        return (item.with(Block::Missing(missing)), None);
+    };
+    let item = item.from(&artefact.from);
+    match &artefact.got {
+        Ok(_) => (item, Some(artefact)),
+        Err(missing) => (item.with(Block::Missing(missing.clone())), None),
     }
 }
 

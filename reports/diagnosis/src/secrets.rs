@@ -33,6 +33,9 @@ const HEADERS: [&str; 3] = ["authorization", "cookie", "credential"];
 /// Where a value without quotes ends.
 const ENDS: [char; 12] = [',', ';', '&', '}', ')', ']', '"', '\'', '<', '>', '`', '|'];
 
+/// Finds stretches of a line that are secrets: from where to where.
+type Pass = fn(&str) -> Vec<(usize, usize)>;
+
 /// The text without its secrets.
 pub fn removed(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -68,7 +71,7 @@ pub fn is_secret(name: &str) -> bool {
 }
 
 fn in_line(line: &str) -> String {
-    let passes: [fn(&str) -> Vec<(usize, usize)>; 4] = [in_addresses, in_pairs, in_flags, by_looks];
+    let passes: [Pass; 4] = [in_addresses, in_pairs, in_flags, by_looks];
     passes.iter().fold(line.to_owned(), |line, pass| without(&line, pass(&line)))
 }
 

@@ -133,15 +133,20 @@ pub fn growth(before: &[Site], after: &[Site]) -> Vec<Growth> {
         .filter(|one| one.more_bytes() > 0.0)
         .collect();
     let all: f64 = grown.iter().map(Growth::more_bytes).sum();
-    grown.iter_mut().for_each(|one| one.share = one.more_bytes() / all);
+    for one in &mut grown {
+        one.share = one.more_bytes() / all;
+    }
     grown.sort_by(|a, b| b.more_bytes().total_cmp(&a.more_bytes()));
     grown
 }
 
 /// Bytes of the heap by what holds them. The innermost function that anything is known of decides.
 pub fn holders(before: Option<&[Site]>, now: &[Site]) -> Vec<Holder> {
-    let sum =
-        |sites: &[Site], name| sites.iter().filter(|site| holder(&site.stack) == name).map(|site| site.amount).sum();
+    let sum = |sites: &[Site], name| {
+        let held = sites.iter().filter(|site| holder(&site.stack) == name).map(|site| site.amount);
+        // Not `sum`, which makes −0 of nothing.
+        held.fold(0.0, |sum, amount| sum + amount)
+    };
     let names = HOLDERS.iter().map(|(name, _)| *name).chain([ELSE]);
     names
         .map(|name| Holder { name, before_bytes: before.map(|before| sum(before, name)), bytes: sum(now, name) })

@@ -102,7 +102,9 @@ pub fn mappings(text: &str) -> Vec<Mapping> {
         }
     }
     let mut all: Vec<Mapping> = found.into_values().collect();
-    all.iter_mut().for_each(|one| one.file_bytes = one.rss_bytes.saturating_sub(one.anon_bytes));
+    for one in &mut all {
+        one.file_bytes = one.rss_bytes.saturating_sub(one.anon_bytes);
+    }
     all.sort_by_key(|one| std::cmp::Reverse(one.rss_bytes));
     all
 }
@@ -149,19 +151,19 @@ mod tests {
 
     #[test]
     fn mappings_of_one_name_are_one_and_the_largest_comes_first() {
+        use MappingKind::{Anonymous, File, Heap, Kernel, Stack};
         let found = mappings(TEXT);
         assert_eq!(
             (found[0].name.as_str(), found[0].count, found[0].rss_bytes, found[0].swap_bytes),
             ("", 2, 500 << 10, 8 << 10)
         );
-        let file = found.iter().find(|one| one.kind == MappingKind::File).unwrap();
+        let file = found.iter().find(|one| one.kind == File).unwrap();
         assert_eq!(
             (file.name.as_str(), file.file_bytes, file.pss_bytes),
             ("/usr/bin/store with spaces", 200 << 10, 100 << 10)
         );
         let all: Vec<(MappingKind, u64)> =
             totals(&found).into_iter().map(|(kind, bytes)| (kind, bytes >> 10)).collect();
-        use MappingKind::{Anonymous, File, Heap, Kernel, Stack};
         assert_eq!(all, [(Anonymous, 500), (Heap, 300), (File, 200), (Stack, 12), (Kernel, 4)]);
     }
 

@@ -4,13 +4,14 @@ mod archive;
 mod earlier;
 mod of_run;
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use serde_json::json;
-use soak_diagnosis::{Case, Diagnosis, Good, Subject, diagnose};
+use soak_diagnosis::{Case, Diagnosis, File, Missing, Subject, diagnose};
 use soak_engine::diagnosis::{Deployment, Patient, Wishes, collect};
 use soak_scenario::units::Span;
 use soak_scenario::{Profile, load_profile};
@@ -98,10 +99,13 @@ impl Diag {
         let good = self.since.as_deref().map(of_run::good).transpose()?;
         let baseline = self.baseline.as_deref().map(earlier::read).transpose()?;
         let (profile, title, subjects) = match &self.run {
-            Some(run) => of_run::subjects(run, baseline)?,
+            Some(run) => of_run::subjects(run, baseline.as_ref())?,
             None => self.examine(baseline)?,
         };
-        let diagnosis = self.conclude(&id, &title, &profile, &subjects, good.as_ref());
+        let made_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let case =
+            Case { id: &id, title: &title, made_unix_s, profile: &profile, subjects: &subjects, good: good.as_ref() };
+        let diagnosis = diagnose(&case);
         let diagnosis = archive::write(&out, diagnosis, &subjects)?;
         self.tell(&out, &diagnosis)?;
         Ok(Exit::Pass)
@@ -123,8 +127,7 @@ impl Diag {
             repository: self.repo.clone(),
             dump_heap: self.dump_heap,
         };
-        let profiled = profile.endpoints.cpu_profile.is_some();
-        if profiled {
+        if profile.endpoints.cpu_profile.is_some() {
             output::say(&format!("asking {http}; its processor is profiled for {} s\n", self.seconds));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
@@ -136,30 +139,32 @@ impl Diag {
         Ok((profile, format!("Diagnosis of the target at {http}"), vec![subject]))
     }
 
-    fn conclude(
-        &self,
-        id: &str,
-        title: &str,
-        profile: &Profile,
-        subjects: &[Subject],
-        good: Option<&Good>,
-    ) -> Diagnosis {
-        let made_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        diagnose(&Case { id, title, made_unix_s, profile, subjects, good })
-    }
-
     fn tell(&self, out: &Path, diagnosis: &Diagnosis) -> Result<(), Failure> {
-        let missing: Vec<_> = diagnosis.files.iter().filter(|file| file.missing.is_some()).collect();
         if self.format == Format::Json {
             let document = json!({ "archive": out, "diagnosis": diagnosis });
             return output::print_json(serde_json::to_string_pretty(&document));
         }
-        let mut text = diagnosis.summary.iter().map(|told| format!("{told}\n")).collect::<String>();
-        for file in missing {
-            if let Some(missing) = &file.missing {
-                text += &format!("  no {}: {}\n    → {}\n", file.path, missing.why, missing.next);
-            }
+        let mut text = String::new();
+        for told in &diagnosis.summary {
+            let _ = writeln!(text, "{told}");
+        }
+        for (missing, paths) in lacking(diagnosis) {
+            let _ = writeln!(text, "  no {}: {}\n    → {}", paths.join(", "), missing.why, missing.next);
         }
         output::print(&format!("{text}Archive: {} (open index.html in it)\n", out.display()))
     }
+}
+
+/// What could not be had, and the files that would have held it; what is compared with has its own archive.
+fn lacking(diagnosis: &Diagnosis) -> Vec<(&Missing, Vec<&str>)> {
+    let mut all: Vec<(&Missing, Vec<&str>)> = Vec::new();
+    let of_before = |file: &&File| file.path.split('/').any(|part| part == archive::BEFORE);
+    for file in diagnosis.files.iter().filter(|file| !of_before(file)) {
+        let Some(missing) = &file.missing else { continue };
+        match all.iter_mut().find(|(other, _)| *other == missing) {
+            Some((_, paths)) => paths.push(&file.path),
+            None => all.push((missing, vec![&file.path])),
+        }
+    }
+    all
 }

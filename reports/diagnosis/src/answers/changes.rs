@@ -108,6 +108,6 @@ fn schemas(subject: &Subject) -> Item {
     let item = if last.is_empty() { item } else { item.with(Block::Lines(last)) };
     item.table(
         &["Metric", ""],
-        counted.into_iter().map(|(name, value)| vec![Cell::text(name), Cell::Count(value)]).collect(),
+        counted.into_iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value.to_string())]).collect(),
     )
 }

@@ -220,7 +220,7 @@ fn dumped(subject: &Subject, file: &str) -> Item {
                 sites.iter().take(ROWS_MAX).map(row).collect(),
             )
         }
-        None if file.ends_with(".txt") => {
+        None if std::path::Path::new(file).extension().is_some_and(|extension| extension == "txt") => {
             let item = item.say("It is no pprof; its beginning:");
             let text = std::str::from_utf8(bytes).unwrap_or_default();
             item.with(Block::Lines(text.lines().take(LAST_LINES / 5).collect::<Vec<_>>().join("\n")))

@@ -123,7 +123,7 @@ fn collections(case: &Case<'_>, subject: &Subject) -> Item {
         (Some(pauses), Some(cycles)) if cycles > 0.0 => item.table(
             &["", ""],
             vec![
-                vec![Cell::text("mean pause"), Cell::Seconds(pauses / cycles)],
+                vec![Cell::text("mean pause"), Cell::text(format!("{:.3} ms", pauses / cycles * 1e3))],
                 vec![Cell::text("collections"), Cell::Count(cycles)],
             ],
         ),
@@ -148,7 +148,11 @@ fn grepped(what: &str, subject: &Subject, parts: &[&str]) -> Item {
     let rest = found.len().saturating_sub(ROWS_MAX);
     let item = item.table(
         &["Metric", ""],
-        found.into_iter().take(ROWS_MAX).map(|(name, value)| vec![Cell::text(name), Cell::Count(value)]).collect(),
+        found
+            .into_iter()
+            .take(ROWS_MAX)
+            .map(|(name, value)| vec![Cell::text(name), Cell::text(value.to_string())])
+            .collect(),
     );
     if rest > 0 { item.say(format!("And {rest} more, in {}.", name::METRICS)) } else { item }
 }

@@ -68,6 +68,7 @@ pub(super) struct Label {
     pub(super) unit: i64,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the format has them")]
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(super) struct Mapping {
     #[prost(uint64, tag = "1")]

@@ -12,7 +12,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["rss_bytes", "cgroup_limit_bytes"],
         window: None,
         levels: Levels::warning_when("resident memory is close to the limit"),
-        covered: Covered::Open,
+        covered: Covered::Command("soak diag"),
     },
     Indicator {
         id: "mapped_file_rss",
@@ -34,7 +34,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["dataset_bytes", "datasets", "longbow_dataset_memory_bytes"],
         window: None,
         levels: Levels::above(Unit::Times, 2.0),
-        covered: Covered::Open,
+        covered: Covered::Command("soak diag"),
     },
     Indicator {
         id: "goroutine_range",
@@ -111,7 +111,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &[],
         window: None,
         levels: Levels::above(Unit::Bytes, 10e9),
-        covered: Covered::Open,
+        covered: Covered::Command("soak diag"),
     },
     Indicator {
         id: "graph_memory",

@@ -25,7 +25,7 @@ const CGROUP: [&str; 6] = [
 const PHASES: [(&str, &str); 3] = [("end", "the end"), ("drain", "the drain"), ("idle", "the idle baseline")];
 
 /// A subject for each variant that ran.
-pub(super) fn subjects(folder: &Path, baseline: Option<Earlier>) -> Result<(Profile, String, Vec<Subject>), Failure> {
+pub(super) fn subjects(folder: &Path, baseline: Option<&Earlier>) -> Result<(Profile, String, Vec<Subject>), Failure> {
     let run = Run::open(folder).map_err(Failure::usage)?;
     let mut subjects = Vec::new();
     for (index, variant) in run.plan.variants.iter().enumerate() {
@@ -35,8 +35,8 @@ pub(super) fn subjects(folder: &Path, baseline: Option<Earlier>) -> Result<(Prof
         }
         let mut kept = PHASES.iter().filter_map(|(phase, words)| Some((kept(folder, &variant.id, phase)?, *words)));
         let (now, phase) = kept.next().unwrap_or_else(|| (none_kept(), "nothing"));
-        let idle = kept.last();
-        let (before, before_is) = match (&baseline, idle) {
+        let idle = kept.next_back();
+        let (before, before_is) = match (baseline, idle) {
             (Some(earlier), _) => (Some(earlier.artefacts.clone()), earlier.name.clone()),
             (None, Some((idle, words))) => (Some(idle), words.to_owned()),
             (None, None) => (None, String::new()),
