@@ -53,7 +53,7 @@ fn root() -> Vec<Field> {
 }
 
 fn diagnosis() -> Vec<Field> {
-    let texts = |values| Kind::Map { keys: Keys::Any, values: Box::new(Kind::Text(values)) };
+    let texts = |values| Kind::Map { keys: Keys::Names, values: Box::new(Kind::Text(values)) };
     vec![
         optional("datasets", Kind::Text(TextRule::Metric), "the metric with the bytes of each dataset, by a label"),
         with_default(

@@ -25,7 +25,7 @@ use crate::{output, run_id};
 #[derive(Debug, Args)]
 pub(crate) struct Diag {
     /// The folder of a run, to make the archive out of what it kept
-    #[arg(required_unless_present = "profile", conflicts_with_all = ["profile", "http", "pid", "container", "dump_heap"])]
+    #[arg(required_unless_present = "profile", conflicts_with_all = ["profile", "http", "pid", "container", "log", "configs", "repo", "deployment", "namespace", "dump_heap"])]
     run: Option<PathBuf>,
     /// How the target is read: a built-in profile's name, or a file
     #[arg(long, value_name = "PROFILE")]

@@ -127,6 +127,10 @@ impl Access {
     /// Keeps dumps of the target's memory under `artifacts/VARIANT/PHASE`.
     pub(super) async fn keep_dumps(&self, artifacts: &Path, pid: Option<u32>, phase: &str) {
         let found = diagnosis::of_phase(&self.profile, self.addrs.http, pid, self.call).await;
+        if found.0.iter().all(|one| one.got.is_err()) {
+            // It is dead: what it kept before says more than so many reasons.
+            return;
+        }
         // A disk that is full ends the run by way of the record; the dumps need not do it too.
         let _ = diagnosis::write_folder(&artifacts.join(&self.variant).join(phase), &found);
     }
