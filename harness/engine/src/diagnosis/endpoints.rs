@@ -79,6 +79,11 @@ async fn fetch(
 /// An answer that ended early is told as that.
 fn in_words(error: &CallError) -> String {
     let text = error.to_string();
-    let early = ["before message completed", "end of file before message length reached", "unexpected EOF"];
+    let early = [
+        "before message completed",
+        "error reading a body",
+        "end of file before message length reached",
+        "unexpected EOF",
+    ];
     if early.iter().any(|words| text.contains(words)) { format!("the answer is cut off: {text}") } else { text }
 }
