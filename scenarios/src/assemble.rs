@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::launch::Launch;
 use crate::merge::to_json;
 use crate::plan::{Chaos, PLAN_SCHEMA, Pace, Plan, Target, Variant};
-use crate::profile::{Endpoints, LaunchSettings, Profile, Protocol, Requests};
+use crate::profile::{DiagnosisSettings, Endpoints, LaunchSettings, Profile, Protocol, Requests};
 use crate::scenario_shape;
 use crate::tree::Node;
 use crate::units::Span;
@@ -96,5 +96,6 @@ fn any_profile() -> Profile {
         modelled: Vec::new(),
         can_misbehave: true,
         needs_data_dir: false,
+        diagnosis: DiagnosisSettings::default(),
     }
 }

@@ -256,7 +256,7 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
             let path = text.strip_prefix("GET ").or_else(|| text.strip_prefix("POST "));
             match path {
                 Some(path) if path.starts_with('/') && !path.contains(char::is_whitespace) => {
-                    return unknown_placeholder(text, &["dataset", "leak"]);
+                    return unknown_placeholder(text, &["dataset", "leak", "seconds"]);
                 }
                 _ => Some(format!("`{text}` is not a method and a path")),
             }

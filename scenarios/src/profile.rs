@@ -36,6 +36,26 @@ pub struct Profile {
     /// Whether it is always given a folder to keep its data in, because it does not start without.
     #[serde(default)]
     pub needs_data_dir: bool,
+    /// What is asked of it when something is wrong, beside its endpoints.
+    #[serde(default)]
+    pub diagnosis: DiagnosisSettings,
+}
+
+/// What `soak diag` asks of a target beside its endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DiagnosisSettings {
+    /// The metric with the bytes of each dataset, by a label.
+    pub datasets: Option<String>,
+    /// Setting, as people call it → the variable of the target's environment that holds it. No other variable is ever read.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// Pages of its own, by what is on them, such as `connections = "GET /api/debug/connections"`.
+    #[serde(default)]
+    pub pages: BTreeMap<String, String>,
+    /// The signal at which it writes a heap dump: `USR1` or `USR2`.
+    pub heap_dump_signal: Option<String>,
+    /// Where it writes that, with `*` for what differs.
+    pub heap_dump_files: Option<String>,
 }
 
 /// What the load speaks.
@@ -155,13 +175,19 @@ impl Endpoints {
     }
 }
 
-/// HTTP paths by purpose, each `"GET /path"` or `"POST /path"`; `{dataset}` is filled in.
+/// HTTP paths by purpose, each `"GET /path"` or `"POST /path"`; `{dataset}`, `{leak}` and `{seconds}` are filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Endpoints {
     /// The Prometheus text page.
     pub metrics: Option<String>,
     /// The task (goroutine) dump with full stacks.
     pub tasks: Option<String>,
+    /// The heap profile, as a pprof.
+    #[serde(default)]
+    pub heap_profile: Option<String>,
+    /// A profile of the processor over `{seconds}`, as a pprof.
+    #[serde(default)]
+    pub cpu_profile: Option<String>,
     /// Forces a collection; asked twice, because the first only marks what the second gives back.
     pub collect: Option<String>,
     /// Compacts one dataset and answers when it is done.

@@ -67,6 +67,36 @@ fn root() -> Vec<Field> {
             "canonical series = an endpoint that answers in JSON and where in it the number is; of a list, its length",
         ),
         with_default("attest", metrics(Keys::Knobs), "{}", "knob = the metric that holds its effective value"),
+        section("diagnosis", diagnosis(), "what `soak diag` asks of the target beside its endpoints"),
+    ]
+}
+
+fn diagnosis() -> Vec<Field> {
+    let texts = |values| Kind::Map { keys: Keys::Names, values: Box::new(Kind::Text(values)) };
+    vec![
+        optional("datasets", Kind::Text(TextRule::Metric), "the metric with the bytes of each dataset, by a label"),
+        with_default(
+            "settings",
+            texts(TextRule::NotEmpty),
+            "{}",
+            "setting, such as log_level = the variable of the target's environment that holds it; no other is ever read",
+        ),
+        with_default(
+            "pages",
+            texts(TextRule::Endpoint),
+            "{}",
+            "pages of its own, such as connections = \"GET /api/debug/connections\"",
+        ),
+        optional(
+            "heap_dump_signal",
+            Kind::Choice(vec!["USR1", "USR2"]),
+            "the signal at which it writes a heap dump; sent only by `soak diag --dump-heap`",
+        ),
+        optional(
+            "heap_dump_files",
+            Kind::Text(TextRule::NotEmpty),
+            "where it writes that dump, with `*` in the file's name for what differs",
+        ),
     ]
 }
 
@@ -132,6 +162,8 @@ fn endpoints() -> Vec<Field> {
     vec![
         endpoint("metrics", "the Prometheus text page"),
         endpoint("tasks", "the task (goroutine) dump with full stacks"),
+        endpoint("heap_profile", "the heap profile, as a pprof"),
+        endpoint("cpu_profile", "a profile of the processor over `{seconds}`, as a pprof"),
         endpoint("collect", "forces a collection; asked twice"),
         endpoint("compact", "compacts one dataset (`{dataset}`) and answers when it is done"),
         endpoint("compact_all", "compacts every dataset"),

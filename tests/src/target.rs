@@ -101,7 +101,7 @@ impl Target {
     }
 
     /// Where its HTTP side listens.
-    pub fn http_address(&self) -> &str {
+    pub fn http(&self) -> &str {
         &self.http
     }
 

@@ -12,14 +12,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("soak-workload", &["soak-scenario"]),
     ("soak-record", &["soak-scenario"]),
     ("soak-reference", &["soak-scenario"]),
-    ("soak-engine", &["soak-scenario", "soak-workload", "soak-record"]),
+    ("soak-diagnosis", &["soak-scenario", "soak-record"]),
+    ("soak-engine", &["soak-scenario", "soak-workload", "soak-record", "soak-diagnosis"]),
     ("soak-verdict", &["soak-scenario", "soak-record"]),
-    ("soak-render", &["soak-scenario", "soak-record", "soak-verdict"]),
+    ("soak-render", &["soak-scenario", "soak-record", "soak-verdict", "soak-diagnosis"]),
     ("soak", &ALL_CRATES),
     ("soak-tests", &ALL_CRATES),
 ];
-const ALL_CRATES: [&str; 7] =
-    ["soak-scenario", "soak-workload", "soak-record", "soak-reference", "soak-engine", "soak-verdict", "soak-render"];
+const ALL_CRATES: [&str; 8] = [
+    "soak-scenario",
+    "soak-workload",
+    "soak-record",
+    "soak-reference",
+    "soak-diagnosis",
+    "soak-engine",
+    "soak-verdict",
+    "soak-render",
+];
 
 const FOLDERS: [&str; 6] = ["ci", "harness", "reports", "scenarios", "tests", "workloads"];
 const DUMPING_GROUNDS: [&str; 5] = ["mod.rs", "utils", "helpers", "common", "misc"];

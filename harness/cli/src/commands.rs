@@ -2,6 +2,7 @@
 
 mod check;
 mod criteria;
+mod diag;
 mod doctor;
 mod export;
 mod heal;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Load(load::Load),
     /// Serve the embedded vector store
     Target(target::Target),
+    /// Collect what somebody who escalates has to know, as one archive
+    Diag(diag::Diag),
     /// Show what this machine can do, and what earlier runs left
     Doctor(doctor::Doctor),
     /// Remove what earlier runs left
@@ -70,6 +73,7 @@ impl Command {
             Self::Export(export) => export.execute(),
             Self::Load(load) => load.execute(),
             Self::Target(target) => target.execute(),
+            Self::Diag(diag) => diag.execute(),
             Self::Doctor(doctor) => doctor.execute(),
             Self::Heal(heal) => heal.execute(),
             Self::Pressure(pressure) => pressure.execute(),

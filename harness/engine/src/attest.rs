@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use soak_diagnosis::knobs::{NO_LIMIT, in_words, is_no_gogc};
 use soak_record::EventKind;
 use soak_scenario::Knobs;
 use soak_scenario::units::{Gogc, Interval, Limit};
@@ -13,9 +14,6 @@ const SEEN_IN_DATA: [&str; 2] = ["dim", "batch_rows"];
 
 /// The kernel rounds limits down to pages, of up to 64 KiB.
 const LIMIT_SLACK_BYTES: f64 = 65_536.0;
-
-/// Go's value for "no limit".
-const NO_LIMIT: f64 = 9.2e18;
 
 /// When attestation takes place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,22 +85,6 @@ fn holds(plan: &Knobs, name: &str, value: f64) -> bool {
             Interval::Off => equal(0.0),
         },
         _ => false,
-    }
-}
-
-/// Go keeps GOGC=off as −1, of which `client_golang` makes the largest unsigned integer.
-fn is_no_gogc(value: f64) -> bool {
-    !(0.0..=f64::from(u32::MAX)).contains(&value)
-}
-
-fn in_words(name: &str, value: f64) -> String {
-    match name {
-        "gogc" if is_no_gogc(value) => "off".to_owned(),
-        "gomemlimit" | "memory_limit" if value >= NO_LIMIT => "off".to_owned(),
-        "gomemlimit" | "memory_limit" => soak_scenario::units::Bytes(value as u64).to_string(),
-        "compaction_interval" if value == 0.0 => "off".to_owned(),
-        "compaction_interval" => format!("{value}s"),
-        _ => value.to_string(),
     }
 }
 

@@ -15,6 +15,7 @@ mod reached;
 
 pub use attach::AttachDriver;
 pub(crate) use cgroup::{Controller, Group, place as cgroup_place, remove as cgroup_remove};
+pub(crate) use container::is_of as is_of_container;
 pub use container::{ContainerDriver, Image, ImageError};
 pub(crate) use data_folder::{is_mounted, remove as remove_data_folder};
 pub use process::{ProcessDriver, Program};

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper::{Method, Request};
@@ -16,10 +17,16 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Calls `"GET /path"` or `"POST /path"`; the answer's text. An answer other than 2xx is a refusal, with its text.
 pub async fn call(addr: SocketAddr, endpoint: &str, deadline: Duration) -> Result<String, CallError> {
+    let body = fetch(addr, endpoint, deadline).await?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// The same for an answer that is no text.
+pub async fn fetch(addr: SocketAddr, endpoint: &str, deadline: Duration) -> Result<Bytes, CallError> {
     within(deadline, send(addr, endpoint)).await
 }
 
-async fn send(addr: SocketAddr, endpoint: &str) -> Result<String, CallError> {
+async fn send(addr: SocketAddr, endpoint: &str) -> Result<Bytes, CallError> {
     let broken = |error: &dyn std::fmt::Display| CallError::Broken(format!("{endpoint}: {error}"));
     let (method, path) = endpoint.split_once(' ').unwrap_or(("GET", endpoint));
     let method = Method::from_bytes(method.as_bytes()).map_err(|error| broken(&error))?;
@@ -31,31 +38,31 @@ async fn send(addr: SocketAddr, endpoint: &str) -> Result<String, CallError> {
         .uri(path)
         .header(hyper::header::HOST, addr.to_string())
         .header(hyper::header::CONNECTION, "close")
-        .body(Empty::<bytes::Bytes>::new())
+        .body(Empty::<Bytes>::new())
         .map_err(|error| broken(&error))?;
     let answer = async {
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| broken(&error))?.to_bytes();
-        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        Ok((status, body))
     };
     // The connection is driven here and ends with the call: no task is left behind.
     tokio::pin!(answer);
     let mut connection = std::pin::pin!(connection);
     let mut open = true;
-    let (status, text) = loop {
+    let (status, body) = loop {
         tokio::select! {
             answer = &mut answer => break answer?,
             _ = &mut connection, if open => open = false,
         }
     };
     if status.is_success() {
-        return Ok(text);
+        return Ok(body);
     }
     Err(CallError::Refused(format!(
         "{endpoint} answered {status}: {}",
-        text.trim().chars().take(300).collect::<String>()
+        String::from_utf8_lossy(&body).trim().chars().take(300).collect::<String>()
     )))
 }
 

@@ -7,6 +7,7 @@ mod affinity;
 mod attest;
 mod client;
 mod conductor;
+pub mod diagnosis;
 pub mod doctor;
 mod driver;
 pub mod fault;
@@ -24,7 +25,6 @@ mod run;
 mod sampler;
 mod stop;
 pub mod target;
-mod tasks;
 mod variant;
 
 pub use affinity::keep_off;

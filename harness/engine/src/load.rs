@@ -9,7 +9,9 @@ mod stages;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use soak_workload::Ledger;
+use soak_workload::{Ledger, RowState};
+
+use crate::target::Batch;
 
 use stages::Stages;
 
@@ -44,6 +46,24 @@ impl Books {
     /// The ledger.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes down what became of a batch.
+    pub(crate) fn book(&self, batch: Batch, fate: Fate) {
+        let second = batch.version > 0;
+        let state = match fate {
+            Fate::Acknowledged if second => RowState::Replaced,
+            Fate::Acknowledged => RowState::Live,
+            // A refused second version leaves the first where it is, and one without an answer one of the two.
+            Fate::Refused if second => return,
+            Fate::Indeterminate if second => RowState::PerhapsReplaced,
+            Fate::Indeterminate => RowState::Indeterminate,
+            Fate::Refused => RowState::Absent,
+        };
+        self.ledger().set_all(batch.ids(), state);
+        if fate == Fate::Acknowledged {
+            self.add_acked(u64::from(batch.rows));
+        }
     }
 
     pub(crate) fn add_acked(&self, rows: u64) {

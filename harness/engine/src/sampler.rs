@@ -1,7 +1,6 @@
 //! Samplers: read series at their own pace, hand them to the journal, and keep the last of them for those who wait for rest.
 
 mod harness;
-pub(crate) mod metrics_page;
 pub(crate) mod proc;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,7 +16,6 @@ use crate::journal::Journal;
 use crate::load::Books;
 use crate::target::{Probe, Values};
 pub(crate) use harness::HarnessUse;
-pub use metrics_page::Families;
 
 /// How much of a series is kept: more than any look-back.
 const KEPT: usize = 4096;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use soak_diagnosis::metrics_page::Families;
 use soak_record::TaskGroup;
 use soak_scenario::{Injection, Variant};
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use crate::fault::Guard;
 use crate::load::Progress;
 use crate::oom::OutOfMemory;
-pub use crate::sampler::Families;
 
 /// Starts targets.
 #[async_trait]
@@ -43,6 +43,8 @@ pub trait Target: Send + Sync {
     fn load_is_held(&self) -> bool {
         false
     }
+    /// Keeps dumps of its memory among the run's artefacts, at the end of a phase. What cannot be had is noted there; nothing of the run depends on it.
+    async fn keep_dumps(&self, _phase: &str) {}
     /// Waits until it has ended without being asked to. Of a target with several members, each call tells of one more that has ended.
     async fn ended(&self) -> Ending;
     /// Ends it, and waits until nothing of it is left.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use crate::attest::{When, attest};
 use crate::conductor::Conductor;
 use crate::journal::Journal;
-use crate::load::{self, Books, Fate, IngestJob, QueryJob};
+use crate::load::{self, Books, IngestJob, QueryJob};
 use crate::losses::Losses;
 use crate::machine::{Command, Input, Machine, Step};
 use crate::patience::{MoreCycles, median};
@@ -79,6 +79,7 @@ pub(crate) async fn run_variant(
     let mut performer: Option<Performer<'_>> = None;
     let mut losses = Losses::default();
     let mut input = Input::Done;
+    let mut failed = false;
     let outcome = loop {
         let step = match machine.next(input) {
             Command::Do(step) => step,
@@ -89,6 +90,10 @@ pub(crate) async fn run_variant(
         input = match (step.phase, &mut performer) {
             (Phase::Stop, performer) => {
                 if let Some(performer) = performer.take() {
+                    if failed {
+                        // What is still there of it says most about why.
+                        performer.target.keep_dumps("end").await;
+                    }
                     stop(performer).await;
                 }
                 Input::Done
@@ -99,6 +104,7 @@ pub(crate) async fn run_variant(
             (_, Some(performer)) => watched(performer, &mut losses, step, &mut interrupted).await,
             (_, None) => unreachable_step(),
         };
+        failed |= matches!(input, Input::Failed(Outcome::TargetFailed { .. } | Outcome::Stopped { .. }));
         journal.event(EventKind::PhaseEnded {
             phase: step.phase,
             cycle: step.cycle,
@@ -323,7 +329,7 @@ impl Performer<'_> {
                 let disturbance = self.conductor.disturbance();
                 move || disturbance.is_on()
             }),
-            tell: Box::new(move |batch, fate| book(&books, batch, fate)),
+            tell: Box::new(move |batch, fate| books.book(batch, fate)),
         };
         let usage = HarnessUse::start();
         let account = load::ingest(self.target.client(), job).await;
@@ -469,7 +475,9 @@ impl Performer<'_> {
         rest::window(self, step, self.plan.cycle.idle.0, true).await;
         self.idle_goroutines = self.samplers.latest.goroutines().map(|(_, count)| count);
         self.idle_page = self.page().await;
-        self.tell_tasks(step).await
+        self.tell_tasks(step).await?;
+        self.target.keep_dumps("idle").await;
+        Ok(())
     }
 
     async fn drain(&self, step: Step) -> Result<(), StepError> {
@@ -479,7 +487,9 @@ impl Performer<'_> {
             let families = idle.grown_to(&drained);
             self.journal.event(EventKind::PageGrown { idle: idle.series(), drained: drained.series(), families });
         }
-        self.tell_tasks(step).await
+        self.tell_tasks(step).await?;
+        self.target.keep_dumps("drain").await;
+        Ok(())
     }
 
     /// What is on the metrics page; without one, or where it cannot be read, nothing is said of it.
@@ -517,21 +527,4 @@ impl Performer<'_> {
 fn batches(first: u64, rows: u64, batch_rows: u32, version: u64) -> impl Iterator<Item = Batch> {
     let starts = (0..rows).step_by(batch_rows.max(1) as usize);
     starts.map(move |at| Batch { first: first + at, rows: (rows - at).min(u64::from(batch_rows)) as u32, version })
-}
-
-fn book(books: &Books, batch: Batch, fate: Fate) {
-    let second = batch.version > 0;
-    let state = match fate {
-        Fate::Acknowledged if second => RowState::Replaced,
-        Fate::Acknowledged => RowState::Live,
-        // A refused second version leaves the first where it is, and one without an answer one of the two.
-        Fate::Refused if second => return,
-        Fate::Indeterminate if second => RowState::PerhapsReplaced,
-        Fate::Indeterminate => RowState::Indeterminate,
-        Fate::Refused => RowState::Absent,
-    };
-    books.ledger().set_all(batch.ids(), state);
-    if fate == Fate::Acknowledged {
-        books.add_acked(u64::from(batch.rows));
-    }
 }

@@ -1,5 +1,6 @@
 //! `report.html`: one page that opens from disk, loads nothing and runs nothing, in light and dark.
 
+mod diagnosis;
 mod indications;
 mod sections;
 mod tables;
@@ -8,6 +9,8 @@ mod variant;
 use soak_record::Run;
 use soak_scenario::Launch;
 use soak_verdict::RunVerdict;
+
+pub use diagnosis::html as diagnosis_html;
 
 use crate::headline::{counts, headline};
 use crate::markup::Markup;

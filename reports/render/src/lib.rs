@@ -19,9 +19,10 @@ mod wording;
 mod synthetic;
 
 pub use github::github;
+pub use html::diagnosis_html;
 pub use html::html;
 pub use json::verdict_json;
 pub use junit::junit;
-pub use markdown::markdown;
+pub use markdown::{diagnosis_markdown, markdown};
 pub use picture::{VariantPicture, picture};
 pub use wording::utc;

@@ -1,10 +1,13 @@
 //! `report.md`: the same facts for a pull request or a ticket, as GitHub renders them.
 
+mod diagnosis;
 mod text;
 
 use soak_record::Run;
 use soak_scenario::runbook::Level;
 use soak_verdict::{Finding, RunVerdict, VariantVerdict, Verdict, human};
+
+pub use diagnosis::markdown as diagnosis_markdown;
 
 use crate::comparison::comparisons;
 use crate::facts::facts;

@@ -1,5 +1,6 @@
 //! The words and numbers that every format shares: marks, values with their units, thresholds, milliseconds, times of day.
 
+use soak_diagnosis::Cell;
 use soak_scenario::criterion::{Bounds, find};
 use soak_scenario::runbook::Level;
 use soak_verdict::{Finding, Indication, Verdict, human};
@@ -133,6 +134,18 @@ pub(crate) fn listed(items: &[String]) -> String {
         [] => String::new(),
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A cell of a diagnosis.
+pub(crate) fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Bytes(bytes) => human::bytes(*bytes),
+        Cell::Count(count) => human::number(*count),
+        Cell::Share(share) => human::percent(*share),
+        Cell::Seconds(seconds) => human::seconds(*seconds),
+        Cell::Nothing => "–".to_owned(),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) const INDICATORS: &[Indicator] = &[
         series: &["cgroup_oom_kills_total"],
         window: None,
         levels: Levels::critical_when("the kernel writes that it killed a process for memory"),
-        covered: Covered::Open,
+        covered: Covered::Command("soak diag"),
     },
     Indicator {
         id: "guts_latency",

@@ -130,7 +130,7 @@ fn a_store_by_the_runbook_has_every_series_of_that_profile() {
         store.pid(),
         addr(&store.data),
         addr(&store.meta),
-        store.http_address()
+        store.http()
     );
     let edits = [
         "target.profile=longbow-runbook",

@@ -58,6 +58,12 @@ impl Run {
             RunFormat::Human => {
                 output::print(&summary::summary(&verdict))?;
                 output::print(&format!("\nReport: {}\n", path.join(file::HTML).display()))?;
+                if Exit::from(&verdict) == Exit::Fail {
+                    let folder = path.display();
+                    output::print(&format!(
+                        "What holds the memory, as one archive to escalate with: soak diag {folder}\n"
+                    ))?;
+                }
             }
             RunFormat::Json => output::print_json(serde_json::to_string(&verdict))?,
             RunFormat::Github => output::print(&soak_render::github(&verdict))?,

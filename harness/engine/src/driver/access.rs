@@ -1,18 +1,19 @@
 //! How a target is reached once it runs, whatever started it: the client of the load, the control, the probe.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use soak_scenario::units::Limit;
-use soak_scenario::{Attach, Knobs, Plan, Ports, Protocol, Variant};
+use soak_scenario::{Attach, Knobs, Plan, Ports, Profile, Protocol, Variant};
 
 use super::control::HttpControl;
 use super::data_folder::DataFolder;
 use super::probe::{TargetProbe, Watched};
 use crate::DATASET;
 use crate::client::{DataSpec, FlightClient, HttpClient, Planes};
+use crate::diagnosis;
 use crate::fault::{self, Proxy, Reach};
 use crate::residue::Register;
 use crate::target::Client;
@@ -85,6 +86,9 @@ pub(super) struct Access {
     addrs: Addrs,
     spec: DataSpec,
     call: Duration,
+    profile: Profile,
+    /// Id of the variant, under which dumps are kept.
+    variant: String,
     /// Between load and target, where a fault works on the network.
     proxies: Vec<Proxy>,
     speaks: Speaks,
@@ -136,7 +140,17 @@ impl Access {
             compaction: deadlines.index.0,
         };
         let probe = TargetProbe::new(watched, addrs.http, profile, call);
-        Ok(Self { addrs, spec, call, proxies, speaks, control: Arc::new(control), probe: Arc::new(probe) })
+        Ok(Self {
+            addrs,
+            spec,
+            call,
+            profile: profile.clone(),
+            variant: variant.id.clone(),
+            proxies,
+            speaks,
+            control: Arc::new(control),
+            probe: Arc::new(probe),
+        })
     }
 
     /// How load reaches it.
@@ -150,6 +164,17 @@ impl Access {
             Speaks::Flight(client) => Some(Arc::clone(client)),
             Speaks::Http(_) => None,
         }
+    }
+
+    /// Keeps dumps of the target's memory under `artifacts/VARIANT/PHASE`.
+    pub(super) async fn keep_dumps(&self, artifacts: &Path, pid: Option<u32>, phase: &str) {
+        let found = diagnosis::of_phase(&self.profile, self.addrs.http, pid, self.call).await;
+        if found.0.iter().all(|one| one.got.is_err()) {
+            // It is dead: what it kept before says more than so many reasons.
+            return;
+        }
+        // A disk that is full ends the run by way of the record; the dumps need not do it too.
+        let _ = diagnosis::write_folder(&artifacts.join(&self.variant).join(phase), &found);
     }
 
     /// What faults reach of the target.

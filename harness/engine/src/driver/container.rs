@@ -30,7 +30,8 @@ use crate::oom::{Evidence, OutOfMemory};
 use crate::residue::{Register, Residue};
 use crate::target::{Driver, Ending, StartError, Target};
 use create::Host;
-pub(super) use create::{is_of, name_and_tag};
+pub(crate) use create::is_of;
+pub(super) use create::name_and_tag;
 use follow::Exit;
 use replicas::Replicas;
 

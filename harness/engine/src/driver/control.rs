@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use soak_diagnosis::tasks;
 use soak_record::TaskGroup;
 use soak_scenario::Endpoints;
 
 use crate::http;
 use crate::target::{CallError, Client, Control};
-use crate::tasks;
 
 /// Control of a process.
 pub(super) struct HttpControl {

@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use soak_diagnosis::metrics_page::{self, Selector};
 use soak_scenario::{Profile, series};
 
 use super::cgroup::Group;
 use crate::http;
-use crate::sampler::metrics_page::{self, Selector};
 use crate::sampler::proc;
 use crate::target::{CallError, Families, Knob, Probe, Values};
 

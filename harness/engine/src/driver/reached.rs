@@ -56,6 +56,10 @@ impl<T: Driven> Target for Reached<T> {
         self.0.reach().load_is_held()
     }
 
+    async fn keep_dumps(&self, phase: &str) {
+        self.0.access().keep_dumps(&self.0.reach().scratch, self.0.main_pid(), phase).await;
+    }
+
     async fn ended(&self) -> Ending {
         self.0.ended().await
     }

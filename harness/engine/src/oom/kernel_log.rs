@@ -49,6 +49,13 @@ impl KernelLog {
         Self { device, parser: Parser::default() }
     }
 
+    /// Opens the log as far back as it goes.
+    pub(crate) fn whole() -> Self {
+        let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let device = File::options().read(true).custom_flags(nonblocking).open("/dev/kmsg").ok();
+        Self { device, parser: Parser::default() }
+    }
+
     /// Every kill since it was opened; `None` where the log cannot be read.
     pub(crate) fn kills(&mut self) -> Option<&[Kill]> {
         let device = self.device.as_mut()?;

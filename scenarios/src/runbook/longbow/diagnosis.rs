@@ -111,7 +111,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &[],
         window: None,
         levels: Levels::above(Unit::Bytes, 10e9),
-        covered: Covered::Open,
+        covered: Covered::Command("soak diag"),
     },
     Indicator {
         id: "graph_memory",

@@ -211,7 +211,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &[],
         window: None,
         levels: Levels::critical_when("errors stand in the log that the last good run had not"),
-        covered: Covered::Open,
+        covered: Covered::Command("soak diag"),
     },
     Indicator {
         id: "escalate_cascade",
@@ -255,7 +255,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &[],
         window: None,
         levels: Levels::warning_when("one error repeats"),
-        covered: Covered::Open,
+        covered: Covered::Command("soak diag"),
     },
     Indicator {
         id: "recovery_watch",

@@ -177,6 +177,6 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["compaction_errors_total", "compactions_total"],
         window: None,
         levels: Levels::warning_when("the log tells of compactions that fail again and again"),
-        covered: Covered::Open,
+        covered: Covered::Command("soak diag"),
     },
 ];

@@ -155,7 +155,7 @@ pub(super) async fn inspect(docker: &Docker, id: &str, inside: Ports) -> Result<
 
 /// Whether a process of this machine is one of this container. Docker may run on another machine, or in one of its own: there its numbers mean
 /// other processes, which must not be measured in their place.
-pub(in super::super) fn is_of(pid: u32, container: &str) -> bool {
+pub(crate) fn is_of(pid: u32, container: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(container))
 }
 

@@ -78,6 +78,14 @@ impl Target for Replicas {
         Arc::new(All(each.map(|(member, dead)| (member.probe(), Arc::clone(dead))).collect::<Vec<_>>()))
     }
 
+    /// Of one of them: they are alike, and a folder a replica would only be more to look through.
+    async fn keep_dumps(&self, phase: &str) {
+        let living = self.members.iter().zip(&self.dead).find(|(_, dead)| !dead.load(Ordering::Relaxed));
+        if let Some((member, _)) = living {
+            member.keep_dumps(phase).await;
+        }
+    }
+
     async fn ended(&self) -> Ending {
         let (endings, told) = &mut *self.endings.lock().await;
         match endings.recv().await {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use soak_record::TaskGroup;
 
 /// Groups kept, largest first.
@@ -10,8 +11,31 @@ const GROUPS_MAX: usize = 50;
 /// Frames of a stack that make its signature.
 const FRAMES_MAX: usize = 12;
 
+/// How one group of tasks changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskChange {
+    /// The group as it is now.
+    #[serde(flatten)]
+    pub group: TaskGroup,
+    /// How many there were before; absent where there is no dump from before.
+    pub before: Option<u64>,
+}
+
+/// The groups of a dump beside those of an earlier one: what grew most first.
+pub fn changes(before: Option<&[TaskGroup]>, now: &[TaskGroup]) -> Vec<TaskChange> {
+    let known = |group: &TaskGroup| {
+        let found = before?.iter().find(|one| one.signature == group.signature);
+        Some(found.map_or(0, |one| one.count))
+    };
+    let mut changes: Vec<TaskChange> =
+        now.iter().map(|group| TaskChange { group: group.clone(), before: known(group) }).collect();
+    let more = |change: &TaskChange| change.group.count as i64 - change.before.unwrap_or(0) as i64;
+    changes.sort_by_key(|change| std::cmp::Reverse((more(change), change.group.count)));
+    changes
+}
+
 /// Groups the tasks of a dump by their stack.
-pub(crate) fn groups(dump: &str) -> Vec<TaskGroup> {
+pub fn groups(dump: &str) -> Vec<TaskGroup> {
     let mut groups: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for task in dump.split("\n\n") {
         let mut lines = task.trim_start_matches('\n').lines();
@@ -57,6 +81,9 @@ mod tests {
         assert_eq!(groups[0].signature, "repair.(*peer).wait < repair.start");
         assert_eq!((groups[0].count, groups[0].oldest_minutes), (2, 12));
         assert_eq!((groups[1].signature.as_str(), groups[1].count), ("main.main", 1));
+        let grown = changes(Some(&groups[1..]), &groups);
+        assert_eq!((grown[0].group.count, grown[0].before), (2, Some(0)));
+        assert_eq!(changes(None, &groups)[0].before, None);
         assert!(super::groups("").is_empty() && super::groups("garbage\n\nmore").is_empty());
     }
 }

@@ -8,7 +8,7 @@ use soak_record::GrownFamily;
 
 /// A metric as a profile names it: `name`, `name{label="value"}`, or `max(…)` of either.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Selector {
+pub struct Selector {
     name: String,
     labels: Vec<(String, String)>,
     /// Whether the greatest of several matches counts, and not their sum.
@@ -17,14 +17,14 @@ pub(crate) struct Selector {
 
 impl Selector {
     /// Reads a selector; `None` when it is not one.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let inside = text.strip_prefix("max(").and_then(|rest| rest.strip_suffix(')'));
         let (name, labels, rest) = series(inside.unwrap_or(text))?;
         rest.trim().is_empty().then(|| Self { name: name.to_owned(), labels, greatest: inside.is_some() })
     }
 
     /// The sum of all that matches, or the greatest of it, on the page; `None` when nothing does.
-    pub(crate) fn read(&self, page: &[Line<'_>]) -> Option<f64> {
+    pub fn read(&self, page: &[Line<'_>]) -> Option<f64> {
         let matching = page
             .iter()
             .filter(|line| line.name == self.name && self.labels.iter().all(|wanted| line.labels.contains(wanted)));
@@ -35,10 +35,20 @@ impl Selector {
 
 /// A sample line.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Line<'a> {
-    name: &'a str,
-    labels: Vec<(String, String)>,
-    value: f64,
+pub struct Line<'a> {
+    /// The metric.
+    pub name: &'a str,
+    /// Its labels, in the order of the page.
+    pub labels: Vec<(String, String)>,
+    /// The value; infinite where the page says so.
+    pub value: f64,
+}
+
+impl Line<'_> {
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// What is on a page: how many series each family has, and how many values each of its labels.
@@ -55,7 +65,8 @@ struct Family {
 const FAMILIES_MAX: usize = 10;
 
 impl Families {
-    pub(crate) fn of(page: &[Line<'_>]) -> Self {
+    /// Of the lines of a page.
+    pub fn of(page: &[Line<'_>]) -> Self {
         let mut families: BTreeMap<String, Family> = BTreeMap::new();
         for line in page {
             let family = families.entry(line.name.to_owned()).or_default();
@@ -68,12 +79,12 @@ impl Families {
     }
 
     /// How many series there are in all.
-    pub(crate) fn series(&self) -> u64 {
+    pub fn series(&self) -> u64 {
         self.0.values().map(|family| family.series).sum()
     }
 
     /// The families that have more series later, and the label of each that has the most new values.
-    pub(crate) fn grown_to(&self, later: &Self) -> Vec<GrownFamily> {
+    pub fn grown_to(&self, later: &Self) -> Vec<GrownFamily> {
         let none = Family::default();
         let grown = later.0.iter().filter_map(|(name, after)| {
             let before = self.0.get(name).unwrap_or(&none);
@@ -97,7 +108,7 @@ impl Families {
 }
 
 /// The sample lines of a page; what is not one is passed over.
-pub(crate) fn parse(page: &str) -> Vec<Line<'_>> {
+pub fn parse(page: &str) -> Vec<Line<'_>> {
     page.lines().filter(|line| !line.starts_with('#')).filter_map(line).collect()
 }
 

@@ -1,0 +1,89 @@
+//! What the target answers over HTTP, on this machine alone.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::future::join_all;
+use soak_diagnosis::{Artefact, Missing, name};
+use soak_scenario::Profile;
+
+use super::Wishes;
+use crate::http;
+use crate::target::CallError;
+
+/// Every page that the profile names.
+pub(super) async fn pages(profile: &Profile, addr: SocketAddr, call: Duration) -> Vec<Artefact> {
+    let own = profile.diagnosis.pages.iter().map(|(what, endpoint)| {
+        fetch(format!("{}{what}.txt", name::PAGE), "diagnosis.pages", Some(endpoint.clone()), profile, (addr, call))
+    });
+    let (mut all, own) = tokio::join!(of_memory(profile, addr, call), join_all(own));
+    all.extend(own);
+    all
+}
+
+/// Those that tell of memory.
+pub(super) async fn of_memory(profile: &Profile, addr: SocketAddr, call: Duration) -> Vec<Artefact> {
+    let endpoints = &profile.endpoints;
+    let pages = [
+        (name::METRICS, "endpoints.metrics", &endpoints.metrics),
+        (name::TASKS, "endpoints.tasks", &endpoints.tasks),
+        (name::HEAP, "endpoints.heap_profile", &endpoints.heap_profile),
+    ];
+    join_all(pages.map(|(name, key, endpoint)| fetch(name.to_owned(), key, endpoint.clone(), profile, (addr, call))))
+        .await
+}
+
+/// The profile of the processor.
+pub(super) async fn processor(profile: &Profile, addr: SocketAddr, wishes: &Wishes) -> Artefact {
+    let endpoint = profile.endpoints.cpu_profile.as_ref();
+    let endpoint = endpoint.map(|endpoint| endpoint.replace("{seconds}", &wishes.seconds.to_string()));
+    let call = wishes.call + Duration::from_secs(wishes.seconds.into());
+    fetch(name::CPU.to_owned(), "endpoints.cpu_profile", endpoint, profile, (addr, call)).await
+}
+
+async fn fetch(
+    name: String,
+    key: &str,
+    endpoint: Option<String>,
+    profile: &Profile,
+    (addr, call): (SocketAddr, Duration),
+) -> Artefact {
+    let Some(endpoint) = endpoint else {
+        let why = format!("the profile `{}` names no {key}: as far as it says, the target has none", profile.name);
+        let next = "name it in a profile of your own (`soak export profile`), where the target has one";
+        return Artefact::missing(name, format!("{key} of the profile"), Missing::new(why, next));
+    };
+    let from = format!("{endpoint} of {addr}");
+    match http::fetch(addr, &endpoint, call).await {
+        Ok(bytes) => Artefact::of(name, from, &bytes),
+        Err(error) => {
+            let next = match &error {
+                CallError::Refused(_) => {
+                    format!("check {key} of the profile `{}`; the target may be built without it", profile.name)
+                }
+                CallError::Broken(why) if why.contains("cannot connect") => {
+                    format!("check that the target runs and listens at {addr} (--http)")
+                }
+                CallError::Broken(_) => {
+                    "ask again; if it stays so, the target or what stands before it ends the answer early".to_owned()
+                }
+                CallError::TimedOut(_) => {
+                    "ask again; a target that answers nothing is stuck, and its task dump would tell where".to_owned()
+                }
+            };
+            Artefact::missing(name, from, Missing::new(in_words(&error), next))
+        }
+    }
+}
+
+/// An answer that ended early is told as that.
+fn in_words(error: &CallError) -> String {
+    let text = error.to_string();
+    let early = [
+        "before message completed",
+        "error reading a body",
+        "end of file before message length reached",
+        "unexpected EOF",
+    ];
+    if early.iter().any(|words| text.contains(words)) { format!("the answer is cut off: {text}") } else { text }
+}

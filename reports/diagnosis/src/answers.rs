@@ -1,0 +1,89 @@
+//! The answers, in the order in which the runbook asks: environment, metrics, recent changes, logs; and what holds the memory, which is why anybody asks.
+
+mod changes;
+mod environment;
+mod holding;
+mod logging;
+mod metrics;
+
+use crate::artefact::{Artefact, Artefacts, Missing};
+use crate::case::{Case, Subject};
+use crate::page::{Block, DIAGNOSIS_SCHEMA, Diagnosis, Item, Section};
+
+/// Rows of a table, at most: the artefact itself has the rest.
+const ROWS_MAX: usize = 25;
+
+/// Makes a diagnosis of what was collected. The files of the archive are its writer's to name.
+pub fn diagnose(case: &Case<'_>) -> Diagnosis {
+    let mut summary = Vec::new();
+    let mut sections = Vec::new();
+    for subject in case.subjects {
+        let of =
+            |text: &str| if subject.name.is_empty() { text.to_owned() } else { format!("{text}: {}", subject.name) };
+        let (holding, logs) = (holding::items(subject), logging::items(case, subject));
+        for told in holding.told.into_iter().chain(logs.told) {
+            summary.push(if subject.name.is_empty() { told } else { format!("{}: {told}", subject.name) });
+        }
+        let all = [
+            ("Environment", environment::items(subject)),
+            ("Metrics", metrics::items(case, subject)),
+            ("What holds the memory", holding.items),
+            ("Recent changes", changes::items(case, subject)),
+            ("Logs", logs.items),
+        ];
+        sections.extend(all.map(|(title, items)| Section { title: of(title), items }));
+    }
+    let asked = case.subjects.iter().flat_map(|subject| &subject.now.0);
+    let missing = asked.filter(|one| one.got.is_err()).count();
+    if missing > 0 {
+        summary.push(format!("{missing} of what was asked for could not be had; each says why, and what to do."));
+    }
+    Diagnosis {
+        schema: DIAGNOSIS_SCHEMA,
+        id: case.id.to_owned(),
+        title: case.title.to_owned(),
+        made_unix_s: case.made_unix_s,
+        summary,
+        sections,
+        files: Vec::new(),
+    }
+}
+
+/// A section, and what of it stands out.
+struct Told {
+    items: Vec<Item>,
+    told: Vec<String>,
+}
+
+/// An item that is read from one artefact, or says why it is not there.
+fn read<'a>(item: Item, artefacts: &'a Artefacts, name: &str) -> (Item, Option<&'a str>) {
+    let (item, artefact) = look(item, artefacts, name);
+    let text = artefact.and_then(|artefact| std::str::from_utf8(artefact.got.as_ref().ok()?).ok());
+    (item, text)
+}
+
+/// The same with its bytes.
+fn look<'a>(item: Item, artefacts: &'a Artefacts, name: &str) -> (Item, Option<&'a Artefact>) {
+    let Some(artefact) = artefacts.find(name) else {
+        let missing = Missing::new(
+            format!("nothing was collected that tells it ({name})"),
+            "ask a running target with `soak diag --profile P --http ADDR --pid N`",
+        );
+        return (item.with(Block::Missing(missing)), None);
+    };
+    let item = item.from(&artefact.from);
+    match &artefact.got {
+        Ok(_) => (item, Some(artefact)),
+        Err(missing) => (item.with(Block::Missing(missing.clone())), None),
+    }
+}
+
+/// The lines of an artefact as they are.
+fn lines(item: Item, subject: &Subject, name: &str) -> Item {
+    let (item, text) = read(item, &subject.now, name);
+    match text {
+        Some(text) if text.trim().is_empty() => item.say("It is empty."),
+        Some(text) => item.with(Block::Lines(text.trim_end().to_owned())),
+        None => item,
+    }
+}
