@@ -86,6 +86,7 @@ fn any_profile() -> Profile {
         protocol: Protocol::Flight,
         launch: LaunchSettings::default(),
         container: None,
+        service: None,
         endpoints: Endpoints::default(),
         series: BTreeMap::new(),
         attest: BTreeMap::new(),

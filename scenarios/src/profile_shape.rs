@@ -40,6 +40,11 @@ fn root() -> Vec<Field> {
         ),
         section("launch", launch(), "how a process of this kind is started"),
         optional("container", Kind::Section(container()), "how a container of this kind is run"),
+        optional(
+            "service",
+            Kind::Section(service()),
+            "what a deployment is called, for the commands of reports; what is absent is guessed from the profile's name",
+        ),
         section("endpoints", endpoints(), "HTTP paths by purpose; one that is absent is one that the target lacks"),
         with_default(
             "series",
@@ -87,6 +92,18 @@ fn container() -> Vec<Field> {
             "[]",
             "paths inside that are given a fresh volume",
         ),
+    ]
+}
+
+fn service() -> Vec<Field> {
+    let name = |name, doc| optional(name, Kind::Text(TextRule::NotEmpty), doc);
+    vec![
+        name("workload", "Kubernetes' kind and name, such as \"deployment/longbow\""),
+        name("namespace", "Kubernetes' namespace"),
+        name("container", "the container's name in its pod"),
+        name("unit", "systemd's unit"),
+        name("process", "the program's name as `pgrep` takes it"),
+        name("config", "the file of settings"),
     ]
 }
 

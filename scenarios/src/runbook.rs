@@ -3,11 +3,14 @@
 //! A row is *open* while nothing here answers its question; it says so wherever it is shown. Nothing in this table judges a run: criteria do.
 
 mod alerts;
+mod case;
 mod document;
 mod guts;
 mod levels;
 mod longbow;
 mod reading;
+mod remedies;
+mod schedule;
 mod unwritten;
 
 use std::fmt;
@@ -15,9 +18,12 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 pub use self::alerts::alert_rules;
+pub use self::case::Case;
 pub use self::document::{runbooks_markdown, thresholds_markdown};
 pub use self::levels::{Alarm, Level, Levels, Unit};
 pub use self::reading::{Expr, Metric, Reading};
+pub use self::remedies::{Advice, Ask, Knob, Means, REMEDIES, Remedy, Seen, advice, remedies, remedy};
+pub use self::schedule::{Checks, Scheduler, schedule};
 use crate::units::Span;
 
 /// Where a row comes from.
