@@ -8,6 +8,7 @@ mod facts;
 mod github;
 mod headline;
 mod html;
+mod incident;
 mod json;
 mod junit;
 mod markdown;
@@ -20,6 +21,7 @@ mod synthetic;
 
 pub use github::github;
 pub use html::html;
+pub use incident::{Aftermath, post_incident};
 pub use json::verdict_json;
 pub use junit::junit;
 pub use markdown::markdown;

@@ -8,5 +8,6 @@ mod faults;
 mod lifecycle;
 mod main_job;
 mod proof;
+mod remedies;
 mod small;
 mod trouble;

@@ -14,12 +14,9 @@ use soak_verdict::{Finding, RunVerdict, Trial, UNCHANGED, VariantVerdict, human,
 
 use crate::commands::Failure;
 use crate::execution::{execute, impossible_faults};
+use crate::reports::{REMEDIES, REMEDIES_DOCUMENT};
 use crate::table::wrapped;
 use crate::{output, progress, reports};
-
-/// In the run's folder: a run's folder for each trial, and the table as a document.
-const FOLDER: &str = "remedies";
-const DOCUMENT: &str = "remedies.json";
 
 /// Trials of one run.
 struct Trials<'a> {
@@ -49,9 +46,9 @@ pub(super) fn try_all(
     let mut trials = Trials { plan, id, path, within: within.0, began, longest, variant, failed, seen };
     let (told, end) = trials.all()?;
     let document = serde_json::to_string_pretty(&document(&told)).map_err(Failure::platform)?;
-    let folder = path.join(FOLDER);
+    let folder = path.join(REMEDIES);
     std::fs::create_dir_all(&folder).map_err(|error| Failure::platform(format!("{}: {error}", folder.display())))?;
-    write_whole(&folder.join(DOCUMENT), document.as_bytes()).map_err(Failure::platform)?;
+    write_whole(&folder.join(REMEDIES_DOCUMENT), document.as_bytes()).map_err(Failure::platform)?;
     Ok((told, end))
 }
 
@@ -109,7 +106,7 @@ impl Trials<'_> {
         let gone = human::seconds(self.began.elapsed().as_secs_f64());
         let within = human::seconds(self.within.as_secs_f64());
         output::say(&format!("remedy {name} on {}, {gone} of {within} gone\n", self.variant.id));
-        let folder = self.path.join(FOLDER).join(name);
+        let folder = self.path.join(REMEDIES).join(name);
         let end = execute(plan, &format!("{}-{name}", self.id), &folder, progress::for_a_person(plan))?;
         let verdict = reports::write_reports(&folder).map_err(Failure::of_platform)?;
         self.longest = self.longest.max(since.elapsed());
