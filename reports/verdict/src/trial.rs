@@ -17,7 +17,7 @@ pub const UNCHANGED: &str = "unchanged";
 pub enum Answer {
     /// With it the criterion holds.
     Helps,
-    /// It fails still, by less, and the intervals lie apart.
+    /// It fails still, by less: the intervals lie apart, or, where there are none, less than half is left of what both runs without it had.
     HelpsInPart,
     /// It fails as before.
     DoesNotHelp,
@@ -101,13 +101,16 @@ impl Trial {
     ) -> Self {
         let before = failed.finding(criterion);
         let after = with.and_then(|with| with.finding(criterion));
-        let holds_anyway = unchanged
-            .and_then(|one| one.finding(criterion))
-            .is_some_and(|finding| finding.verdict != Some(Verdict::Fail));
+        let same = unchanged.and_then(|one| one.finding(criterion));
+        let holds_anyway = same.is_some_and(|finding| finding.verdict != Some(Verdict::Fail));
         let answer = match (before, after.and_then(|after| Some((after, after.verdict?)))) {
             (Some(_), Some((_, Verdict::Pass))) if holds_anyway => Answer::CannotTell,
             (Some(_), Some((_, Verdict::Pass))) => Answer::Helps,
-            (Some(before), Some((after, Verdict::Fail))) if less(criterion, before, after) => Answer::HelpsInPart,
+            (Some(before), Some((after, Verdict::Fail)))
+                if less(criterion, before, after) && same.is_none_or(|same| less(criterion, same, after)) =>
+            {
+                Answer::HelpsInPart
+            }
             (Some(_), Some((_, Verdict::Fail))) => Answer::DoesNotHelp,
             _ => Answer::CannotTell,
         };
@@ -139,8 +142,11 @@ impl Trial {
 
 /// Whether a finding is better than the one before, and surely so.
 fn less(criterion: &str, before: &Finding, after: &Finding) -> bool {
-    let (Some([before_low, before_high]), Some([low, high])) = (before.interval, after.interval) else { return false };
     let at_least = find(criterion).is_some_and(|spec| spec.bounds == Bounds::AtLeast);
+    let (Some([before_low, before_high]), Some([low, high])) = (before.interval, after.interval) else {
+        let values = before.value.zip(after.value);
+        return !at_least && values.is_some_and(|(before, after)| after < 0.5 * before);
+    };
     if at_least { low > before_high } else { high < before_low }
 }
 
@@ -164,6 +170,15 @@ mod tests {
         assert_eq!(answer(&healed, &healed), Answer::CannotTell, "chance helps too");
         assert_eq!(answer(&failed, &failed), Answer::DoesNotHelp);
         assert_eq!(answer(&leak(4.0), &failed), Answer::HelpsInPart);
+        let tasks = |tasks_per_s: f64| run(Target { tasks_per_s, ..HEALTHY });
+        let fewer = Trial::of(
+            "restart",
+            "goroutine_baseline",
+            &tasks(2.0).variants[0],
+            Some(&tasks(0.5).variants[0]),
+            Some(&tasks(2.0).variants[0]),
+        );
+        assert_eq!(fewer.answer, Answer::HelpsInPart, "{fewer:?}");
         let missing = Trial::of("gogc_10", "rss_floor", &failed.variants[0], None, None);
         assert_eq!((missing.answer, missing.verdict), (Answer::CannotTell, None));
     }

@@ -45,7 +45,7 @@ pub enum Means {
     Limit,
     /// Ingestion stops.
     StopLoad,
-    /// Lines for a person, in which `{unit}`, `{workload}`, `{namespace}`, `{config}` and `{process}` are filled in; and why the harness does not do it.
+    /// Lines for a person, in which `{http}`, `{unit}`, `{config}` and `{process}` are filled in; and why the harness does not do it.
     Print {
         /// What to type.
         lines: &'static str,

@@ -5,12 +5,12 @@ use soak_tests::{Judged, soak, turn};
 use crate::small::command;
 
 #[test]
-fn a_restart_helps_against_leaked_tasks_and_the_exit_code_stays() {
+fn a_restart_helps_against_a_leak_and_the_exit_code_stays() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let mut command = command(&out, &["target.misbehave.task_leak=90/min"]);
-    command.args(["--try-remedies", "--format", "json"]);
+    let mut command = command(&out, &["target.misbehave.heap_leak=90MiB/min"]);
+    command.args(["--try-remedies", "--remedy", "restart", "--remedy", "raise_limit", "--format", "json"]);
     let judged = Judged::of(command, &out);
     assert_eq!(judged.ended.code, 1, "{}", judged.ended.stderr);
     let last = judged.ended.stdout.lines().last().unwrap();
@@ -22,8 +22,8 @@ fn a_restart_helps_against_leaked_tasks_and_the_exit_code_stays() {
     // The same again fails again, so that what passes is not chance.
     assert_eq!(trial("unchanged")["answer"], "does_not_help", "{told:#}");
     assert_eq!(trial("restart")["answer"], "helps", "{told:#}");
-    assert_eq!(trial("restart")["criterion"], "goroutine_baseline");
-    assert_eq!(trial("compaction_stop")["answer"], "not_tried");
+    assert_eq!(trial("restart")["criterion"], "rss_floor");
+    assert_eq!(trial("raise_limit")["answer"], "not_tried", "there is no limit to raise");
     for name in ["unchanged", "restart"] {
         let folder = out.join("remedies").join(name);
         let again = Judged::recorded(&folder);
@@ -31,7 +31,7 @@ fn a_restart_helps_against_leaked_tasks_and_the_exit_code_stays() {
     }
     let list = soak(&["report", out.to_str().unwrap(), "--post-incident"]);
     assert_eq!(list.code, 1, "{}", list.stderr);
-    assert!(list.stdout.contains("- [ ] Check goroutine count is back to baseline"), "{}", list.stdout);
+    assert!(list.stdout.contains("- [ ] Verify RSS is stable or decreasing"), "{}", list.stdout);
     assert!(list.stdout.contains("of the runbook's remedies these helped: restart"), "{}", list.stdout);
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use soak_engine::{Listener, RunEnd};
 use soak_record::file;
 use soak_scenario::Plan;
+use soak_scenario::runbook::REMEDIES;
 use soak_scenario::units::Span;
 use soak_verdict::{RunVerdict, Verdict};
 
@@ -34,6 +35,15 @@ pub(crate) struct Run {
     /// How long that may take
     #[arg(long, value_name = "TIME", default_value = "30min", requires = "try_remedies")]
     remedies_within: Span,
+    /// Only this remedy; may be repeated
+    #[arg(long = "remedy", value_name = "NAME", requires = "try_remedies", value_parser = known_remedy)]
+    only_remedies: Vec<String>,
+}
+
+/// The name of a remedy that there is.
+fn known_remedy(name: &str) -> Result<String, String> {
+    let names: Vec<&str> = REMEDIES.iter().map(|remedy| remedy.name).collect();
+    if names.contains(&name) { Ok(name.to_owned()) } else { Err(format!("there is {}", names.join(", "))) }
 }
 
 /// For whom a run is written.
@@ -85,7 +95,7 @@ impl Run {
 
     /// Tries the remedies; whatever comes of that, the exit code is that of the run.
     fn remedies(&self, plan: &Plan, verdict: &RunVerdict, id: &str, path: &Path) -> Result<Exit, Failure> {
-        let (trials, end) = remedies::try_all(plan, verdict, id, path, self.remedies_within)?;
+        let (trials, end) = remedies::try_all(plan, verdict, id, path, (self.remedies_within, &self.only_remedies))?;
         match self.format {
             RunFormat::Json => output::print_json(serde_json::to_string(&remedies::document(&trials)))?,
             RunFormat::Human | RunFormat::Github => output::print(&remedies::table(&trials))?,

@@ -70,7 +70,7 @@ pub(crate) struct Facts {
     pub(super) peak: Option<f64>,
     /// The phase in which the kernel killed the target for memory.
     pub(super) killed_in: Option<Phase>,
-    /// Faults of the run itself that are not over, or left something.
+    /// Faults of the run itself that are not over, or could not be healed.
     pub(super) own_faults: Vec<String>,
 }
 
@@ -186,14 +186,11 @@ fn retired(observed: &Observed<'_>) -> Option<f64> {
     median(&most)
 }
 
-/// What the run itself did to the target and that may still be felt: none of it is the target's.
+/// What the run itself does to the target and has not taken back: none of it is the target's. What the target keeps of a fault that was healed, is.
 fn own_faults(observed: &Observed<'_>) -> Vec<String> {
     let mut names: Vec<String> = injected(&observed.record.events)
         .into_iter()
-        .filter(|one| {
-            let left = one.differences.as_ref().is_some_and(|differences| !differences.is_empty());
-            one.heal_error.is_some() || one.healed_s.is_none() || left
-        })
+        .filter(|one| one.heal_error.is_some() || one.healed_s.is_none())
         .map(|one| one.title())
         .collect();
     names.dedup();

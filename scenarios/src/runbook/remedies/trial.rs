@@ -91,6 +91,13 @@ impl Ask {
 
 /// Adds the action to every counted cycle, as its compaction begins: the data is complete then, and what is measured of the cycle is yet to come.
 fn act(plan: &mut Plan, inject: Injection) -> Result<(), String> {
+    let launch = &plan.target.launch;
+    if launch.replicas() > 1 {
+        return Err("several replicas cannot be asked at the right moment of each".to_owned());
+    }
+    if matches!(launch, Launch::Attach(_)) && !plan.target.permit_faults {
+        return Err("the scenario does not permit it to touch what runs already (target.permit_faults)".to_owned());
+    }
     if !plan.faults.is_empty() {
         return Err("the scenario has faults of its own, among which the effect would not be told apart".to_owned());
     }

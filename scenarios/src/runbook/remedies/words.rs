@@ -68,7 +68,6 @@ impl Remedy {
                 let lines = lines
                     .replace("{http}", &http(plan))
                     .replace("{unit}", &service.unit)
-                    .replace("{workload}", &service.workload)
                     .replace("{process}", &service.process)
                     .replace("{config}", &service.config);
                 (vec![lines], Some(why.to_owned()))

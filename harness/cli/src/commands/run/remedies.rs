@@ -24,6 +24,8 @@ struct Trials<'a> {
     id: &'a str,
     path: &'a Path,
     within: Duration,
+    /// Names of remedies; empty for all.
+    only: &'a [String],
     began: Instant,
     longest: Duration,
     variant: &'a Variant,
@@ -37,13 +39,13 @@ pub(super) fn try_all(
     verdict: &RunVerdict,
     id: &str,
     path: &Path,
-    within: Span,
+    (within, only): (Span, &[String]),
 ) -> Result<(Vec<Trial>, RunEnd), Failure> {
     let Some((index, variant, failed)) = to_remedy(plan, verdict) else { return Ok((Vec::new(), RunEnd::Complete)) };
     let run = Run::open(path).map_err(Failure::platform)?;
     let seen = seen(&run.variant(index).map_err(Failure::platform)?);
     let (began, longest) = (Instant::now(), Duration::ZERO);
-    let mut trials = Trials { plan, id, path, within: within.0, began, longest, variant, failed, seen };
+    let mut trials = Trials { plan, id, path, within: within.0, only, began, longest, variant, failed, seen };
     let (told, end) = trials.all()?;
     let document = serde_json::to_string_pretty(&document(&told)).map_err(Failure::platform)?;
     let folder = path.join(REMEDIES);
@@ -59,7 +61,8 @@ impl Trials<'_> {
         for guidance in &self.failed.guidance {
             let Some(criterion) = guidance.findings.first() else { continue };
             for advice in &guidance.remedies {
-                if !wanted.iter().any(|(name, _)| *name == advice.remedy) {
+                let chosen = self.only.is_empty() || self.only.contains(&advice.remedy);
+                if chosen && !wanted.iter().any(|(name, _)| *name == advice.remedy) {
                     wanted.push((advice.remedy.clone(), criterion.clone()));
                 }
             }
@@ -122,7 +125,8 @@ pub(super) fn document(trials: &[Trial]) -> serde_json::Value {
 /// The trials as a table, and below it what else is to be said of each.
 pub(super) fn table(trials: &[Trial]) -> String {
     if trials.is_empty() {
-        return "\nNo remedy was tried: no failure looks like a case of the runbook.\n".to_owned();
+        return "\nNo remedy was tried: no failure looks like a case of the runbook that has one of those asked for.\n"
+            .to_owned();
     }
     let value = |finding: Option<&Finding>| {
         let Some((finding, value)) = finding.and_then(|finding| Some((finding, finding.value?))) else {
