@@ -132,7 +132,11 @@ pub(super) fn table(trials: &[Trial]) -> String {
         let Some((finding, value)) = finding.and_then(|finding| Some((finding, finding.value?))) else {
             return "-".to_owned();
         };
-        let number = |value: f64| human::in_unit(value, &finding.unit);
+        // That a floor's growth is one a cycle, the criterion says.
+        let number = |value: f64| match finding.unit.as_str() {
+            "bytes/cycle" => human::bytes(value),
+            unit => human::in_unit(value, unit),
+        };
         let value = number(value);
         finding.interval.map_or(value.clone(), |[low, high]| format!("{value} ({} to {})", number(low), number(high)))
     };
@@ -144,7 +148,7 @@ pub(super) fn table(trials: &[Trial]) -> String {
                 trial.answer.words().to_owned(),
                 trial.verdict.map_or("-", soak_verdict::Verdict::name).to_owned(),
                 trial.criterion.clone(),
-                value(trial.before.as_ref()),
+                value(trial.before.as_ref().filter(|_| trial.verdict.is_some())),
                 value(trial.after.as_ref()),
             ]
         })
