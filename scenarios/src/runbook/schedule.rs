@@ -106,18 +106,20 @@ fn cron(checks: &[Check]) -> String {
     for check in checks {
         let _ = writeln!(out, "\n# {}", check.answers);
         // A `%` ends a command of a crontab.
-        let _ = writeln!(out, "{} {}", check.at, check.commands.join(" && ").replace('%', "\\%"));
+        let _ = writeln!(out, "{} {}", check.at, check.commands.join("; ").replace('%', "\\%"));
     }
     out
 }
 
-/// A script as a block of YAML, so far to the right.
+/// A script as a block of YAML, so far to the right. What fails does not keep the rest from running, and the last failure is the script's.
 fn block(commands: &[String], indent: usize) -> String {
     let pad = " ".repeat(indent);
-    std::iter::once("set -eu").chain(commands.iter().map(String::as_str)).fold(String::new(), |mut out, command| {
-        let _ = writeln!(out, "{pad}{command}");
-        out
-    })
+    let mut out = format!("{pad}status=0\n");
+    for command in commands {
+        let _ = writeln!(out, "{pad}{command} || status=$?");
+    }
+    let _ = writeln!(out, "{pad}exit $status");
+    out
 }
 
 fn cron_jobs(checks: &[Check], image: &str) -> String {
