@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub enum Scheduler {
     /// Lines of a crontab.
     Cron,
-    /// CronJobs of Kubernetes.
+    /// Jobs of Kubernetes, a `CronJob` each.
     CronJob,
     /// A workflow of GitHub Actions.
     Workflow,

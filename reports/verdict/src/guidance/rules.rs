@@ -332,10 +332,10 @@ fn spikes(shown: &Shown<'_>) -> Vec<Clue> {
         let needed = finding.value.map_or_else(|| "too long".to_owned(), seconds);
         match finding.verdict {
             Some(Verdict::Fail) => {
-                clue(&mut clues, 5, format!("memory needs {needed} to come down once the data is gone"))
+                clue(&mut clues, 5, format!("memory needs {needed} to come down once the data is gone"));
             }
             Some(Verdict::Pass) => {
-                clue(&mut clues, -1, format!("memory comes down within {needed} once the data is gone"))
+                clue(&mut clues, -1, format!("memory comes down within {needed} once the data is gone"));
             }
             _ => {}
         }

@@ -114,13 +114,11 @@ fn set_limit(service: &Service, limit: Bytes) -> Vec<String> {
 
 /// Where the admin side of a deployment answers: what is attached to, else the profile's own port.
 fn http(plan: &Plan) -> String {
-    match &plan.target.launch {
-        Launch::Attach(attach) => format!("http://{}", attach.http),
-        _ => {
-            let ports = plan.target.profile.container.as_ref().map(|container| container.ports).unwrap_or_default();
-            format!("http://localhost:{}", ports.http)
-        }
+    if let Launch::Attach(attach) = &plan.target.launch {
+        return format!("http://{}", attach.http);
     }
+    let ports = plan.target.profile.container.as_ref().map(|container| container.ports).unwrap_or_default();
+    format!("http://localhost:{}", ports.http)
 }
 
 fn curl(plan: &Plan, endpoint: &str) -> String {

@@ -38,7 +38,7 @@ pub(super) struct Schedule {
 enum Format {
     /// Lines of a crontab
     Cron,
-    /// CronJobs of Kubernetes
+    /// Scheduled jobs of Kubernetes
     #[value(name = "cronjob")]
     CronJob,
     /// A workflow of GitHub Actions
