@@ -88,6 +88,7 @@ fn any_profile() -> Profile {
         protocol: Protocol::Flight,
         launch: LaunchSettings::default(),
         container: None,
+        service: None,
         endpoints: Endpoints::default(),
         requests: Requests::default(),
         series: BTreeMap::new(),

@@ -196,6 +196,8 @@ pub enum Injection {
     },
     /// Every dataset is compacted: the runbook's "force compaction".
     ForceCompaction,
+    /// Retired memory is given back: the runbook's vacuum.
+    Vacuum,
 }
 
 /// At which of three levels a fault works.
@@ -480,6 +482,14 @@ pub const FAULTS: &[FaultKind] = &[
         "the target's answer",
         "an endpoint that compacts in the profile",
     ),
+    kind(
+        "vacuum",
+        Level::Remedy,
+        "vacuum",
+        "asks for retired memory to be given back",
+        "the target's answer",
+        "an endpoint `vacuum` in the profile",
+    ),
 ];
 
 impl Injection {
@@ -515,6 +525,7 @@ impl Injection {
             Self::StopLoad => "stop_load",
             Self::RaiseLimit { .. } => "raise_limit",
             Self::ForceCompaction => "force_compaction",
+            Self::Vacuum => "vacuum",
         }
     }
 

@@ -51,7 +51,7 @@ fn fault() -> Vec<Field> {
 
 /// The kinds without settings.
 fn words() -> Vec<&'static str> {
-    vec!["pause", "kill", "restart", "cut", "reset", "disk_full", "stop_load", "force_compaction"]
+    vec!["pause", "kill", "restart", "cut", "reset", "disk_full", "stop_load", "force_compaction", "vacuum"]
 }
 
 fn injections() -> Vec<Field> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::runbook::Runbook;
+
 /// How to talk to one kind of target. The files are in `scenarios/profiles/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
@@ -17,6 +19,9 @@ pub struct Profile {
     pub launch: LaunchSettings,
     /// How a container of this kind is run; absent when the profile names no image.
     pub container: Option<ContainerProfile>,
+    /// What a deployment of this kind is called; absent when the profile does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceNames>,
     /// HTTP paths by purpose; a purpose that is absent is one that the target lacks.
     pub endpoints: Endpoints,
     /// What the load asks of a target that speaks HTTP.
@@ -202,4 +207,65 @@ pub struct Endpoints {
     /// Ends the leak and gives back what it held.
     #[serde(default)]
     pub leak_stop: Option<String>,
+}
+
+/// What a deployment is called, for the commands of somebody on call. What is absent is guessed from the profile's name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceNames {
+    /// Kubernetes' kind and name, such as `deployment/longbow`.
+    pub workload: Option<String>,
+    /// Kubernetes' namespace.
+    pub namespace: Option<String>,
+    /// The container's name in its pod.
+    pub container: Option<String>,
+    /// systemd's unit.
+    pub unit: Option<String>,
+    /// The program's name as `pgrep` takes it.
+    pub process: Option<String>,
+    /// The file of settings.
+    pub config: Option<String>,
+}
+
+/// The names of a deployment, all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Kubernetes' kind and name.
+    pub workload: String,
+    /// Kubernetes' namespace, where it is not the default one.
+    pub namespace: Option<String>,
+    /// The container's name in its pod.
+    pub container: String,
+    /// systemd's unit.
+    pub unit: String,
+    /// The program's name.
+    pub process: String,
+    /// The file of settings.
+    pub config: String,
+}
+
+impl Service {
+    /// The namespace as an argument of `kubectl`, with a space before it.
+    pub fn in_namespace(&self) -> String {
+        self.namespace.as_ref().map_or_else(String::new, |namespace| format!(" -n {namespace}"))
+    }
+}
+
+impl Profile {
+    /// What a deployment is called: as the profile says, else as the runbook for Guts has it, else by the profile's name.
+    pub fn service(&self) -> Service {
+        let names = self.service.clone().unwrap_or_default();
+        let guts = Runbook::of(self) == Runbook::Guts;
+        let name = if guts { "guts-node" } else { self.name.as_str() };
+        let kind = if guts { "statefulset" } else { "deployment" };
+        let folder = if guts { "guts" } else { name };
+        Service {
+            workload: names.workload.unwrap_or_else(|| format!("{kind}/{name}")),
+            namespace: names.namespace.or_else(|| guts.then(|| "guts".to_owned())),
+            container: names.container.unwrap_or_else(|| name.to_owned()),
+            unit: names.unit.unwrap_or_else(|| name.to_owned()),
+            process: names.process.unwrap_or_else(|| name.to_owned()),
+            config: names.config.unwrap_or_else(|| format!("/etc/{folder}/config.yaml")),
+        }
+    }
 }

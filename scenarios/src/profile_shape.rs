@@ -48,6 +48,11 @@ fn root() -> Vec<Field> {
         ),
         section("launch", launch(), "how a process of this kind is started"),
         optional("container", Kind::Section(container()), "how a container of this kind is run"),
+        optional(
+            "service",
+            Kind::Section(service()),
+            "what a deployment is called, for the commands of reports; what is absent is guessed from the profile's name",
+        ),
         section("endpoints", endpoints(), "HTTP paths by purpose; one that is absent is one that the target lacks"),
         section(
             "requests",
@@ -154,6 +159,18 @@ fn requests() -> Vec<Field> {
         request("read", "reads one thing that is there: a search of the load"),
         request("update", "writes one thing again: an upsert of the load"),
         request("delete", "removes one thing"),
+    ]
+}
+
+fn service() -> Vec<Field> {
+    let name = |name, doc| optional(name, Kind::Text(TextRule::NotEmpty), doc);
+    vec![
+        name("workload", "Kubernetes' kind and name, such as \"deployment/longbow\""),
+        name("namespace", "Kubernetes' namespace"),
+        name("container", "the container's name in its pod"),
+        name("unit", "systemd's unit"),
+        name("process", "the program's name as `pgrep` takes it"),
+        name("config", "the file of settings"),
     ]
 }
 

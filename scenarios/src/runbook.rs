@@ -3,11 +3,14 @@
 //! A row is *open* while nothing here answers its question; it says so wherever it is shown. Nothing in this table judges a run: criteria do.
 
 mod alerts;
+mod case;
 mod document;
 mod guts;
 mod levels;
 mod longbow;
 mod reading;
+mod remedies;
+mod schedule;
 mod unwritten;
 
 use std::fmt;
@@ -15,9 +18,12 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 pub use self::alerts::alert_rules;
+pub use self::case::Case;
 pub use self::document::{runbooks_markdown, thresholds_markdown};
 pub use self::levels::{Alarm, Level, Levels, Unit};
 pub use self::reading::{Expr, Metric, Reading};
+pub use self::remedies::{Advice, Ask, Knob, Means, REMEDIES, Remedy, Seen, advice, remedies, remedy};
+pub use self::schedule::{Checks, Scheduler, schedule};
 use crate::units::Span;
 
 /// Where a row comes from.
@@ -103,6 +109,10 @@ pub enum Covered {
     Scenario(&'static str),
     /// A fault that rehearses it, whose effect is measured.
     Fault(&'static str),
+    /// A remedy that is told as commands for the target at hand, and tried where a run can apply it.
+    Remedy(&'static str),
+    /// The guidance on a failed run reads it, to tell this case from others.
+    Guidance(Case),
     /// Only a person can act on it, for this reason.
     HumanOnly(&'static str),
     /// Nothing yet.
@@ -121,6 +131,8 @@ impl fmt::Display for Covered {
             Self::Command(command) => write!(f, "`{command}`"),
             Self::Scenario(name) => write!(f, "scenario `{name}`"),
             Self::Fault(name) => write!(f, "fault `{name}`"),
+            Self::Remedy(name) => write!(f, "remedy `{name}`"),
+            Self::Guidance(case) => write!(f, "read by the guidance for “{}”", case.section()),
             Self::HumanOnly(reason) => write!(f, "for people: {reason}"),
             Self::Open => f.write_str("not yet"),
         }
@@ -216,9 +228,10 @@ mod tests {
                 Covered::Fault(name) => FAULTS.iter().any(|kind| kind.name == name),
                 // That it is a command of the binary, only the binary can say.
                 Covered::Command(command) => command.starts_with("soak "),
+                Covered::Remedy(name) => remedy(name).is_some(),
                 Covered::HumanOnly(reason) => reason.len() > 20,
                 // A reading's own test asks for its series.
-                Covered::Read(_) | Covered::Open => true,
+                Covered::Read(_) | Covered::Guidance(_) | Covered::Open => true,
             };
             assert!(there, "{covered} is not there");
         }

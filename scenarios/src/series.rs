@@ -102,6 +102,11 @@ pub const SERIES: &[SeriesSpec] = &[
     series("gomemlimit_bytes", Source::Metrics, "effective GOMEMLIMIT"),
     series("compactions_total", Source::Metrics, "compactions begun"),
     series("compaction_errors_total", Source::Metrics, "compactions that failed"),
+    series(
+        "compactions_skipped_total",
+        Source::Metrics,
+        "compactions that ended well and rewrote nothing, because nothing could go",
+    ),
     series("put_rows_total", Source::Metrics, "rows received in put messages"),
     series("put_messages_total", Source::Metrics, "put messages received"),
     series("heap_goal_bytes", Source::Metrics, "heap at which the next collection starts"),

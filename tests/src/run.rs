@@ -68,6 +68,15 @@ impl Judged {
         found.map(|finding| finding["criterion"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// Cases of the runbook that the failures look like, each once, the likeliest of the first variant first.
+    pub fn cases(&self) -> Vec<String> {
+        let variants = self.verdict["variants"].as_array().unwrap();
+        let guidance = variants.iter().filter_map(|variant| variant["guidance"].as_array()).flatten();
+        let mut cases: Vec<String> = guidance.map(|one| one["case"].as_str().unwrap().to_owned()).collect();
+        cases.dedup();
+        cases
+    }
+
     /// The finding of this criterion in a variant.
     pub fn finding(&self, variant: usize, criterion: &str) -> &Value {
         let findings = self.verdict["variants"][variant]["findings"].as_array().unwrap();

@@ -3,10 +3,14 @@
 use std::path::Path;
 
 use soak_record::{RecordError, Run, VariantRecord, file, write_whole};
-use soak_verdict::{RunVerdict, judge};
+use soak_verdict::{RunVerdict, Trial, judge};
 
 use crate::failure::Failure;
 use crate::output;
+
+/// In a run's folder: a run's folder for each remedy that was tried, and what came of them as a document.
+pub(crate) const REMEDIES: &str = "remedies";
+pub(crate) const REMEDIES_DOCUMENT: &str = "remedies.json";
 
 /// Judges a run folder and writes `verdict.json`, `report.html`, `report.md` and `junit.xml` into it.
 pub(crate) fn write_reports(folder: &Path) -> Result<RunVerdict, Failure> {
@@ -40,6 +44,36 @@ pub(crate) fn write_verdict(folder: &Path) -> Result<RunVerdict, Failure> {
         output::say(&format!("warning: the verdict is not kept: {error}\n"));
     }
     Ok(verdict)
+}
+
+/// The checklist after an incident, and the verdict that it stands on.
+pub(crate) fn checklist(folder: &Path) -> Result<(String, RunVerdict), Failure> {
+    let run = Run::open(folder).map_err(unreadable)?;
+    let mut peaks = Vec::new();
+    let verdict = over_records(&run, |records| {
+        let watched = records.inspect(|record| {
+            let peak = soak_verdict::seen(record).peak_bytes;
+            peaks.extend(peak.map(|peak| (record.variant.id.clone(), peak)));
+        });
+        judge(&run.id, &run.plan, watched)
+    })?;
+    let trials = trials(folder)?;
+    let checklist = soak_render::post_incident(&run, &verdict, &soak_render::Aftermath { peaks, trials });
+    Ok((checklist, verdict))
+}
+
+/// What was tried of the remedies; nothing where none were.
+fn trials(folder: &Path) -> Result<Vec<Trial>, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        remedies: Vec<Trial>,
+    }
+    let path = folder.join(REMEDIES).join(REMEDIES_DOCUMENT);
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(Vec::new()) };
+    let document: Document = serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!("{}: {error}; remove it, or try the remedies again", path.display()))
+    })?;
+    Ok(document.remedies)
 }
 
 fn judged(run: &Run) -> Result<RunVerdict, Failure> {

@@ -35,6 +35,7 @@ fn plain(verdict: &RunVerdict) -> String {
             }
         }
     }
+    out.push_str(&guidance(verdict));
     out.push_str(&not_judged(verdict));
     let noted = verdict.variants.iter().flat_map(|one| one.notes.iter().map(move |note| format!("{}: {note}", one.id)));
     let notes: Vec<String> = verdict.notes.iter().cloned().chain(noted).collect();
@@ -44,6 +45,28 @@ fn plain(verdict: &RunVerdict) -> String {
             out.push_str(&wrapped(&note, 2, WIDTH));
         }
     }
+    out
+}
+
+/// What the failures look like, a line each, with the variants that look the same together.
+fn guidance(verdict: &RunVerdict) -> String {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for (variant, one) in verdict.variants.iter().flat_map(|one| one.guidance.iter().map(move |found| (one, found))) {
+        let strongest = one.evidence_for.first().map_or_else(String::new, |evidence| format!(": {evidence}"));
+        let line = one.line();
+        match lines.iter_mut().find(|(other, _)| other.starts_with(&line)) {
+            Some((_, variants)) => variants.push(&variant.id),
+            None => lines.push((format!("{line}{strongest}"), vec![&variant.id])),
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut out = "\nBy the runbook\n".to_owned();
+    for (line, variants) in lines {
+        out.push_str(&wrapped(&format!("{}: {line}", variants.join(", ")), 2, WIDTH));
+    }
+    out.push_str("  What speaks against it, what else it may be, and what to type: in the report.\n");
     out
 }
 
@@ -236,6 +259,7 @@ mod tests {
         let variant = |id: &str, floor| VariantVerdict {
             dose: None,
             indications: Vec::new(),
+            guidance: Vec::new(),
             id: id.to_owned(),
             verdict: floor,
             attested: BTreeMap::new(),

@@ -66,7 +66,8 @@ pub(crate) async fn inject(
         Injection::DiskFull => disk::inject(levers.as_ref()).await,
         Injection::LeakMemory { .. } | Injection::LeakTasks { .. } => leak::inject(levers.as_ref(), injection).await,
         Injection::StopLoad => remedy::stop_load(levers.as_ref()),
-        Injection::ForceCompaction => remedy::force_compaction(levers.as_ref()),
+        Injection::ForceCompaction => remedy::ask(levers.as_ref(), remedy::COMPACTION),
+        Injection::Vacuum => remedy::ask(levers.as_ref(), remedy::VACUUM),
         Injection::Latency { .. } | Injection::Bandwidth { .. } | Injection::Cut | Injection::Reset => {
             let fault = network::NetworkFault::begin(injection, levers.reach().proxies.clone())?;
             Ok(Box::new(fault))

@@ -137,6 +137,10 @@ pub trait Control: Send + Sync {
     async fn collect(&self) -> Result<(), CallError>;
     /// Compacts the dataset; returns when that is done.
     async fn compact(&self) -> Result<(), CallError>;
+    /// Gives retired memory back; refused where it cannot be asked to.
+    async fn vacuum(&self) -> Result<(), CallError> {
+        Err(CallError::Refused("it has no vacuum".to_owned()))
+    }
     /// Its tasks by stack; `None` where it has no dump.
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError>;
 }

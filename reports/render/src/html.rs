@@ -1,6 +1,7 @@
 //! `report.html`: one page that opens from disk, loads nothing and runs nothing, in light and dark.
 
 mod diagnosis;
+mod guidance;
 mod indications;
 mod sections;
 mod tables;
@@ -174,6 +175,10 @@ mod tests {
         assert!(page.contains("rss_floor and heap_floor fail in dim128-rows500"));
         assert!(page.contains("soak run scenario2"));
         assert!(page.contains("wait &lt; worker"));
+        assert!(page.contains("Looks like Scenario 1: Memory Usage Keeps Growing"));
+        assert!(page.contains("Looks like Scenario 4: Goroutine Leaks"));
+        assert!(page.contains("kubectl rollout restart deployment/reference"));
+        check_well_formed(&page).unwrap();
         synthetic::show("leak.html", &page);
     }
 

@@ -1,7 +1,8 @@
 //! `report.md`: the same facts for a pull request or a ticket, as GitHub renders them.
 
 mod diagnosis;
-mod text;
+mod guidance;
+pub(crate) mod text;
 
 use soak_record::Run;
 use soak_scenario::runbook::Level;
@@ -94,6 +95,7 @@ fn section(out: &mut String, variant: &VariantVerdict, picture: Option<&VariantP
     }
     notes(out, &variant.notes);
     variant.findings.iter().for_each(|finding| one(out, finding));
+    guidance::guidance(out, variant);
     indications(out, variant);
     if let Some(picture) = picture {
         if variant.finding("goroutine_baseline").is_some_and(|finding| finding.verdict == Some(Verdict::Fail)) {

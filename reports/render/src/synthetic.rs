@@ -276,6 +276,7 @@ pub(crate) fn variant(id: &str, findings: Vec<Finding>) -> VariantVerdict {
         attested: BTreeMap::new(),
         findings,
         indications: Vec::new(),
+        guidance: Vec::new(),
         notes: Vec::new(),
         dose: None,
     }

@@ -11,6 +11,7 @@ use crate::coverage;
 use crate::criteria;
 use crate::ending::Ending;
 use crate::evidence::{Criterion, Evidence, Shared};
+use crate::guidance::{Facts, guide, is_mapped};
 use crate::human;
 use crate::indication::indications;
 use crate::observed::Observed;
@@ -33,6 +34,7 @@ struct Measured {
     /// Why its passes cannot be trusted.
     doubts: Vec<String>,
     indications: Vec<Indication>,
+    facts: Facts,
     notes: Vec<String>,
 }
 
@@ -111,6 +113,7 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         doubts: coverage::doubts(&observed),
         broken: record.broken.clone(),
         indications: indications(&observed),
+        facts: Facts::of(&observed),
         notes: notes(&observed),
     }
 }
@@ -134,8 +137,7 @@ fn notes(observed: &Observed<'_>) -> Vec<String> {
     let level =
         |name: &str| observed.level(name, Phase::Settle, None).or_else(|| observed.level(name, Phase::Idle, None));
     if let (Some(file), Some(rss)) = (level("rss_file_bytes"), level("rss_bytes"))
-        && file.median >= 32.0 * 1_048_576.0
-        && file.median >= 0.3 * rss.median
+        && is_mapped(file.median, rss.median)
     {
         notes.push(format!(
             "RssFile is {} of {} RSS: mapped files, not the heap; no floor counts them (runbook “High Memory Usage Troubleshooting”, “Scenario 3: High \
@@ -289,9 +291,10 @@ fn is_set(id: &str, threshold: Threshold) -> bool {
 
 /// The variant's verdict: its ending and its settings are brought to bear on its findings.
 fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantVerdict {
-    let Measured { id, attested, ending, dropped, broken, doubts: more, indications, notes, .. } = measured;
+    let Measured { id, attested, ending, dropped, broken, doubts: more, indications, facts, notes, .. } = measured;
     let verdict = Verdict::Inconclusive;
-    let mut variant = VariantVerdict { id, verdict, attested, findings, indications, notes, dose: None };
+    let mut variant =
+        VariantVerdict { id, verdict, attested, findings, indications, guidance: Vec::new(), notes, dose: None };
     match &ending {
         Ending::TargetFailed(reason) => variant.findings.insert(0, target_failed(reason)),
         Ending::PlatformFailed(reason) => {
@@ -346,6 +349,10 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
     let early = (!matches!(ending, Ending::Completed)).then_some(Verdict::Inconclusive);
     let found = variant.findings.iter().filter_map(|finding| finding.verdict);
     variant.verdict = Verdict::over(found.chain(early)).unwrap_or(Verdict::Inconclusive);
+    // What leaks on purpose needs no explanation.
+    if let Some(planned) = plan.variants.iter().find(|one| one.id == variant.id && one.dose.is_none()) {
+        variant.guidance = guide(plan, planned, &facts, &variant.findings);
+    }
     variant
 }
 

@@ -10,6 +10,7 @@ mod ending;
 mod evidence;
 mod explain;
 mod growth;
+mod guidance;
 pub mod human;
 mod indication;
 pub mod injected;
@@ -22,6 +23,7 @@ mod reading;
 pub mod simulated;
 pub mod stats;
 pub mod trend;
+mod trial;
 
 #[cfg(test)]
 mod simulation;
@@ -29,6 +31,8 @@ mod simulation;
 pub use control::CONTROL;
 pub use criteria::{floor_model, more_cycles};
 pub use explain::{Explained, explain};
+pub use guidance::{Alternative, Guidance};
 pub use judge::{ALPHA, judge};
 pub use observed::{Floor, floors};
 pub use outcome::*;
+pub use trial::{Answer, Trial, UNCHANGED, seen, to_remedy};

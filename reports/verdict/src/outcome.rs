@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use soak_scenario::Pace;
 use soak_scenario::runbook::Level;
 
+use crate::guidance::Guidance;
+
 /// The version of `verdict.json`.
 pub const VERDICT_SCHEMA: u32 = 1;
 
@@ -101,6 +103,9 @@ pub struct VariantVerdict {
     /// What the thresholds of the runbooks say of it, in their order. None is part of the verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub indications: Vec<Indication>,
+    /// Which cases of the runbooks its failed findings look like, the likeliest first. None is part of the verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guidance: Vec<Guidance>,
     /// What a reader should know of this variant.
     pub notes: Vec<String>,
     /// What was seen of a leak that was put in on purpose. Its findings are information, but for the one that says whether it was seen.

@@ -14,21 +14,27 @@ const CYCLES: u32 = 7;
 
 /// A target as the simulation knows it. Sizes in MiB, rates a second, times in seconds.
 #[derive(Debug, Clone, Copy)]
-struct Target {
-    seed: u64,
-    floor_sd: f64,
-    leak_per_s: f64,
-    retained_per_cycle: f64,
-    tasks_per_s: f64,
-    reclaim: f64,
-    release_per_s: f64,
-    mapped: f64,
-    step_at: Option<u32>,
+pub(crate) struct Target {
+    pub(crate) seed: u64,
+    pub(crate) floor_sd: f64,
+    pub(crate) leak_per_s: f64,
+    pub(crate) retained_per_cycle: f64,
+    pub(crate) tasks_per_s: f64,
+    pub(crate) reclaim: f64,
+    pub(crate) release_per_s: f64,
+    pub(crate) mapped: f64,
+    pub(crate) step_at: Option<u32>,
+    /// What it leaks lies beside its heap.
+    pub(crate) beside_heap: bool,
+    /// Its compactions end with an error.
+    pub(crate) errors: bool,
+    /// Its compactions find nothing that could go.
+    pub(crate) pinned: bool,
     /// First-order correlation of the floors' noise from cycle to cycle.
-    correlation: f64,
+    pub(crate) correlation: f64,
 }
 
-const HEALTHY: Target = Target {
+pub(crate) const HEALTHY: Target = Target {
     seed: 0,
     floor_sd: 0.15,
     leak_per_s: 0.0,
@@ -38,11 +44,14 @@ const HEALTHY: Target = Target {
     release_per_s: 400.0,
     mapped: 0.0,
     step_at: None,
+    beside_heap: false,
+    errors: false,
+    pinned: false,
     correlation: 0.0,
 };
 
 /// Builds one variant's record.
-struct Builder {
+pub(crate) struct Builder {
     target: Target,
     now: f64,
     /// Memory now, what it is on its way to, and what has been kept.
@@ -50,6 +59,9 @@ struct Builder {
     aim: f64,
     kept: f64,
     noise: f64,
+    /// Bytes of deleted rows, in MiB, and compactions so far.
+    dead: f64,
+    compactions: f64,
     events: Vec<Event>,
     series: BTreeMap<String, Series>,
     draws: u64,
@@ -79,7 +91,10 @@ impl Builder {
             let anon = (10.0 + self.noise + self.rss + self.kept + jitter) * MIB;
             let file = (8.0 + self.target.mapped) * MIB;
             let tasks = 23.0 + (self.target.tasks_per_s * self.now).floor();
-            let heap = (6.0 + self.aim + self.kept) * MIB + 2000.0 * self.draw();
+            let in_heap = if self.target.beside_heap { 0.0 } else { self.kept };
+            let heap = (6.0 + self.aim + in_heap) * MIB + 2000.0 * self.draw();
+            let skipped = if self.target.pinned { self.compactions } else { 0.0 };
+            let fragmentation = if self.aim > 0.0 { self.dead / self.aim } else { 0.0 };
             for (name, value) in [
                 ("rss_anon_bytes", anon),
                 ("rss_file_bytes", file),
@@ -87,6 +102,12 @@ impl Builder {
                 ("heap_bytes", heap),
                 ("dataset_bytes", self.aim * MIB),
                 ("goroutines", tasks),
+                ("tombstone_bytes", self.dead * MIB),
+                ("slab_bytes", 0.6 * self.aim * MIB),
+                ("slab_fragmentation_share", fragmentation),
+                ("compactions_total", self.compactions),
+                ("compactions_skipped_total", skipped),
+                ("datasets", f64::from(self.aim > 0.0)),
             ] {
                 self.series.entry(name.to_owned()).or_default().push(self.now, value);
             }
@@ -145,20 +166,36 @@ impl Builder {
         self.aim = 1.1 * data;
         self.phase(Phase::Query, cycle, 0.5);
         self.event(EventKind::Deleted { cycle, rows: 1147, failed: 0 });
+        self.dead = 0.28 * 1.1 * data;
         self.rest(Phase::BeforeCompact, Some(cycle));
         self.aim = 1.1 * data * (1.0 - 0.28 * self.target.reclaim) + 0.1 * self.draw();
+        self.dead *= 1.0 - self.target.reclaim;
+        self.compactions += 1.0;
         self.phase(Phase::Compact, cycle, 0.2);
-        self.event(EventKind::Compacted { cycle, seconds: 0.2, error: None });
+        let error = self.target.errors.then(|| "answered 500".to_owned());
+        self.event(EventKind::Compacted { cycle, seconds: 0.2, error });
         self.rest(Phase::AfterCompact, Some(cycle));
         self.aim = 0.0;
+        self.dead = 0.0;
         self.phase(Phase::Clear, cycle, 0.1);
         self.rest(Phase::Settle, Some(cycle));
     }
 
-    fn record(plan: &Plan, id: usize, target: Target) -> VariantRecord {
+    pub(crate) fn record(plan: &Plan, id: usize, target: Target) -> VariantRecord {
         let (events, series) = (Vec::new(), BTreeMap::new());
-        let mut builder =
-            Self { target, now: 0.0, rss: 0.0, aim: 0.0, kept: 0.0, noise: 0.0, events, series, draws: 0 };
+        let mut builder = Self {
+            target,
+            now: 0.0,
+            rss: 0.0,
+            aim: 0.0,
+            kept: 0.0,
+            noise: 0.0,
+            dead: 0.0,
+            compactions: 0.0,
+            events,
+            series,
+            draws: 0,
+        };
         let attested = |knob: &str| EventKind::Attested {
             knob: knob.to_owned(),
             requested: "75".to_owned(),
@@ -213,7 +250,7 @@ pub(crate) fn plan() -> Plan {
 }
 
 /// Judges six variants of one kind.
-fn run(target: Target) -> RunVerdict {
+pub(crate) fn run(target: Target) -> RunVerdict {
     let plan = plan();
     let records = (0..6).map(|i| Builder::record(&plan, i, Target { seed: target.seed * 6 + i as u64, ..target }));
     judge("run-1", &plan, records.collect::<Vec<_>>())

@@ -4,6 +4,7 @@
 
 mod damaged;
 mod diag;
+mod guidance;
 mod mistakes;
 mod pipes;
 mod prometheus;

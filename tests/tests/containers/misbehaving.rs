@@ -4,12 +4,18 @@ use soak_tests::{image, turn};
 
 use crate::run::run;
 
-fn failed(setting: &str) -> Vec<String> {
+/// What failed, and the cases of the runbook that it looks like.
+fn failed(setting: &str) -> (Vec<String>, Vec<String>) {
     let target = format!("container:{}", image().unwrap());
     let judged = run(&target, &[setting, "criteria.heap_goal={}"]);
     let failed = judged.with("fail");
     assert_eq!(judged.ended.code == 1, !failed.is_empty(), "{}\n{}", judged.ended.stdout, judged.ended.stderr);
-    failed
+    (failed, judged.cases())
+}
+
+fn of(failed: &[&str], cases: &[&str]) -> (Vec<String>, Vec<String>) {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    (owned(failed), owned(cases))
 }
 
 #[test]
@@ -18,8 +24,10 @@ fn leaks_in_go_memory_are_found() {
         return;
     }
     let _turn = turn();
-    assert_eq!(failed("target.misbehave.task_leak=90/min"), ["goroutine_baseline"]);
-    assert_eq!(failed("target.misbehave.heap_leak=2KiB/op"), ["rss_floor", "heap_floor"]);
+    let tasks = failed("target.misbehave.task_leak=90/min");
+    assert_eq!(tasks, of(&["goroutine_baseline"], &["goroutines"]));
+    let heap = failed("target.misbehave.heap_leak=2KiB/op");
+    assert_eq!(heap, of(&["rss_floor", "heap_floor"], &["growth"]));
 }
 
 #[test]
@@ -28,6 +36,6 @@ fn a_step_and_a_plateau_are_no_leaks() {
         return;
     }
     let _turn = turn();
-    assert!(failed("target.misbehave.step=24MiB").is_empty());
-    assert!(failed("target.misbehave.cache_fill=6MiB").is_empty());
+    assert_eq!(failed("target.misbehave.step=24MiB"), of(&[], &[]));
+    assert_eq!(failed("target.misbehave.cache_fill=6MiB"), of(&[], &[]));
 }

@@ -9,6 +9,7 @@ mod http;
 mod lifecycle;
 mod main_job;
 mod proof;
+mod remedies;
 mod scenarios;
 mod small;
 mod trouble;

@@ -1,6 +1,7 @@
 //! `soak export`: built-in files, generated documents, and a run's samples, for other tools.
 
 mod samples;
+mod schedule;
 
 use std::num::NonZeroU64;
 
@@ -49,6 +50,8 @@ enum What {
         #[arg(long = "match", value_name = "MATCHERS")]
         matching: Option<String>,
     },
+    /// The runbook's daily and weekly checks, for a scheduler
+    Schedule(schedule::Schedule),
     /// What a run recorded, a row for each moment and a column for each series
     Samples(samples::Samples),
 }
@@ -68,6 +71,7 @@ impl Export {
                 });
                 output::print(&alert_rules(&profile, limit.transpose()?, matching.as_deref()))?;
             }
+            What::Schedule(schedule) => schedule.execute()?,
             What::Samples(samples) => samples.execute()?,
         }
         Ok(Exit::Pass)

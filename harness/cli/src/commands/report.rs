@@ -15,10 +15,18 @@ pub(crate) struct Report {
     /// Where the reports go [default: the run's folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Print the checklist after an incident, in Markdown, with what the run shows of each item; nothing is written
+    #[arg(long, conflicts_with = "out")]
+    post_incident: bool,
 }
 
 impl Report {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        if self.post_incident {
+            let (checklist, verdict) = reports::checklist(&self.run)?;
+            output::print(&checklist)?;
+            return Ok(Exit::from(&verdict));
+        }
         let verdict = match &self.out {
             Some(out) => reports::write_reports_into(&self.run, out)?,
             None => reports::write_reports(&self.run)?,

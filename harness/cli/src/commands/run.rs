@@ -1,10 +1,16 @@
-//! `soak run`: plan, run, judge, report.
+//! `soak run`: plan, run, judge, report; and the runbook's remedies, where they are asked for.
 
-use std::path::PathBuf;
+mod remedies;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use soak_engine::{Listener, RunEnd};
 use soak_record::file;
+use soak_scenario::Plan;
+use soak_scenario::runbook::REMEDIES;
+use soak_scenario::units::Span;
+use soak_verdict::{RunVerdict, Verdict};
 
 use super::{Exit, Failure};
 use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
@@ -23,6 +29,21 @@ pub(crate) struct Run {
     /// For whom progress and verdict are written
     #[arg(long, value_enum, default_value_t = RunFormat::Human)]
     format: RunFormat,
+    /// Where a variant fails: run it again with each remedy of the runbook that can be applied, and show which helps. The exit code stays that of the run
+    #[arg(long)]
+    try_remedies: bool,
+    /// How long that may take
+    #[arg(long, value_name = "TIME", default_value = "30min", requires = "try_remedies")]
+    remedies_within: Span,
+    /// Only this remedy; may be repeated
+    #[arg(long = "remedy", value_name = "NAME", requires = "try_remedies", value_parser = known_remedy)]
+    only_remedies: Vec<String>,
+}
+
+/// The name of a remedy that there is.
+fn known_remedy(name: &str) -> Result<String, String> {
+    let names: Vec<&str> = REMEDIES.iter().map(|remedy| remedy.name).collect();
+    if names.contains(&name) { Ok(name.to_owned()) } else { Err(format!("there is {}", names.join(", "))) }
 }
 
 /// For whom a run is written.
@@ -48,11 +69,18 @@ impl Run {
             _ => progress::for_a_person(&plan),
         };
         let end = execute(&plan, &id, &path, progress)?;
-        self.conclude(&path, &end)
+        let verdict = self.report(&path)?;
+        if end == RunEnd::Interrupted {
+            return Ok(Exit::Interrupted);
+        }
+        if self.try_remedies && end == RunEnd::Complete && verdict.verdict == Verdict::Fail {
+            return self.remedies(&plan, &verdict, &id, &path);
+        }
+        Ok(Exit::from(&verdict))
     }
 
     /// Judges and reports what there is, also of a run that was cut short.
-    fn conclude(&self, path: &std::path::Path, end: &RunEnd) -> Result<Exit, Failure> {
+    fn report(&self, path: &Path) -> Result<RunVerdict, Failure> {
         let verdict = reports::write_reports(path).map_err(Failure::of_platform)?;
         match self.format {
             RunFormat::Human => {
@@ -68,9 +96,16 @@ impl Run {
             RunFormat::Json => output::print_json(serde_json::to_string(&verdict))?,
             RunFormat::Github => output::print(&soak_render::github(&verdict))?,
         }
-        match end {
-            RunEnd::Interrupted => Ok(Exit::Interrupted),
-            RunEnd::Complete | RunEnd::Stopped(_) | RunEnd::PlatformFailed(_) => Ok(Exit::from(&verdict)),
+        Ok(verdict)
+    }
+
+    /// Tries the remedies; whatever comes of that, the exit code is that of the run.
+    fn remedies(&self, plan: &Plan, verdict: &RunVerdict, id: &str, path: &Path) -> Result<Exit, Failure> {
+        let (trials, end) = remedies::try_all(plan, verdict, id, path, (self.remedies_within, &self.only_remedies))?;
+        match self.format {
+            RunFormat::Json => output::print_json(serde_json::to_string(&remedies::document(&trials)))?,
+            RunFormat::Human | RunFormat::Github => output::print(&remedies::table(&trials))?,
         }
+        Ok(if end == RunEnd::Interrupted { Exit::Interrupted } else { Exit::from(verdict) })
     }
 }

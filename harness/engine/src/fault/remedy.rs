@@ -62,44 +62,66 @@ impl Drop for StopLoad {
 /// How long an answer is waited for once the hold is over: less than whoever asks for evidence waits for that, or nothing would be said.
 const ANSWER_WITHIN: Duration = Duration::from_secs(45);
 
-/// Asks for a compaction of everything.
-#[expect(clippy::unnecessary_wraps, reason = "as every injection")]
-pub(super) fn force_compaction(levers: &dyn Levers) -> Result<Box<dyn Guard>, String> {
-    Ok(Box::new(Compaction::begin(Arc::clone(&levers.reach().control))))
+/// Something that a target is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request {
+    /// What it does, and what it has done.
+    words: [&'static str; 2],
+    figure: &'static str,
+    vacuums: bool,
 }
 
-struct Compaction {
+/// A compaction of everything.
+pub(super) const COMPACTION: Request =
+    Request { words: ["compact", "compacted"], figure: "compaction_seconds", vacuums: false };
+
+/// What is retired, given back.
+pub(super) const VACUUM: Request =
+    Request { words: ["give memory back", "given memory back"], figure: "vacuum_seconds", vacuums: true };
+
+/// Asks the target for it.
+#[expect(clippy::unnecessary_wraps, reason = "as every injection")]
+pub(super) fn ask(levers: &dyn Levers, request: Request) -> Result<Box<dyn Guard>, String> {
+    Ok(Box::new(Asked::begin(Arc::clone(&levers.reach().control), request)))
+}
+
+struct Asked {
+    request: Request,
     began: Instant,
     /// The call, which ends with this guard.
     call: JoinSet<(Result<(), CallError>, f64)>,
 }
 
-impl Compaction {
-    fn begin(control: Arc<dyn Control>) -> Self {
+impl Asked {
+    fn begin(control: Arc<dyn Control>, request: Request) -> Self {
         let began = Instant::now();
         let mut call = JoinSet::new();
-        call.spawn(async move { (control.compact().await, began.elapsed().as_secs_f64()) });
-        Self { began, call }
+        call.spawn(async move {
+            let answer = if request.vacuums { control.vacuum().await } else { control.compact().await };
+            (answer, began.elapsed().as_secs_f64())
+        });
+        Self { request, began, call }
     }
 }
 
 #[async_trait]
-impl Guard for Compaction {
+impl Guard for Asked {
     async fn evidence(&mut self) -> Evidence {
         let not_shown = |words: String| Evidence { words, ..Evidence::default() };
+        let [does, done] = self.request.words;
         match timeout(ANSWER_WITHIN, self.call.join_next()).await {
             Ok(Some(Ok((Ok(()), seconds)))) => Evidence {
                 took_place: true,
-                words: format!("the target said after {seconds:.2} s that it has compacted"),
-                figures: vec![("compaction_seconds", seconds)],
+                words: format!("the target said after {seconds:.2} s that it has {done}"),
+                figures: vec![(self.request.figure, seconds)],
             },
-            Ok(Some(Ok((Err(error), _)))) => not_shown(format!("the target did not compact: {error}")),
+            Ok(Some(Ok((Err(error), _)))) => not_shown(format!("the target did not {does}: {error}")),
             Ok(Some(Err(error))) => not_shown(format!("the call of the harness failed: {error}")),
             Ok(None) => not_shown("the target's answer has been told before".to_owned()),
             Err(_) => {
                 let seconds = self.began.elapsed().as_secs_f64();
                 not_shown(format!(
-                    "the target did not answer within {seconds:.1} s; a longer `hold` gives it more time to compact"
+                    "the target did not answer within {seconds:.1} s; a longer `hold` gives it more time to {does}"
                 ))
             }
         }
@@ -149,13 +171,17 @@ mod tests {
             Ok(())
         }
 
+        async fn vacuum(&self) -> Result<(), CallError> {
+            Ok(())
+        }
+
         async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
             Ok(None)
         }
     }
 
     async fn told(length: Option<Duration>) -> Evidence {
-        let mut guard = Compaction::begin(Arc::new(Compacts(length)));
+        let mut guard = Asked::begin(Arc::new(Compacts(length)), COMPACTION);
         // Whoever asks gives up after a minute.
         timeout(Duration::from_secs(60), guard.evidence()).await.unwrap()
     }
@@ -171,10 +197,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_vacuum_is_another_call() {
+        let mut guard = Asked::begin(Arc::new(Compacts(None)), VACUUM);
+        let done = guard.evidence().await;
+        assert!(done.took_place && done.words.contains("given memory back"), "{done:?}");
+        assert_eq!(done.figures[0].0, "vacuum_seconds");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn no_call_outlives_its_guard() {
         let control: Arc<dyn Control> = Arc::new(Compacts(Some(Duration::from_secs(120))));
         for heals in [true, false] {
-            let mut guard = Compaction::begin(Arc::clone(&control));
+            let mut guard = Asked::begin(Arc::clone(&control), COMPACTION);
             guard.evidence().await;
             assert_eq!(Arc::strong_count(&control), 2, "the call is under way");
             if heals {

@@ -3,6 +3,7 @@
 use soak_scenario::Variant;
 use soak_verdict::{Finding, VariantVerdict, Verdict, human};
 
+use super::guidance::guidance;
 use super::indications::indications;
 use super::tables::{anchor, heads, mark, notes, table};
 use crate::markup::Markup;
@@ -35,6 +36,7 @@ pub(super) fn section(
             charts(m, picture);
         }
         findings(m, &id, found);
+        guidance(m, found);
         indications(m, found);
         if let Some(picture) = picture {
             if found.finding("goroutine_baseline").is_some_and(|finding| finding.verdict == Some(Verdict::Fail)) {

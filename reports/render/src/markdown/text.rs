@@ -1,7 +1,7 @@
 //! Text, tables and code as GitHub's Markdown takes them: nothing recorded becomes markup, a link or a new row.
 
 /// Text on one line.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::new();
     let mut chars = text.chars().peekable();
     let mut before = ' ';

@@ -58,7 +58,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "diff /etc/guts/config.yaml /etc/guts/config.yaml.bak",
         Covered::Command("soak diag"),
     ),
-    step("Option A: Restart Node (Quick Fix)", "sudo systemctl restart guts-node", Covered::Open),
+    step("Option A: Restart Node (Quick Fix)", "sudo systemctl restart guts-node", Covered::Remedy("guts_restart")),
     step("Option A: Restart Node (Quick Fix)", "watch -n 5 'free -h | grep Mem'", Covered::Open),
     step(
         "Option B: Reduce Cache Size",
@@ -87,17 +87,17 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step(
         "Option F: Add Memory (If Undersized)",
         "sudo systemctl edit guts-node\n[Service]\nMemoryMax=64G",
-        Covered::Open,
+        Covered::Remedy("guts_add_memory"),
     ),
     step(
         "Option F: Add Memory (If Undersized)",
         "sudo systemctl daemon-reload\nsudo systemctl restart guts-node",
-        Covered::Open,
+        Covered::Remedy("guts_add_memory"),
     ),
     step(
         "Option F: Add Memory (If Undersized)",
         "kubectl patch statefulset guts-node -n guts --type='json' \\\n-p='[{\"op\": \"replace\", \"path\": \"/spec/template/spec/containers/0/resources/limits/memory\", \"value\": \"64Gi\"}]'",
-        Covered::Open,
+        Covered::Remedy("guts_add_memory"),
     ),
     step("Step 1: Enable Memory Profiling", "guts-node --heap-profile /tmp/heap.prof", Covered::Open),
     step("Step 1: Enable Memory Profiling", "go tool pprof /tmp/heap.prof", Covered::Open),
@@ -111,7 +111,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     ),
     step("Set Memory Limits", "memory: 32Gi\nmemory: 8Gi", Covered::Open),
     step("Configure OOM Handling", "echo -500 > /proc/$(pgrep guts-node)/oom_score_adj", Covered::Open),
-    step("Monitor Memory Trends", "Set up alerting for gradual growth\n- name: memory", Covered::Open),
+    step(
+        "Monitor Memory Trends",
+        "Set up alerting for gradual growth\n- name: memory",
+        Covered::Command("soak export alerts"),
+    ),
     step(
         "Escalation",
         "guts-node diagnostics --include-heap --output /tmp/mem-diag.tar.gz",
@@ -124,8 +128,8 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         Covered::HumanOnly("an issue is filed and labelled by who describes it"),
     ),
     step("Post-Incident", "Verify memory usage stabilized", Covered::Command("soak judge --prometheus")),
-    step("Post-Incident", "Document optimal configuration", Covered::Open),
-    step("Post-Incident", "Update resource allocations if undersized", Covered::Open),
-    step("Post-Incident", "Set up trend-based alerting", Covered::Open),
-    step("Post-Incident", "Review capacity planning", Covered::Open),
+    step("Post-Incident", "Document optimal configuration", Covered::Command("soak report --post-incident")),
+    step("Post-Incident", "Update resource allocations if undersized", Covered::Command("soak report --post-incident")),
+    step("Post-Incident", "Set up trend-based alerting", Covered::Command("soak export alerts")),
+    step("Post-Incident", "Review capacity planning", Covered::Command("soak report --post-incident")),
 ];

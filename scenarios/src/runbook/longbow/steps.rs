@@ -1,6 +1,6 @@
 //! Commands, settings and checks of the runbook for Longbow.
 
-use crate::runbook::{Covered, Runbook, Step};
+use crate::runbook::{Case, Covered, Runbook, Step};
 
 const fn step(section: &'static str, written: &'static str, covered: Covered) -> Step {
     Step { runbook: Runbook::Longbow, section, written, covered }
@@ -59,7 +59,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "Check for goroutine leaks (see Goroutine Leaks scenario)",
         Covered::Criterion(&["goroutine_baseline"]),
     ),
-    step("Scenario 1: Memory Usage Keeps Growing", "Verify compaction is running", Covered::Open),
+    step(
+        "Scenario 1: Memory Usage Keeps Growing",
+        "Verify compaction is running",
+        Covered::Guidance(Case::FailedCompaction),
+    ),
     step(
         "Scenario 1: Memory Usage Keeps Growing",
         "Check if arena memory is being released",
@@ -76,7 +80,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "GOGC_aggressive: 10  # Trigger GC more frequently",
         Covered::Scenario("scenario2"),
     ),
-    step("Scenario 1: Memory Usage Keeps Growing", "curl -X POST localhost:8080/admin/vacuum", Covered::Open),
+    step(
+        "Scenario 1: Memory Usage Keeps Growing",
+        "curl -X POST localhost:8080/admin/vacuum",
+        Covered::Remedy("vacuum"),
+    ),
     step(
         "Scenario 2: Memory Spikes During Indexing",
         "Review batch size and dimensions",
@@ -112,7 +120,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "Verify Arrow RecordBatches are properly released",
         Covered::Criterion(&["rss_floor", "heap_floor"]),
     ),
-    step("Scenario 3: High RSS But Low Memory Usage", "Check for slab fragmentation", Covered::Open),
+    step("Scenario 3: High RSS But Low Memory Usage", "Check for slab fragmentation", Covered::Guidance(Case::HighRss)),
     step(
         "Scenario 3: High RSS But Low Memory Usage",
         r#"ls -la /proc/<pid>/fd | grep "mem""#,
@@ -142,7 +150,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step("Scenario 4: Goroutine Leaks", "kubectl rollout restart <deployment>", Covered::Fault("restart")),
     step("Scenario 4: Goroutine Leaks", "curl -X POST localhost:8080/admin/test/leak", Covered::Fault("leak_tasks")),
     step("Scenario 5: Failed Compaction", "Check compaction worker logs", Covered::Command("soak diag")),
-    step("Scenario 5: Failed Compaction", "Verify arena compaction is triggered", Covered::Open),
+    step(
+        "Scenario 5: Failed Compaction",
+        "Verify arena compaction is triggered",
+        Covered::Guidance(Case::FailedCompaction),
+    ),
     step("Scenario 5: Failed Compaction", "Check HNSW graph compaction status", Covered::Open),
     step(
         "Scenario 5: Failed Compaction",
@@ -215,10 +227,10 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "Release old arenas",
         Covered::HumanOnly("it explains how slabs work, and asks for nothing"),
     ),
-    step("2. Scheduled Maintenance", "Verify compaction is running", Covered::Open),
+    step("2. Scheduled Maintenance", "Verify compaction is running", Covered::Command("soak export schedule")),
     step("2. Scheduled Maintenance", "Review memory growth trends", Covered::Command("soak judge --prometheus")),
     step("2. Scheduled Maintenance", "Analyze memory profiles for new hotspots", Covered::Command("soak diag")),
-    step("2. Scheduled Maintenance", "Review and tune compaction thresholds", Covered::Open),
+    step("2. Scheduled Maintenance", "Review and tune compaction thresholds", Covered::Command("soak export schedule")),
     step("2. Scheduled Maintenance", "Audit goroutine usage patterns", Covered::Criterion(&["goroutine_baseline"])),
     step("3. Capacity Planning", "Use smaller batches, more frequent compaction", Covered::Open),
     step(
