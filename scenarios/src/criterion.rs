@@ -168,6 +168,12 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "What was the longest time for which the target acknowledged nothing while it was asked to?",
     },
     CriterionSpec {
+        id: "log_errors",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many lines of the target's log tell of an error? Asked of targets that the run starts.",
+    },
+    CriterionSpec {
         id: "latency_rise",
         unit: Unit::Share,
         bounds: Bounds::AtMost,

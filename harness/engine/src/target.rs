@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 pub use soak_diagnosis::metrics_page::Families;
-use soak_record::TaskGroup;
+use soak_record::{EventKind, TaskGroup};
 use soak_scenario::{Injection, Variant};
 use std::sync::Arc;
 
@@ -42,6 +42,10 @@ pub trait Target: Send + Sync {
     /// Whether a fault holds up the load.
     fn load_is_held(&self) -> bool {
         false
+    }
+    /// What it has printed so far, where that is known.
+    fn log(&self) -> Option<EventKind> {
+        None
     }
     /// Keeps dumps of its memory among the run's artefacts, at the end of a phase. What cannot be had is noted there; nothing of the run depends on it.
     async fn keep_dumps(&self, _phase: &str) {}

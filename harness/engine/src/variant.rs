@@ -233,8 +233,11 @@ async fn asked(interrupted: &mut watch::Receiver<bool>) -> bool {
 }
 
 async fn stop(performer: Performer<'_>) {
-    let Performer { target, samplers, conductor, .. } = performer;
+    let Performer { target, samplers, conductor, journal, .. } = performer;
     conductor.heal_all().await;
+    if let Some(told) = target.log() {
+        journal.event(told);
+    }
     target.client().disconnect();
     drop(samplers);
     target.stop().await;

@@ -60,7 +60,7 @@ pub fn errors(log: &str, before: Option<&str>) -> Vec<Pattern> {
 }
 
 /// The line with one `#` for each number.
-fn pattern(line: &str) -> String {
+pub fn pattern(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     for c in line.trim().chars() {
         match c {

@@ -226,6 +226,19 @@ pub enum EventKind {
         /// The families that grew, those that grew most first, at most 10.
         families: Vec<GrownFamily>,
     },
+    /// What the target printed, from its start to the end of the variant.
+    LogRead {
+        /// Lines.
+        lines: u64,
+        /// Lines that tell of an error.
+        errors: u64,
+        /// Lines about compaction.
+        compaction_lines: u64,
+        /// Those of them that tell of an error.
+        compaction_errors: u64,
+        /// The errors by pattern, the most frequent first, at most 10.
+        patterns: Vec<LogPattern>,
+    },
     /// Recall of sampled searches against exact neighbours.
     Recall {
         /// In which cycle.
@@ -470,6 +483,15 @@ pub struct GrownFamily {
     /// The label with the most new values; absent where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+}
+
+/// Lines of a log that are the same but for their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPattern {
+    /// The line, with `#` for numbers.
+    pub pattern: String,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// Latencies in milliseconds. Corrected: from the moment at which the operation should have started. Uncorrected: from when it did.

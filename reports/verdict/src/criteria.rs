@@ -20,6 +20,7 @@ mod growth_under_load;
 mod heap_goal;
 mod latency;
 mod ledger;
+mod log;
 mod node;
 mod peak;
 mod pending;
@@ -81,6 +82,7 @@ pub(crate) const TABLE: &[Criterion] = &[
     Criterion { id: "resident_per_vector", series: &["rss_bytes"], measure: resident::measure, applies: always },
     Criterion { id: "time_to_baseline", series: &["rss_anon_bytes"], measure: release::measure, applies: always },
     Criterion { id: "acknowledging", series: &[], measure: acknowledging::measure, applies: always },
+    Criterion { id: "log_errors", series: &[], measure: log::measure, applies: prints },
     Criterion { id: "latency_rise", series: &[], measure: latency::measure, applies: always },
     Criterion {
         id: "heap_goal",
@@ -154,6 +156,10 @@ fn knows_pending(plan: &Plan) -> bool {
 
 fn has_graph(plan: &Plan) -> bool {
     plan.target.profile.claims("graph_bytes")
+}
+
+fn prints(plan: &Plan) -> bool {
+    !matches!(plan.target.launch, Launch::Attach(_))
 }
 
 fn has_page(plan: &Plan) -> bool {

@@ -10,6 +10,5 @@ mod lifecycle;
 mod main_job;
 mod proof;
 mod remedies;
-mod scenarios;
 mod small;
 mod trouble;

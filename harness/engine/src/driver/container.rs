@@ -275,6 +275,10 @@ impl Driven for Core {
         &self.access
     }
 
+    fn log(&self) -> Option<&Log> {
+        Some(&self.log)
+    }
+
     async fn ended(&self) -> Ending {
         let (life, exit) = self.lives.death().await;
         let mut oom = self.oom(&life, &exit);

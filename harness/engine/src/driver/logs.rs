@@ -1,11 +1,13 @@
 //! What a target prints: kept in the run folder up to a bound, the last lines in memory for a person who asks why it died.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use soak_diagnosis::logs;
+use soak_record::{EventKind, LogPattern};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 
 /// A target that prints more than this is cut off in the file; the last lines are still those it printed last.
@@ -16,6 +18,12 @@ const LINE_BYTES_MAX: usize = 16 << 10;
 
 const LAST_LINES: usize = 20;
 
+/// Kinds of errors that are counted; more of them are counted as errors alone.
+const PATTERNS_MAX: usize = 1000;
+
+/// Kinds of errors that are told, the most frequent first.
+const PATTERNS_TOLD: usize = 10;
+
 /// The log of one target. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Log(Arc<Mutex<State>>);
@@ -25,12 +33,40 @@ struct State {
     file: Option<File>,
     written: u64,
     last: VecDeque<String>,
+    told: Told,
+}
+
+/// What the lines tell, counted as they come: the file may be cut off.
+#[derive(Debug, Default)]
+struct Told {
+    lines: u64,
+    errors: u64,
+    compaction_lines: u64,
+    compaction_errors: u64,
+    patterns: BTreeMap<String, u64>,
+}
+
+impl Told {
+    fn add(&mut self, line: &str) {
+        let error = logs::is_error(line);
+        let compaction = line.to_lowercase().contains("compact");
+        self.lines += 1;
+        self.errors += u64::from(error);
+        self.compaction_lines += u64::from(compaction);
+        self.compaction_errors += u64::from(compaction && error);
+        if error {
+            let pattern = logs::pattern(line);
+            if self.patterns.len() < PATTERNS_MAX || self.patterns.contains_key(&pattern) {
+                *self.patterns.entry(pattern).or_default() += 1;
+            }
+        }
+    }
 }
 
 impl Log {
     /// A log that goes to this file.
     pub(super) fn create(path: &Path) -> std::io::Result<Self> {
-        let state = State { file: Some(File::create(path)?), written: 0, last: VecDeque::new() };
+        let state = State { file: Some(File::create(path)?), written: 0, last: VecDeque::new(), told: Told::default() };
         Ok(Self(Arc::new(Mutex::new(state))))
     }
 
@@ -51,6 +87,7 @@ impl Log {
 
     fn push(&self, line: String) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.told.add(&line);
         state.written += line.len() as u64 + 1;
         if state.written > FILE_BYTES_MAX {
             state.file = None;
@@ -63,8 +100,44 @@ impl Log {
         }
     }
 
+    /// What its lines tell so far.
+    pub(super) fn told(&self) -> EventKind {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = &state.told;
+        let pattern = |(pattern, count): (&String, &u64)| LogPattern { pattern: pattern.clone(), count: *count };
+        let mut patterns: Vec<LogPattern> = told.patterns.iter().map(pattern).collect();
+        patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.count));
+        patterns.truncate(PATTERNS_TOLD);
+        EventKind::LogRead {
+            lines: told.lines,
+            errors: told.errors,
+            compaction_lines: told.compaction_lines,
+            compaction_errors: told.compaction_errors,
+            patterns,
+        }
+    }
+
     /// The last lines, oldest first.
     pub(super) fn last_lines(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_by_their_pattern() {
+        let state = State { file: None, written: 0, last: VecDeque::new(), told: Told::default() };
+        let log = Log(Arc::new(Mutex::new(state)));
+        for line in ["ready", "error: compaction 17 failed", "compaction 18 done", "error: compaction 19 failed"] {
+            log.push(line.to_owned());
+        }
+        let EventKind::LogRead { lines, errors, compaction_lines, compaction_errors, patterns } = log.told() else {
+            unreachable!("a log tells of itself")
+        };
+        assert_eq!((lines, errors, compaction_lines, compaction_errors), (4, 2, 3, 2));
+        assert_eq!(patterns, [LogPattern { pattern: "error: compaction # failed".to_owned(), count: 2 }]);
     }
 }

@@ -228,6 +228,10 @@ impl Driven for Core {
         &self.access
     }
 
+    fn log(&self) -> Option<&Log> {
+        Some(&self.log)
+    }
+
     async fn ended(&self) -> Ending {
         let (life, how) = self.lives.death().await;
         let oom = self.evidence(life.pid, how == format!("signal {SIGKILL}")).conclude();

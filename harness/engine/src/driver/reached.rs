@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use soak_record::EventKind;
 use soak_scenario::Injection;
 
 use super::access::Access;
 use super::control::HttpControl;
+use super::logs::Log;
 use super::probe::TargetProbe;
 use crate::fault::{self, Guard, Levers};
 use crate::target::{Client, Control, Ending, Probe, Reading, Target};
@@ -16,6 +18,10 @@ use crate::target::{Client, Control, Ending, Probe, Reading, Target};
 pub(super) trait Driven: Levers + 'static {
     /// How it is reached.
     fn access(&self) -> &Access;
+    /// What it printed, where its output is followed.
+    fn log(&self) -> Option<&Log> {
+        None
+    }
     /// Waits until it has ended without being asked to.
     async fn ended(&self) -> Ending;
     /// Ends it, and waits until nothing of it is left.
@@ -54,6 +60,10 @@ impl<T: Driven> Target for Reached<T> {
 
     fn load_is_held(&self) -> bool {
         self.0.reach().load_is_held()
+    }
+
+    fn log(&self) -> Option<EventKind> {
+        self.0.log().map(Log::told)
     }
 
     async fn keep_dumps(&self, phase: &str) {

@@ -8,8 +8,16 @@ use crate::stats::location::median;
 use crate::stats::theil_sen::theil_sen;
 
 /// Levels that are compared from floor to floor.
-const FLOORS: [&str; 7] =
-    ["rss_anon_bytes", "heap_bytes", "slab_bytes", "graph_bytes", "heap_free_bytes", "datasets", "goroutines"];
+const FLOORS: [&str; 8] = [
+    "rss_anon_bytes",
+    "heap_bytes",
+    "slab_bytes",
+    "graph_bytes",
+    "heap_free_bytes",
+    "datasets",
+    "goroutines",
+    "connections",
+];
 
 /// A level at the ends of the counted cycles.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -50,20 +50,25 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         case: Case::FailedCompaction,
         cause: "compaction reclaims nothing, or not enough",
-        explains: &["compaction_reclaim"],
+        explains: &["compaction_reclaim", "compaction_time", "compaction_overdue", "log_errors"],
         clues: failed_compaction,
     },
-    Rule { case: Case::HighRss, cause: "slab fragmentation", explains: &["compaction_reclaim"], clues: fragmentation },
+    Rule {
+        case: Case::HighRss,
+        cause: "slab fragmentation",
+        explains: &["compaction_reclaim", "resident_per_vector"],
+        clues: fragmentation,
+    },
     Rule {
         case: Case::Growth,
         cause: "objects that stay reachable on the heap",
-        explains: &["rss_floor", "heap_floor", "rss_trend", "target"],
+        explains: &["rss_floor", "heap_floor", "rss_trend", "resident_per_vector", "latency_rise", "target"],
         clues: growth,
     },
     Rule {
         case: Case::HighRss,
         cause: "memory beside the heap, such as record batches that are not released",
-        explains: &["rss_floor", "rss_trend", "unexplained_memory", "target"],
+        explains: &["rss_floor", "rss_trend", "resident_per_vector", "unexplained_memory", "target"],
         clues: beside_the_heap,
     },
     Rule {
@@ -72,7 +77,42 @@ pub(super) const RULES: &[Rule] = &[
         explains: &["time_to_baseline", "peak_per_ingested", "heap_goal", "target"],
         clues: spikes,
     },
-    Rule { case: Case::HighRss, cause: "mapped files", explains: &["unexplained_memory"], clues: mapped_files },
+    Rule {
+        case: Case::HighRss,
+        cause: "mapped files",
+        explains: &["unexplained_memory", "resident_per_vector"],
+        clues: mapped_files,
+    },
+    Rule {
+        case: Case::Goroutines,
+        cause: "connections that are never closed",
+        explains: &["connection_baseline", "goroutine_baseline", "rss_floor", "heap_floor"],
+        clues: connections,
+    },
+    Rule {
+        case: Case::Growth,
+        cause: "a label of the metrics page that takes ever new values",
+        explains: &["metrics_cardinality"],
+        clues: |shown| counted(shown, "metrics_cardinality"),
+    },
+    Rule {
+        case: Case::Growth,
+        cause: "datasets that nobody drops",
+        explains: &["dataset_baseline"],
+        clues: |shown| counted(shown, "dataset_baseline"),
+    },
+    Rule {
+        case: Case::Growth,
+        cause: "a queue that is not worked off",
+        explains: &["pending_baseline"],
+        clues: |shown| counted(shown, "pending_baseline"),
+    },
+    Rule {
+        case: Case::Growth,
+        cause: "a cache that nothing bounds",
+        explains: &["cache_floor"],
+        clues: |shown| counted(shown, "cache_floor"),
+    },
 ];
 
 fn clue(clues: &mut Vec<Clue>, weight: i32, words: impl Into<String>) {
@@ -136,6 +176,36 @@ fn goroutines(shown: &Shown<'_>) -> Vec<Clue> {
             let weight = if each <= TASK_BYTES { 2 } else { -6 };
             clue(&mut clues, weight, format!("memory grows by {} a task, {so}", bytes(each)));
         }
+    }
+    clues
+}
+
+/// What a count says of itself: that it came back, or that it did not and who grew.
+fn counted(shown: &Shown<'_>, criterion: &str) -> Vec<Clue> {
+    let mut clues = Vec::new();
+    match shown.finding(criterion) {
+        Some(finding) if finding.verdict == Some(Verdict::Fail) => {
+            clue(&mut clues, 5, finding.reason.trim_end_matches('.'));
+        }
+        Some(finding) if finding.verdict == Some(Verdict::Pass) => {
+            clue(&mut clues, -4, "it comes back to its baseline")
+        }
+        _ => {}
+    }
+    clues
+}
+
+/// A connection holds a task on its side, and buffers: where connections stay, both do.
+fn connections(shown: &Shown<'_>) -> Vec<Clue> {
+    let mut clues = counted(shown, "connection_baseline");
+    let (tasks, open) = (shown.facts.rise("goroutines"), shown.facts.rise("connections"));
+    if let (true, Some(tasks), Some(open)) = (shown.fails("connection_baseline"), tasks, open)
+        && open.per_cycle > 0.5
+        && shown.fails("goroutine_baseline")
+    {
+        let each = tasks.per_cycle / open.per_cycle;
+        let weight = if (0.5..=3.0).contains(&each) { 2 } else { -2 };
+        clue(&mut clues, weight, format!("{} tasks are left for each connection that is", number(each)));
     }
     clues
 }

@@ -255,7 +255,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &[],
         window: None,
         levels: Levels::warning_when("one error repeats"),
-        covered: Covered::Command("soak diag"),
+        covered: Covered::Criterion(&["log_errors"]),
     },
     Indicator {
         id: "recovery_watch",

@@ -34,7 +34,7 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["rss_anon_bytes"],
         window: None,
         levels: Levels::warning_when("memory falls with a restart and grows again at the old rate"),
-        covered: Covered::Open,
+        covered: Covered::Remedy("restart"),
     },
     Indicator {
         id: "indexing_spike",
@@ -177,6 +177,6 @@ pub(in crate::runbook) const INDICATORS: &[Indicator] = &[
         series: &["compaction_errors_total", "compactions_total"],
         window: None,
         levels: Levels::warning_when("the log tells of compactions that fail again and again"),
-        covered: Covered::Command("soak diag"),
+        covered: Covered::Criterion(&["log_errors"]),
     },
 ];
