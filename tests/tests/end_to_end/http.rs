@@ -77,14 +77,14 @@ fn connections_and_labels_that_are_kept_are_named() {
 fn what_a_page_does_not_have_is_said_and_the_rest_goes_on() {
     let _turn = turn();
     let notes = |judged: &Judged| judged.verdict["variants"][0]["notes"].to_string();
-    let few = ["cycle.count=3", "criteria.rss_floor.at_most=64MiB/cycle"];
+    let few = ["cycle.count=5", "criteria.rss_floor.at_most=64MiB/cycle"];
     let missing = guts("guts-growth", &few, ["guts_http_active_connections", "guts_connections_open"]);
     assert!(notes(&missing).contains("connections (guts_connections_open)"), "{}", notes(&missing));
     assert_eq!(missing.finding(0, "connection_baseline")["verdict"], "inconclusive");
     // A page of something else, in HTML, and an answer that is no JSON.
     let html = guts("guts-growth", &few, ["GET /metrics\"", "GET /index.html\""]);
     assert!(notes(&html).contains("GET /index.html answered, but with no metric"), "{}", notes(&html));
-    assert_eq!(html.events("ingested").len(), 3);
+    assert_eq!(html.events("ingested").len(), 5);
     let pending = &html.finding(0, "pending_baseline");
     assert!(pending["verdict"] == "pass" || pending["verdict"] == "inconclusive", "{pending}");
 }
@@ -100,7 +100,7 @@ fn a_store_that_answers_like_longbow_is_read_by_its_own_names() {
         "matrix={dim=[128],batch_rows=[512],compaction_interval=[\"500ms\"],gogc=[50],ef_construction=[40],hnsw_m=[8]}",
         "workload.vectors_per_cycle=4096",
         "criteria.attested.at_most=5",
-        "cycle.count=4",
+        "cycle.count=6",
     ];
     let mut command = scenario("scenario2", &out, &edits);
     on_stand_in(&mut command);
@@ -112,7 +112,7 @@ fn a_store_that_answers_like_longbow_is_read_by_its_own_names() {
     assert_eq!(variant["attested"]["gogc"]["effective"], "50");
     assert_eq!(variant["attested"]["hnsw_m"]["holds"], serde_json::Value::Null, "nothing tells");
     let compacted = judged.events("compacted");
-    assert!(compacted.len() == 4 && compacted.iter().all(|event| event["error"].is_null()), "{compacted:?}");
+    assert!(compacted.len() == 6 && compacted.iter().all(|event| event["error"].is_null()), "{compacted:?}");
     for criterion in ["compaction_reclaim", "goroutine_baseline", "peak_per_ingested"] {
         assert_ne!(judged.finding(0, criterion)["verdict"], "fail", "{:#}", judged.verdict);
     }
@@ -137,7 +137,7 @@ fn a_store_by_the_runbook_has_every_series_of_that_profile() {
         "matrix={dim=[128],batch_rows=[512],gogc=[100],ef_construction=[40],hnsw_m=[8]}",
         "workload.vectors_per_cycle=4096",
         "criteria.attested.at_most=5",
-        "cycle.count=4",
+        "cycle.count=6",
     ];
     let mut command = scenario("scenario2", &out, &edits);
     command.args(["--target", &attach]);
@@ -145,7 +145,7 @@ fn a_store_by_the_runbook_has_every_series_of_that_profile() {
     let notes = judged.verdict["variants"][0]["notes"].to_string();
     // The embedded store models collections, and has no quantiles of their pauses.
     let never = "Never on the target's metrics page, although the profile names them: gc_pause_max_seconds";
-    assert!(notes.matches("(").count() >= 1 && notes.contains(never), "{notes}");
+    assert!(notes.contains(never), "{notes}");
     assert_eq!(judged.with("fail"), Vec::<String>::new(), "{:#}", judged.verdict);
     assert!(judged.events("compacted").iter().all(|event| event["error"].is_null()));
 }

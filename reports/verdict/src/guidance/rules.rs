@@ -188,7 +188,7 @@ fn counted(shown: &Shown<'_>, criterion: &str) -> Vec<Clue> {
             clue(&mut clues, 5, finding.reason.trim_end_matches('.'));
         }
         Some(finding) if finding.verdict == Some(Verdict::Pass) => {
-            clue(&mut clues, -4, "it comes back to its baseline")
+            clue(&mut clues, -4, "it comes back to its baseline");
         }
         _ => {}
     }
