@@ -81,7 +81,7 @@ fn every_pinned_mistake_is_refused_with_its_pinned_words() {
 #[test]
 fn a_missing_file_names_what_there_is() {
     refused(&["check", "scenaro2.toml"], &["there is no scenario `scenaro2.toml`", "did you mean `scenario2`?"]);
-    let said = refused(&["plan", "no/such/file.toml"], &["neither a file nor one of the built-in scenario2"]);
+    let said = refused(&["plan", "no/such/file.toml"], &["neither a file nor one of the built-in gate"]);
     assert_eq!(said.lines().count(), 1, "{said}");
     refused(&["check", "scenarios"], &["cannot read scenarios", "directory"]);
     refused(&["export", "scenario", "nope"], &["there is no built-in scenario `nope`", "scenario2"]);

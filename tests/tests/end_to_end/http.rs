@@ -94,8 +94,10 @@ fn a_store_that_answers_like_longbow_is_read_by_its_own_names() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    // It cannot be asked to compact: a cycle waits for one of its own.
+    // It cannot be asked to compact: a cycle waits for one of its own, which comes where more than 30 % is dead.
     let edits = [
+        "workload.delete=40%",
+        "criteria.compaction_reclaim.at_most=60%",
         "target.profile=longbow",
         "matrix={dim=[128],batch_rows=[512],compaction_interval=[\"500ms\"],gogc=[50],ef_construction=[40],hnsw_m=[8]}",
         "workload.vectors_per_cycle=4096",
