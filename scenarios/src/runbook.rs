@@ -111,6 +111,8 @@ pub enum Covered {
     Fault(&'static str),
     /// A remedy that is told as commands for the target at hand, and tried where a run can apply it.
     Remedy(&'static str),
+    /// A remedy that is printed with the run's names and numbers, and not tried, for the reason that stands there.
+    Printed(&'static str),
     /// The guidance on a failed run reads it, to tell this case from others.
     Guidance(Case),
     /// Only a person can act on it, for this reason.
@@ -132,6 +134,7 @@ impl fmt::Display for Covered {
             Self::Scenario(name) => write!(f, "scenario `{name}`"),
             Self::Fault(name) => write!(f, "fault `{name}`"),
             Self::Remedy(name) => write!(f, "remedy `{name}`"),
+            Self::Printed(name) => write!(f, "remedy `{name}`, printed and not tried"),
             Self::Guidance(case) => write!(f, "read by the guidance for “{}”", case.section()),
             Self::HumanOnly(reason) => write!(f, "for people: {reason}"),
             Self::Open => f.write_str("not yet"),
@@ -228,7 +231,8 @@ mod tests {
                 Covered::Fault(name) => FAULTS.iter().any(|kind| kind.name == name),
                 // That it is a command of the binary, only the binary can say.
                 Covered::Command(command) => command.starts_with("soak "),
-                Covered::Remedy(name) => remedy(name).is_some(),
+                Covered::Remedy(name) => remedy(name).is_some_and(|one| !matches!(one.means, Means::Print { .. })),
+                Covered::Printed(name) => remedy(name).is_some_and(|one| matches!(one.means, Means::Print { .. })),
                 Covered::HumanOnly(reason) => reason.len() > 20,
                 // A reading's own test asks for its series.
                 Covered::Read(_) | Covered::Guidance(_) | Covered::Open => true,

@@ -49,7 +49,7 @@ pub struct ConfigError {
 
 impl Config {
     /// Settings from Longbow's environment variables (`GOGC`, `GOMEMLIMIT`, `LONGBOW_HNSW_M`, `LONGBOW_HNSW_EF_CONSTRUCTION`,
-    /// `LONGBOW_COMPACTION_INTERVAL`, `LONGBOW_DATA_PATH`), read through `var`. What is not set has Longbow's default.
+    /// `LONGBOW_COMPACTION_INTERVAL`, `LONGBOW_COMPACTION_ENABLED`, `LONGBOW_COMPACTION_THRESHOLD`, `LONGBOW_DATA_PATH`), read through `var`. What is not set has Longbow's default.
     pub fn from_env(
         addrs: [SocketAddr; 3],
         var: impl Fn(&str) -> Option<String>,
@@ -68,6 +68,12 @@ impl Config {
             Interval::Every(span) => Some(span.0),
             Interval::Off => None,
         };
+        let enabled = parsed(&var, "LONGBOW_COMPACTION_ENABLED", true)?;
+        let threshold = parsed(&var, "LONGBOW_COMPACTION_THRESHOLD", 0.3)?;
+        if !(0.0..=1.0).contains(&threshold) {
+            let (name, value) = ("LONGBOW_COMPACTION_THRESHOLD".to_owned(), threshold.to_string());
+            return Err(ConfigError { name, value, expected: "expected a share from 0 to 1".to_owned() });
+        }
         let hnsw_m = parsed(&var, "LONGBOW_HNSW_M", 32)?;
         let ef_construction = parsed(&var, "LONGBOW_HNSW_EF_CONSTRUCTION", 400)?;
         check("LONGBOW_HNSW_M", hnsw_m, 2..=255)?;
@@ -79,8 +85,8 @@ impl Config {
             pacing: Pacing { gogc, gomemlimit_bytes },
             hnsw_m,
             ef_construction,
-            compaction_interval,
-            compaction_threshold: 0.3,
+            compaction_interval: compaction_interval.filter(|_| enabled),
+            compaction_threshold: threshold,
             data_path: var("LONGBOW_DATA_PATH").filter(|path| !path.is_empty()).map(PathBuf::from),
             misbehave,
         })
@@ -158,12 +164,19 @@ mod tests {
             "GOGC" => Some("75".to_owned()),
             "GOMEMLIMIT" => Some("1048576".to_owned()),
             "LONGBOW_COMPACTION_INTERVAL" => Some("30s".to_owned()),
+            "LONGBOW_COMPACTION_THRESHOLD" => Some("0.5".to_owned()),
             _ => None,
         };
         let config = Config::from_env([ADDR; 3], var, Misbehave::default()).unwrap();
         assert_eq!(config.pacing, Pacing { gogc: Some(75), gomemlimit_bytes: Some(1 << 20) });
         assert_eq!((config.hnsw_m, config.ef_construction), (32, 400));
         assert_eq!(config.compaction_interval, Some(Duration::from_secs(30)));
+        assert!((config.compaction_threshold - 0.5).abs() < 1e-9);
+        let off = |name: &str| if name == "LONGBOW_COMPACTION_ENABLED" { Some("false".to_owned()) } else { var(name) };
+        let config = Config::from_env([ADDR; 3], off, Misbehave::default()).unwrap();
+        assert_eq!(config.compaction_interval, None);
+        let much = |name: &str| (name == "LONGBOW_COMPACTION_THRESHOLD").then(|| "30".to_owned());
+        assert!(Config::from_env([ADDR; 3], much, Misbehave::default()).is_err());
         let bad = Config::from_env([ADDR; 3], |name| (name == "GOGC").then(|| "lots".into()), Misbehave::default());
         assert!(bad.unwrap_err().to_string().starts_with("GOGC=lots: expected a percentage"));
     }

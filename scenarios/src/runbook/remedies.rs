@@ -168,6 +168,7 @@ mod tests {
     fn what_a_profile_lacks_is_said() {
         let mut plan = plan();
         plan.target.profile.endpoints.vacuum = None;
+        plan.target.profile.launch.env.remove("LONGBOW_COMPACTION_THRESHOLD");
         let advice = advice(Case::Growth, &plan, &plan.variants[0], SEEN);
         let of = |name: &str| advice.iter().find(|one| one.remedy == name).unwrap();
         assert!(of("vacuum").lacks.as_deref().unwrap().contains("endpoints.vacuum"), "{:?}", of("vacuum"));

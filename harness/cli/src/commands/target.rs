@@ -14,7 +14,7 @@ const BLOCKING_THREADS_MAX: usize = 24;
 
 /// Serve the embedded vector store until interrupted.
 ///
-/// GOGC, GOMEMLIMIT, `LONGBOW_HNSW_M`, `LONGBOW_HNSW_EF_CONSTRUCTION`, `LONGBOW_COMPACTION_INTERVAL` and `LONGBOW_DATA_PATH` are read
+/// GOGC, GOMEMLIMIT, `LONGBOW_HNSW_M`, `LONGBOW_HNSW_EF_CONSTRUCTION`, `LONGBOW_COMPACTION_INTERVAL`, `LONGBOW_COMPACTION_ENABLED`, `LONGBOW_COMPACTION_THRESHOLD` and `LONGBOW_DATA_PATH` are read
 /// from the environment.
 #[derive(Debug, Args)]
 pub(crate) struct Target {

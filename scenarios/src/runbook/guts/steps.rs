@@ -50,7 +50,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step(
         "Step 4: Check for Memory Leaks",
         "while true; do\necho \"$(date): $(cat /proc/$(pgrep guts-node)/status | grep VmRSS)\"\nsleep 60\ndone",
-        Covered::Open,
+        Covered::Command("soak run"),
     ),
     step("Step 5: Check Recent Changes", "git log --oneline -10", Covered::Command("soak diag")),
     step(
@@ -59,31 +59,31 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         Covered::Command("soak diag"),
     ),
     step("Option A: Restart Node (Quick Fix)", "sudo systemctl restart guts-node", Covered::Remedy("guts_restart")),
-    step("Option A: Restart Node (Quick Fix)", "watch -n 5 'free -h | grep Mem'", Covered::Open),
+    step("Option A: Restart Node (Quick Fix)", "watch -n 5 'free -h | grep Mem'", Covered::Fault("restart")),
     step(
         "Option B: Reduce Cache Size",
         "cat >> /etc/guts/config.yaml << 'EOF'\nmax_size: 134217728  # Reduce to 128MB from 256MB\nEOF",
-        Covered::Open,
+        Covered::Printed("guts_cache_size"),
     ),
-    step("Option B: Reduce Cache Size", "sudo systemctl restart guts-node", Covered::Open),
+    step("Option B: Reduce Cache Size", "sudo systemctl restart guts-node", Covered::Remedy("guts_restart")),
     step(
         "Option C: Limit Concurrent Connections",
         "cat >> /etc/guts/config.yaml << 'EOF'\nmax_connections: 1000  # Reduce from unlimited\nmax_peers: 25  # Reduce from 50\nEOF",
-        Covered::Open,
+        Covered::Printed("guts_connections"),
     ),
-    step("Option C: Limit Concurrent Connections", "sudo systemctl restart guts-node", Covered::Open),
+    step("Option C: Limit Concurrent Connections", "sudo systemctl restart guts-node", Covered::Remedy("guts_restart")),
     step(
         "Option D: Tune RocksDB Memory",
         "cat >> /etc/guts/config.yaml << 'EOF'\nblock_cache_size: 268435456  # 256MB\nwrite_buffer_size: 33554432  # 32MB\nmax_write_buffer_number: 2\nEOF",
-        Covered::Open,
+        Covered::Printed("guts_rocksdb"),
     ),
-    step("Option D: Tune RocksDB Memory", "sudo systemctl restart guts-node", Covered::Open),
+    step("Option D: Tune RocksDB Memory", "sudo systemctl restart guts-node", Covered::Remedy("guts_restart")),
     step(
         "Option E: Clear Memory Caches",
         "sync; echo 3 > /proc/sys/vm/drop_caches",
         Covered::HumanOnly("it empties the caches of the whole machine, and frees nothing that the node holds"),
     ),
-    step("Option E: Clear Memory Caches", "guts-node cache clear", Covered::Open),
+    step("Option E: Clear Memory Caches", "guts-node cache clear", Covered::Printed("guts_cache_clear")),
     step(
         "Option F: Add Memory (If Undersized)",
         "sudo systemctl edit guts-node\n[Service]\nMemoryMax=64G",
@@ -107,10 +107,14 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step(
         "Set Memory Limits",
         "[Service]\nMemoryMax=32G\nMemoryHigh=28G  # Soft limit, triggers reclaim",
-        Covered::Open,
+        Covered::Remedy("guts_add_memory"),
     ),
-    step("Set Memory Limits", "memory: 32Gi\nmemory: 8Gi", Covered::Open),
-    step("Configure OOM Handling", "echo -500 > /proc/$(pgrep guts-node)/oom_score_adj", Covered::Open),
+    step("Set Memory Limits", "memory: 32Gi\nmemory: 8Gi", Covered::Remedy("guts_add_memory")),
+    step(
+        "Configure OOM Handling",
+        "echo -500 > /proc/$(pgrep guts-node)/oom_score_adj",
+        Covered::Printed("guts_oom_score"),
+    ),
     step(
         "Monitor Memory Trends",
         "Set up alerting for gradual growth\n- name: memory",
@@ -121,7 +125,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "guts-node diagnostics --include-heap --output /tmp/mem-diag.tar.gz",
         Covered::Command("soak diag"),
     ),
-    step("Escalation", "Include: Memory profile, configuration, workload description", Covered::Open),
+    step("Escalation", "Include: Memory profile, configuration, workload description", Covered::Command("soak diag")),
     step(
         "Escalation",
         "Tag: `memory-leak` if growth is unbounded",

@@ -69,11 +69,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "Check if arena memory is being released",
         Covered::Criterion(&["compaction_reclaim", "time_to_baseline"]),
     ),
-    step("Scenario 1: Memory Usage Keeps Growing", "compaction_enabled: true", Covered::Open),
+    step("Scenario 1: Memory Usage Keeps Growing", "compaction_enabled: true", Covered::Remedy("compaction_enabled")),
     step(
         "Scenario 1: Memory Usage Keeps Growing",
         "compaction_threshold: 0.3  # Compact when >30% fragmentation",
-        Covered::Open,
+        Covered::Remedy("compaction_threshold"),
     ),
     step(
         "Scenario 1: Memory Usage Keeps Growing",
@@ -146,7 +146,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         r#"grep -E "insert|index|repair" goroutine dump.txt"#,
         Covered::Criterion(&["goroutine_baseline"]),
     ),
-    step("Scenario 4: Goroutine Leaks", "curl -X POST localhost:8080/admin/compaction/stop", Covered::Open),
+    step(
+        "Scenario 4: Goroutine Leaks",
+        "curl -X POST localhost:8080/admin/compaction/stop",
+        Covered::Printed("compaction_stop"),
+    ),
     step("Scenario 4: Goroutine Leaks", "kubectl rollout restart <deployment>", Covered::Fault("restart")),
     step("Scenario 4: Goroutine Leaks", "curl -X POST localhost:8080/admin/test/leak", Covered::Fault("leak_tasks")),
     step("Scenario 5: Failed Compaction", "Check compaction worker logs", Covered::Command("soak diag")),
@@ -155,7 +159,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "Verify arena compaction is triggered",
         Covered::Guidance(Case::FailedCompaction),
     ),
-    step("Scenario 5: Failed Compaction", "Check HNSW graph compaction status", Covered::Open),
+    step(
+        "Scenario 5: Failed Compaction",
+        "Check HNSW graph compaction status",
+        Covered::Criterion(&["node_overhead", "compaction_reclaim"]),
+    ),
     step(
         "Scenario 5: Failed Compaction",
         "curl -s localhost:8080/metrics | grep compaction_events_total",
@@ -232,7 +240,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step("2. Scheduled Maintenance", "Analyze memory profiles for new hotspots", Covered::Command("soak diag")),
     step("2. Scheduled Maintenance", "Review and tune compaction thresholds", Covered::Command("soak export schedule")),
     step("2. Scheduled Maintenance", "Audit goroutine usage patterns", Covered::Criterion(&["goroutine_baseline"])),
-    step("3. Capacity Planning", "Use smaller batches, more frequent compaction", Covered::Open),
+    step("3. Capacity Planning", "Use smaller batches, more frequent compaction", Covered::Remedy("batch_500")),
     step(
         "3. Capacity Planning",
         "Enable partitioning and distributed search",
@@ -292,6 +300,14 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "curl -X POST localhost:8080/admin/compact -H <large-dataset>",
         Covered::Fault("force_compaction"),
     ),
-    step("First Response Actions", "log_level: debug", Covered::Open),
-    step("First Response Actions", "enable_profiling: true", Covered::Open),
+    step(
+        "First Response Actions",
+        "log_level: debug",
+        Covered::HumanOnly("what a deployment prints, its people decide; `soak diag` tells how it is set"),
+    ),
+    step(
+        "First Response Actions",
+        "enable_profiling: true",
+        Covered::HumanOnly("whether a deployment may be profiled, its people decide; `soak diag` tells what answered"),
+    ),
 ];
