@@ -21,8 +21,14 @@ fn plain(verdict: &RunVerdict) -> String {
     let criteria = criteria(verdict);
     if !criteria.is_empty() {
         out.push('\n');
-        out.push_str(&grid(verdict, &criteria));
+        // A column without a single answer would only be read past; its values are in the report.
+        let (judged, told): (Vec<&str>, Vec<&str>) =
+            criteria.iter().partition(|criterion| is_judged(verdict, criterion));
+        out.push_str(&grid(verdict, if judged.is_empty() { &told } else { &judged }));
         out.push_str("\n✓ pass   ✗ fail   ? inconclusive   · for information\n");
+        if !judged.is_empty() && !told.is_empty() {
+            out.push_str(&wrapped(&format!("For information alone, in the report: {}.", told.join(", ")), 0, WIDTH));
+        }
     }
     for wanted in [Verdict::Fail, Verdict::Inconclusive] {
         for criterion in &criteria {
@@ -119,6 +125,12 @@ fn criteria(verdict: &RunVerdict) -> Vec<&str> {
         }
     }
     criteria
+}
+
+/// Whether the criterion has an answer in any variant.
+fn is_judged(verdict: &RunVerdict, criterion: &str) -> bool {
+    let found = verdict.variants.iter().filter_map(|variant| variant.finding(criterion));
+    found.into_iter().any(|finding| finding.verdict.is_some())
 }
 
 /// One row a variant, one column a criterion; columns that find no room go to a further band below.
@@ -308,8 +320,7 @@ mod tests {
     #[test]
     fn the_grid_has_every_value_and_only_open_findings_are_explained() {
         let text = plain(&verdict());
-        for part in ["✗ -118 MiB", "✓ 13.8 MiB", "? –", "· 2", "✓ 250 ms", "✓ 2.01 h", "dim128-rows500: A note."]
-        {
+        for part in ["✗ -118 MiB", "✓ 13.8 MiB", "? –", "✓ 250 ms", "✓ 2.01 h", "dim128-rows500: A note."] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(text.contains("\nFAIL rss_floor\n  dim128-rows500: The rss_floor is"), "{text}");

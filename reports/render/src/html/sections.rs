@@ -13,7 +13,10 @@ use crate::wording::{Mark, threshold, value};
 
 /// Variant × criterion.
 pub(super) fn matrix(m: &mut Markup, run: &Run, verdict: &RunVerdict) {
-    let criteria = criteria(verdict);
+    let all = criteria(verdict);
+    let is_judged = |id: &&str| verdict.findings().any(|(_, one)| one.criterion == *id && one.verdict.is_some());
+    let (judged, told): (Vec<&str>, Vec<&str>) = all.iter().partition(|id| is_judged(id));
+    let criteria = if judged.is_empty() { all } else { judged };
     m.element("section", &[("id", "findings")], |m| {
         m.leaf("h2", &[], "Findings");
         table(m, "Findings by variant and criterion", "matrix", |m| {
@@ -51,6 +54,10 @@ pub(super) fn matrix(m: &mut Markup, run: &Run, verdict: &RunVerdict) {
             "Each cell: the answer, what was measured, what it was held against. “info” has no threshold, or is a model, and is not judged; \
              “inconclusive” is never a pass.",
         );
+        if !told.is_empty() && told != criteria {
+            let named = format!("For information alone, and shown with each variant: {}.", told.join(", "));
+            m.leaf("p", &[("class", "muted")], &named);
+        }
     });
     m.line();
 }
