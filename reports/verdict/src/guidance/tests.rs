@@ -59,8 +59,12 @@ fn guidance_has_numbers_for_and_against_and_what_to_type() {
     for part in ["MiB", "of the growth", "it goes on at rest", "the number of tasks comes back"] {
         assert!(told.contains(part), "{part} is not in {told}");
     }
-    let tasks = found.alternatives.iter().find(|other| other.case == Case::Goroutines).unwrap();
+    let tasks = found.alternatives.iter().find(|other| other.cause.starts_with("tasks")).unwrap();
+    assert_eq!(tasks.case, Case::Goroutines);
     assert!(tasks.reason().contains("comes back"), "{}", tasks.reason());
+    // What the target does not show is not held against a cause.
+    let unseen = found.alternatives.iter().find(|other| other.cause.starts_with("connections")).unwrap();
+    assert_eq!(unseen.reason(), "nothing that was measured speaks for it");
     let beside = found.alternatives.iter().find(|other| other.case == Case::HighRss).unwrap();
     assert!(beside.reason().contains("and the heap from"), "{}", beside.reason());
     assert!(found.remedies.iter().any(|remedy| remedy.remedy == "gogc_10" && remedy.tried));
