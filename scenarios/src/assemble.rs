@@ -43,10 +43,11 @@ pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Er
         seed: parts.seed,
         target: Target {
             launch: parts.launch,
-            durable: durable || profile.needs_data_dir,
+            durable: durable || profile.needs_data_dir || !profile.launch.settings.is_empty(),
             profile,
             misbehave: document.part("/target/misbehave")?,
             data_volume: document.part("/target/data_volume")?,
+            oom_score_adj: None,
             permit_faults: document.part("/target/permit_faults")?,
         },
         workload: document.part("/workload")?,

@@ -198,6 +198,8 @@ pub enum Injection {
     ForceCompaction,
     /// Retired memory is given back: the runbook's vacuum.
     Vacuum,
+    /// Caches are emptied: the runbook's "clear memory caches".
+    ClearCache,
 }
 
 /// At which of three levels a fault works.
@@ -490,6 +492,14 @@ pub const FAULTS: &[FaultKind] = &[
         "the target's answer",
         "an endpoint `vacuum` in the profile",
     ),
+    kind(
+        "clear_cache",
+        Level::Remedy,
+        "cache",
+        "asks for the target's caches to be emptied",
+        "the target's answer",
+        "an endpoint `clear_cache` in the profile",
+    ),
 ];
 
 impl Injection {
@@ -526,6 +536,7 @@ impl Injection {
             Self::RaiseLimit { .. } => "raise_limit",
             Self::ForceCompaction => "force_compaction",
             Self::Vacuum => "vacuum",
+            Self::ClearCache => "clear_cache",
         }
     }
 

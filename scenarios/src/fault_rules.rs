@@ -161,12 +161,20 @@ impl Rules<'_> {
             let message = format!("a target of profile `{}` cannot be asked to compact", self.plan.target.profile.name);
             self.report(&format!("faults.{name}.inject"), message, "expected endpoints.compact in the profile");
         }
-        if matches!(fault.inject, Injection::Vacuum)
+        let asks = match fault.inject {
+            Injection::Vacuum => Some(("vacuum", &endpoints.vacuum)),
+            Injection::ClearCache => Some(("clear_cache", &endpoints.clear_cache)),
+            _ => None,
+        };
+        if let Some((endpoint, None)) = asks
             && !self.plan.target.profile.name.is_empty()
-            && endpoints.vacuum.is_none()
         {
-            let message = format!("a target of profile `{}` has no vacuum", self.plan.target.profile.name);
-            self.report(&format!("faults.{name}.inject"), message, "expected endpoints.vacuum in the profile");
+            let message = format!("a target of profile `{}` has no {endpoint}", self.plan.target.profile.name);
+            self.report(
+                &format!("faults.{name}.inject"),
+                message,
+                &format!("expected endpoints.{endpoint} in the profile"),
+            );
         }
         if fault.inject.kind().lever == "disk" && self.plan.target.data_volume.is_none() {
             let message = "`disk_full` would fill a disk of this machine";

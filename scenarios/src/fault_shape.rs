@@ -51,7 +51,18 @@ fn fault() -> Vec<Field> {
 
 /// The kinds without settings.
 fn words() -> Vec<&'static str> {
-    vec!["pause", "kill", "restart", "cut", "reset", "disk_full", "stop_load", "force_compaction", "vacuum"]
+    vec![
+        "pause",
+        "kill",
+        "restart",
+        "cut",
+        "reset",
+        "disk_full",
+        "stop_load",
+        "force_compaction",
+        "vacuum",
+        "clear_cache",
+    ]
 }
 
 fn injections() -> Vec<Field> {

@@ -114,6 +114,9 @@ pub struct Target {
     /// Size of that folder, where it is a volume of its own.
     #[serde(default)]
     pub data_volume: Option<Bytes>,
+    /// How ready the kernel is to kill it when memory is short, where that is set: −1000 for never to 1000 for first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_score_adj: Option<i32>,
     /// Faults may be injected although it was running already.
     #[serde(default)]
     pub permit_faults: bool,

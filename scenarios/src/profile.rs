@@ -136,6 +136,12 @@ pub struct LaunchSettings {
     pub args: Vec<String>,
     /// Environment.
     pub env: BTreeMap<String, String>,
+    /// What a file of settings holds that each launch writes, by dotted path; no file where it is empty.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+    /// Arguments that name that file, as `{settings}`; given where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings_args: Vec<String>,
 }
 
 /// A container of this kind. Arguments and environment are those of [`LaunchSettings`], with addresses inside the container.
@@ -201,6 +207,9 @@ pub struct Endpoints {
     pub compact_all: Option<String>,
     /// Gives retired memory back now.
     pub vacuum: Option<String>,
+    /// Empties its caches now.
+    #[serde(default)]
+    pub clear_cache: Option<String>,
     /// Begins a leak; `{leak}` stands for `bytes_rate=…` or `tasks_rate=…`.
     #[serde(default)]
     pub leak: Option<String>,

@@ -6,8 +6,8 @@ use crate::series::{OF_THE_PAGE, SERIES, SeriesSpec, Source};
 use crate::shape::{Field, Keys, Kind, TextRule, optional, required, section, with_default};
 
 /// What a launch fills in, beside the knobs.
-pub(crate) const PLACEHOLDERS: [&str; 6] =
-    ["data_addr", "meta_addr", "http_addr", "data_dir", "max_memory", "misbehave"];
+pub(crate) const PLACEHOLDERS: [&str; 7] =
+    ["data_addr", "meta_addr", "http_addr", "data_dir", "settings", "max_memory", "misbehave"];
 
 /// The canonical series that a profile may map: those of the metrics page.
 pub(crate) fn mappable_series() -> impl Iterator<Item = &'static str> {
@@ -120,6 +120,18 @@ fn launch() -> Vec<Field> {
             "{}",
             "environment, filled in the same way",
         ),
+        with_default(
+            "settings",
+            Kind::Map { keys: Keys::Any, values: Box::new(Kind::Text(TextRule::NotEmpty)) },
+            "{}",
+            "what stands in a file of settings (YAML) that each launch of a process writes, by dotted path, such as \"storage.cache.max_size\" = \"134217728\"",
+        ),
+        with_default(
+            "settings_args",
+            Kind::List(template()),
+            "[]",
+            "arguments that name that file, as `{settings}`; given where a setting stands in it, of the profile or of a remedy that is tried",
+        ),
     ]
 }
 
@@ -185,6 +197,7 @@ fn endpoints() -> Vec<Field> {
         endpoint("compact", "compacts one dataset (`{dataset}`) and answers when it is done"),
         endpoint("compact_all", "compacts every dataset"),
         endpoint("vacuum", "gives retired memory back now"),
+        endpoint("clear_cache", "empties its caches now"),
         endpoint("leak", "begins a leak; `{leak}` stands for `bytes_rate=64MiB/min` or `tasks_rate=600/min`"),
         endpoint("leak_stop", "ends that leak, and gives back what it held"),
     ]

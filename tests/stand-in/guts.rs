@@ -1,6 +1,6 @@
 //! A node that answers like Guts: organisations, repositories and issues over HTTP, and a page with Guts' metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,23 @@ struct Misbehave {
     connection_leak: f64,
     /// Paths stand on the page as they were asked for, and not as templates.
     path_labels: bool,
+    /// The cache keeps what was removed, up to its greatest size.
+    stale_cache: bool,
+}
+
+/// What its file of settings says.
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    /// Of the cache, in bytes.
+    max_size: usize,
+    /// Connections that are kept open.
+    max_connections: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_size: 256 << 20, max_connections: usize::MAX }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -37,20 +54,23 @@ struct State {
     closed: f64,
     leaked: Vec<Vec<u8>>,
     kept: Vec<(TcpStream, Vec<u8>)>,
+    cache: VecDeque<Vec<u8>>,
+    cached: usize,
 }
 
 #[derive(Debug)]
 struct Node {
     misbehave: Misbehave,
+    settings: Settings,
     state: Mutex<State>,
 }
 
 /// Runs it with its arguments.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
-    let (addrs, misbehave) = parse(arguments)?;
+    let (addrs, misbehave, settings) = parse(arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let node = Arc::new(Node { misbehave, state: Mutex::default() });
+        let node = Arc::new(Node { misbehave, settings, state: Mutex::default() });
         let mut servers = tokio::task::JoinSet::new();
         for addr in addrs {
             let listener =
@@ -64,8 +84,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     })
 }
 
-fn parse(arguments: &[String]) -> Result<(Vec<SocketAddr>, Misbehave), String> {
-    let (mut addrs, mut misbehave) = (Vec::new(), Misbehave::default());
+fn parse(arguments: &[String]) -> Result<(Vec<SocketAddr>, Misbehave, Settings), String> {
+    let (mut addrs, mut misbehave, mut settings) = (Vec::new(), Misbehave::default(), Settings::default());
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         let value = rest.next().unwrap_or_default();
@@ -75,6 +95,7 @@ fn parse(arguments: &[String]) -> Result<(Vec<SocketAddr>, Misbehave), String> {
             }
             "--data-dir" if std::path::Path::new(value).is_dir() => {}
             "--data-dir" => return Err(format!("--data-dir {value}: there is no such folder")),
+            "--config" => settings = read(value)?,
             "--misbehave" => match value.split_once('=') {
                 Some(("heap_leak", size)) => {
                     let size = size.trim_end_matches("/op").parse::<Size>();
@@ -84,12 +105,44 @@ fn parse(arguments: &[String]) -> Result<(Vec<SocketAddr>, Misbehave), String> {
                     misbehave.connection_leak = share.parse::<Share>().map_err(|error| error.to_string())?.0;
                 }
                 Some(("series_leak", _)) => misbehave.path_labels = true,
-                _ => return Err(format!("--misbehave {value}: expected heap_leak, connection_leak or series_leak")),
+                Some(("retain_batches", _)) => misbehave.stale_cache = true,
+                _ => {
+                    return Err(format!(
+                        "--misbehave {value}: expected heap_leak, connection_leak, series_leak or retain_batches"
+                    ));
+                }
             },
             _ => return Err(format!("{argument} is no argument of it")),
         }
     }
-    Ok((addrs, misbehave))
+    Ok((addrs, misbehave, settings))
+}
+
+/// The settings of a file: of YAML, as much as three keys need.
+fn read(path: &str) -> Result<Settings, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("--config {path}: {error}"))?;
+    let number = |key: &str| {
+        let value = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
+        value.map(|value| value.parse().map_err(|_| format!("--config {path}: {key} is no number"))).transpose()
+    };
+    let Settings { max_size, max_connections } = Settings::default();
+    Ok(Settings {
+        max_size: number("max_size")?.unwrap_or(max_size),
+        max_connections: number("max_connections")?.unwrap_or(max_connections),
+    })
+}
+
+impl State {
+    /// Keeps it, and forgets the oldest beyond the greatest size.
+    fn cache(&mut self, bytes: Vec<u8>, max_size: usize) {
+        self.cached += bytes.len();
+        self.cache.push_back(bytes);
+        while self.cached > max_size
+            && let Some(oldest) = self.cache.pop_front()
+        {
+            self.cached -= oldest.len();
+        }
+    }
 }
 
 impl Node {
@@ -114,6 +167,9 @@ impl Node {
                 if state.orgs.contains_key(&name) {
                     return answer(StatusCode::CONFLICT, "it is there already", "/api/orgs");
                 }
+                if self.misbehave.stale_cache {
+                    state.cache(text.clone().into_bytes(), self.settings.max_size);
+                }
                 state.orgs.insert(name, text.into_bytes());
                 if self.misbehave.heap_leak > 0 {
                     state.leaked.push(vec![0xA5; self.misbehave.heap_leak]);
@@ -135,6 +191,13 @@ impl Node {
             }
             ("GET", ["index.html"]) => answer(StatusCode::OK, "<html><body>Hello</body></html>", "/index.html"),
             ("GET", ["health"]) => answer(StatusCode::OK, "ok", "/health"),
+            ("GET", ["api", "debug", "cache"]) => {
+                answer(StatusCode::OK, &format!("{{\"size\":{}}}", state.cached), path)
+            }
+            ("POST", ["api", "debug", "cache", "clear"]) => {
+                (state.cache, state.cached) = (VecDeque::new(), 0);
+                answer(StatusCode::OK, "{}", path)
+            }
             ("GET", ["api", "consensus", "mempool"]) => {
                 answer(StatusCode::OK, "{\"transaction_count\":0,\"oldest_age_secs\":0.0}", "/api/consensus/mempool")
             }
@@ -177,6 +240,10 @@ impl Answers for Node {
         if state.closed >= 1.0 {
             state.closed -= 1.0;
             state.kept.push((connection, vec![0xA5; CONNECTION_BYTES]));
+            if state.kept.len() > self.settings.max_connections {
+                state.kept.remove(0);
+                state.open -= 1;
+            }
         } else {
             state.open -= 1;
         }

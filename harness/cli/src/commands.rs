@@ -1,6 +1,7 @@
 //! The subcommands: a line here and a file each.
 
 mod check;
+mod completions;
 mod criteria;
 mod diag;
 mod doctor;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     /// Remove what earlier runs left
     Heal(heal::Heal),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Completions),
     #[command(hide = true)]
     Pressure(pressure::Pressure),
     #[command(hide = true)]
@@ -76,6 +79,7 @@ impl Command {
             Self::Diag(diag) => diag.execute(),
             Self::Doctor(doctor) => doctor.execute(),
             Self::Heal(heal) => heal.execute(),
+            Self::Completions(completions) => completions.execute(),
             Self::Pressure(pressure) => pressure.execute(),
             Self::Watchdog(watchdog) => watchdog.execute(),
         }

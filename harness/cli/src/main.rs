@@ -1,6 +1,7 @@
 //! The `soak` binary: one subcommand a stage. `soak run` is plan, run, judge, report.
 
 mod commands;
+mod dumps;
 mod execution;
 mod failure;
 mod guard;

@@ -5,6 +5,7 @@ use std::path::Path;
 use soak_record::{RecordError, Run, VariantRecord, file, write_whole};
 use soak_verdict::{RunVerdict, Trial, judge};
 
+use crate::dumps;
 use crate::failure::Failure;
 use crate::output;
 
@@ -23,7 +24,12 @@ pub(crate) fn write_reports_into(folder: &Path, out: &Path) -> Result<RunVerdict
     let verdict = judged(&run)?;
     let mut pictures = Vec::new();
     for index in ran(&run) {
-        pictures.push(soak_render::picture(&run.plan, &run.variant(index).map_err(unreadable)?));
+        let picture = soak_render::picture(&run.plan, &run.variant(index).map_err(unreadable)?);
+        let grown = dumps::growing(folder, &run.plan.variants[index].id);
+        pictures.push(match grown {
+            Some((sites, when)) => picture.with_growing_sites(&sites, when),
+            None => picture,
+        });
     }
     std::fs::create_dir_all(out)
         .map_err(|error| Failure::platform(format!("cannot make the folder {}: {error}", out.display())))?;

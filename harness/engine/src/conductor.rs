@@ -375,14 +375,16 @@ impl Conductor {
         let mut work = self.work.subscribe();
         // The load of a query phase goes on until its faults are over; other phases end by themselves.
         let waits = step.phase == Phase::Query && !due.timed;
+        // One whose moment has come begins, also where the work was over meanwhile: which of the two is seen is no matter of luck, nor of a timer's milliseconds.
+        let is_due = due.begins <= Instant::now();
         tokio::select! {
-            // One whose moment has come begins, also where the work was over meanwhile: which of the two is seen is no matter of luck.
             biased;
-            () = sleep_until(due.begins) => {}
-            _ = work.wait_for(|times| *times > 0), if !waits => {
+            () = sleep_until(due.begins), if !is_due => {}
+            _ = work.wait_for(|times| *times > 0), if !waits && !is_due => {
                 let after = due.begins.saturating_duration_since(Instant::now()).as_secs_f64();
                 return if due.timed { Ok(false) } else { Err(format!("the phase was over {after:.1} s before it was due")) };
             }
+            else => {}
         }
         let Some(condition) = due.fault.when else { return Ok(true) };
         let _waiting = (!due.timed).then(|| Counted::of(&self.disturbance.waiting));

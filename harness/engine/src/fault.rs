@@ -68,6 +68,7 @@ pub(crate) async fn inject(
         Injection::StopLoad => remedy::stop_load(levers.as_ref()),
         Injection::ForceCompaction => remedy::ask(levers.as_ref(), remedy::COMPACTION),
         Injection::Vacuum => remedy::ask(levers.as_ref(), remedy::VACUUM),
+        Injection::ClearCache => remedy::ask(levers.as_ref(), remedy::CACHE),
         Injection::Latency { .. } | Injection::Bandwidth { .. } | Injection::Cut | Injection::Reset => {
             let fault = network::NetworkFault::begin(injection, levers.reach().proxies.clone())?;
             Ok(Box::new(fault))

@@ -145,6 +145,10 @@ pub trait Control: Send + Sync {
     async fn vacuum(&self) -> Result<(), CallError> {
         Err(CallError::Refused("it has no vacuum".to_owned()))
     }
+    /// Empties its caches; refused where it cannot be asked to.
+    async fn clear_cache(&self) -> Result<(), CallError> {
+        Err(CallError::Refused("it has no cache that it could be asked to empty".to_owned()))
+    }
     /// Its tasks by stack; `None` where it has no dump.
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError>;
 }

@@ -59,6 +59,8 @@ pub(crate) struct Performer<'a> {
     idle_goroutines: Option<f64>,
     /// The metrics page at the idle baseline.
     idle_page: Option<Families>,
+    /// Compactions that the target had counted when the cycle's deletes began.
+    compactions_before: Option<f64>,
     /// Cycle and level of the anonymous memory at its end.
     floors: Vec<(u32, f64)>,
 }
@@ -161,6 +163,7 @@ async fn boot<'a>(
         conductor: Arc::new(conductor),
         idle_goroutines: None,
         idle_page: None,
+        compactions_before: None,
         floors: Vec::new(),
     });
     watched(performer, losses, Step { phase: Phase::Boot, cycle: None }, interrupted).await
@@ -418,6 +421,7 @@ impl Performer<'_> {
 
     async fn delete(&mut self, cycle: u32) -> Result<(), StepError> {
         let workload = &self.plan.workload;
+        self.compactions_before = self.compactions();
         let Some(operations) = &mut self.operations else { return Ok(()) };
         let ids = {
             let ledger = self.books.ledger();

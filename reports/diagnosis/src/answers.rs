@@ -38,6 +38,18 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if missing > 0 {
         summary.push(format!("{missing} of what was asked for could not be had; each says why, and what to do."));
     }
+    whole(case, summary, sections)
+}
+
+/// Makes one of a profile alone, of the heap or of the processor, that was written to a file: it answers nothing else.
+pub fn diagnose_profile(case: &Case<'_>) -> Diagnosis {
+    let all = case.subjects.iter().map(holding::of_profile);
+    let (told, items): (Vec<_>, Vec<_>) = all.map(|one| (one.told, one.items)).unzip();
+    let section = Section { title: "What the profile shows".to_owned(), items: items.concat() };
+    whole(case, told.concat(), vec![section])
+}
+
+fn whole(case: &Case<'_>, summary: Vec<String>, sections: Vec<Section>) -> Diagnosis {
     Diagnosis {
         schema: DIAGNOSIS_SCHEMA,
         id: case.id.to_owned(),

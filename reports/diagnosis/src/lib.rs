@@ -17,7 +17,7 @@ pub mod sites;
 pub mod smaps;
 pub mod tasks;
 
-pub use answers::diagnose;
+pub use answers::{diagnose, diagnose_profile};
 pub use artefact::{Artefact, Artefacts, Missing, name};
 pub use case::{Case, Good, Subject};
 pub use page::{Block, Cell, DIAGNOSIS_SCHEMA, Diagnosis, File, Item, Section};

@@ -8,8 +8,10 @@ mod phases;
 mod recolour;
 mod thin;
 
+use soak_diagnosis::sites::Growth;
 use soak_record::{EventKind, Outcome, Phase, Series, TaskGroup, VariantRecord};
 use soak_scenario::Plan;
+use soak_verdict::human;
 use soak_verdict::stats::location::median;
 
 pub(crate) use faults::{FaultLine, HEADS as FAULT_HEADS};
@@ -35,6 +37,8 @@ pub struct VariantPicture {
     pub(crate) recall: Vec<(u32, u32, f64)>,
     /// The largest task groups after the drain, with their count after the warm-up.
     pub(crate) tasks: Vec<(TaskGroup, u64)>,
+    /// What of the heap grew, where dumps of it were kept and any grew.
+    pub(crate) growing: Option<Growing>,
     /// Pressure against response.
     pub(crate) faults: Vec<FaultLine>,
     /// How the variant ended, where the verdict does not tell.
@@ -67,6 +71,23 @@ pub(crate) struct IngestAccount {
     pub(crate) back_pressure: u64,
 }
 
+/// Sites of the heap that grew, as the rows of a table, most first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Growing {
+    /// Between when and when.
+    pub(crate) when: String,
+    pub(crate) rows: Vec<[String; 4]>,
+}
+
+/// What the cells of a row are.
+pub(crate) const GROWING_HEADS: [&str; 4] = ["Function", "More", "Of all growth", "Stack, innermost first"];
+
+/// Sites that are shown; the rest is in `soak diag`.
+const SITES: usize = 5;
+
+/// Growth below this is what any program does between two profiles.
+const TELLING_BYTES: f64 = 1_048_576.0;
+
 /// Groups of tasks that are kept.
 const TASK_GROUPS: usize = 12;
 
@@ -83,9 +104,25 @@ pub fn picture(plan: &Plan, record: &VariantRecord) -> VariantPicture {
         rss_peak_bytes: record.series.get("rss_bytes").and_then(peak),
         recall: recall(record),
         tasks: tasks(record),
+        growing: None,
         faults: faults::lines(record),
         ending: ending(record),
         seconds: to_s - from_s,
+    }
+}
+
+impl VariantPicture {
+    /// The same with what of the heap grew: its sites, most first, and between when and when.
+    #[must_use]
+    pub fn with_growing_sites(mut self, sites: &[Growth], when: String) -> Self {
+        let telling = sites.iter().filter(|site| site.more_bytes() >= TELLING_BYTES).take(SITES);
+        let row = |site: &Growth| {
+            let (more, share) = (human::bytes(site.more_bytes()), human::percent(site.share));
+            [site.function.clone(), more, share, site.stack.clone()]
+        };
+        let rows: Vec<_> = telling.map(row).collect();
+        self.growing = (!rows.is_empty()).then_some(Growing { when, rows });
+        self
     }
 }
 

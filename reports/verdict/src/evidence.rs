@@ -101,3 +101,17 @@ impl Evidence {
         }
     }
 }
+
+/// The ruling on a value that is known exactly, so that there is neither interval nor p-value: it fails above what is allowed.
+pub(crate) fn at_most(value: f64, threshold: Threshold, in_words: fn(f64) -> String, next: &'static str) -> Rule {
+    Box::new(move |_| {
+        let limit = threshold.at_most.unwrap_or(f64::INFINITY);
+        let allowed = in_words(limit);
+        let ruling = if value > limit {
+            Ruling::new(Verdict::Fail, format!("At most {allowed} is allowed.")).next(next)
+        } else {
+            Ruling::new(Verdict::Pass, format!("Up to {allowed} is allowed."))
+        };
+        ruling.detectable(Some(limit).filter(|limit| limit.is_finite()))
+    })
+}

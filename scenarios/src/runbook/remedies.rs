@@ -30,6 +30,10 @@ pub struct Remedy {
 pub enum Means {
     /// A setting of the matrix, by its key, and its value as a scenario writes it.
     Knob(Knob),
+    /// Settings of the target's file of settings, by dotted path.
+    Settings(&'static [(&'static str, &'static str)]),
+    /// How ready the kernel is to kill it.
+    OomScore(i32),
     /// A variable that the target reads, by the end of its name, and its value.
     Variable {
         /// The end of its name, such as `COMPACTION_ENABLED`.
@@ -76,6 +80,8 @@ pub enum Ask {
     Compact,
     /// To compact every dataset.
     CompactAll,
+    /// To empty its caches.
+    ClearCache,
 }
 
 /// What a run saw that remedies are filled in with.
@@ -187,7 +193,32 @@ mod tests {
         let trial = remedy("restart").unwrap().trial(&plan, variant, SEEN).unwrap();
         assert_eq!(trial.faults.values().next().unwrap().inject, Injection::Restart);
         assert!(remedy("drop_caches").unwrap().trial(&plan, variant, SEEN).is_err());
+        let settings = remedy("guts_cache_size").unwrap();
+        assert!(settings.trial(&plan, variant, SEEN).unwrap_err().contains("settings_args"));
         let limit = remedy("raise_limit").unwrap().trial(&plan, variant, SEEN).unwrap_err();
         assert!(limit.contains("no limit"), "{limit}");
+    }
+
+    #[test]
+    fn a_remedy_of_the_nodes_changes_its_file_of_settings_or_how_it_is_spared() {
+        let request = Request { scenario: "guts-growth", pace: Some(Pace::Quick), ..Request::default() };
+        let mut plan = load(&request).unwrap().plan;
+        let trial = |plan: &Plan, name: &str| remedy(name).unwrap().trial(plan, &plan.variants[0], SEEN);
+        let changed = trial(&plan, "guts_connections").unwrap().target;
+        assert_eq!(changed.profile.launch.settings["api.max_connections"], "1000");
+        assert_eq!(changed.profile.launch.settings["p2p.max_peers"], "25");
+        assert!(changed.durable, "the file needs a folder");
+        assert_eq!(trial(&plan, "guts_oom_score").unwrap().target.oom_score_adj, Some(-500));
+        assert!(trial(&plan, "guts_cache_clear").unwrap_err().contains("endpoints.clear_cache"));
+        plan.target = changed;
+        assert!(trial(&plan, "guts_connections").unwrap_err().contains("already"));
+        let advice = advice(Case::GutsLeak, &plan, &plan.variants[0], SEEN);
+        let of = |name: &str| advice.iter().find(|one| one.remedy == name).unwrap().commands.join("\n");
+        assert!(
+            of("guts_cache_size").contains("storage:\n  cache:\n    max_size: 134217728\n"),
+            "{}",
+            of("guts_cache_size")
+        );
+        assert_eq!(of("guts_cache_clear"), "guts-node cache clear");
     }
 }

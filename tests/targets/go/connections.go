@@ -35,6 +35,10 @@ type countedConn struct {
 func (c *countedConn) Close() (err error) {
 	c.once.Do(func() {
 		if c.leaks.keeps(c.Conn) {
+			// Its client may wait for the end of the answer; only what the server holds is to stay.
+			if half, ok := c.Conn.(*net.TCPConn); ok {
+				err = half.CloseWrite()
+			}
 			return
 		}
 		c.leaks.openConnections.Add(-1)

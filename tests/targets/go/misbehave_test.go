@@ -3,6 +3,7 @@
 package main
 
 import (
+	"io"
 	"net"
 	"runtime"
 	"strings"
@@ -132,8 +133,12 @@ func TestAShareOfTheClosedConnectionsIsKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client.Close()
 		conn.Close()
+		client.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("a client is told that no more comes: %v", err)
+		}
+		client.Close()
 		conn.Close()
 	}
 	if open := leaks.openConnections.Load(); open != 2 || len(leaks.kept) != 2 {

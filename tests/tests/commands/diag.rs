@@ -194,6 +194,35 @@ fn what_grew_since_an_earlier_archive_is_named() {
 }
 
 #[test]
+fn a_profile_in_a_file_is_read_without_a_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    file("before.prof", &heap_profile("main.(*cache).keep", 20 << 20));
+    file("heap.prof", &heap_profile("main.(*cache).keep", 50 << 20));
+    let ended = soak_in(folder.path(), &["diag", "heap.prof", "--baseline", "before.prof", "--out", "x.tar.gz"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    holds(
+        &ended.stdout,
+        &[
+            "main.(*cache).keep holds 30.0 MiB more than at before.prof, 100 % of all growth",
+            "main.(*cache).keep holds 50.0 MiB of 50.0 MiB, 100 %",
+        ],
+    );
+    let page = page(&folder.path().join("x.tar.gz"));
+    holds(&page, &["Diagnosis of the profile heap.prof", "keep holds 30.0 MiB more than at before.prof"]);
+    assert!(!page.contains("--http"), "it asks for nothing that a file cannot have: {page}");
+
+    file("cut.prof", &heap_profile("main.leak", 9 << 20)[..40]);
+    file("page.html", b"<!DOCTYPE html><title>Log in</title>");
+    for (name, words) in [("cut.prof", "it is cut off after 40 bytes"), ("page.html", "it is HTML and no profile")] {
+        let ended = soak_in(folder.path(), &["diag", name, "--out", "y.tar.gz"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{name} {}", ended.stderr);
+        holds(&ended.stderr, &[name, words, "a file has to be a pprof of the heap or of the processor"]);
+    }
+    assert!(!folder.path().join("y.tar.gz").exists());
+}
+
+#[test]
 fn what_is_wrong_with_the_command_is_told_before_anything_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("taken.tar.gz"), "mine").unwrap();
@@ -204,7 +233,7 @@ fn what_is_wrong_with_the_command_is_told_before_anything_is_asked() {
         (&["--http", "localhost"], "expected an address such as 127.0.0.1:9090"),
         (&["--out", "taken.tar.gz"], "taken.tar.gz is there already; name another with --out"),
         (&["--out", "no/such/x.tar.gz"], "there is no folder no/such"),
-        (&["--baseline", "taken.tar.gz"], "it takes an archive of `soak diag`, or a run's folder"),
+        (&["--baseline", "taken.tar.gz"], "it takes an archive of `soak diag`, a run's folder, or a file with a pprof"),
         (&["--baseline", "nowhere"], "--baseline nowhere"),
         (&["--since", "nowhere"], "not a run folder"),
     ];

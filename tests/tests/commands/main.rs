@@ -10,4 +10,5 @@ mod pipes;
 mod prometheus;
 mod records;
 mod results;
+mod smoke;
 mod tables;

@@ -58,6 +58,31 @@ fn growth_is_told_from_what_comes_and_goes() {
 }
 
 #[test]
+fn a_cache_that_keeps_what_was_removed_is_bounded_by_its_file_of_settings_or_emptied() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let stale = "target.misbehave.retain_batches=99%";
+    let bounded = "[launch.settings]\n\"storage.cache.max_size\" = \"1048576\"\n\n[requests.create]";
+    let held = guts("guts-growth", &[stale], ["[requests.create]", bounded]);
+    assert_eq!(held.finding(0, "rss_floor")["verdict"], "pass", "{:#}", held.verdict);
+
+    let clears = "[endpoints]\nclear_cache = \"POST /api/debug/cache/clear\"";
+    let profile = format!("target.profile={}", guts_profile(folder.path(), ["[endpoints]", clears]));
+    let out = folder.path().join("run");
+    let mut command = scenario("guts-growth", &out, &[&[profile.as_str(), stale], &SMALL[..]].concat());
+    on_stand_in(&mut command);
+    command.args(["--try-remedies", "--remedy", "guts_cache_clear", "--format", "json"]);
+    let judged = Judged::of(command, &out);
+    assert_eq!(judged.with("fail"), ["rss_floor"], "{:#}", judged.verdict);
+    let told: serde_json::Value = serde_json::from_str(judged.ended.stdout.lines().last().unwrap()).unwrap();
+    let trial = |name: &str| {
+        let found = told["remedies"].as_array().unwrap().iter().find(|one| one["remedy"] == name);
+        found.unwrap_or_else(|| panic!("{name} is not in {told:#}"))["answer"].clone()
+    };
+    assert_eq!(["unchanged", "guts_cache_clear"].map(trial), ["does_not_help", "helps"], "{told:#}");
+}
+
+#[test]
 fn connections_and_labels_that_are_kept_are_named() {
     let _turn = turn();
     let healthy = guts("guts-connections", &[], AS_IT_IS);

@@ -1,7 +1,8 @@
-//! `soak diag`: one archive with what somebody who escalates has to know, of a target that runs or of a run that is over.
+//! `soak diag`: one archive with what somebody who escalates has to know, of a target that runs, of a run that is over, or of a profile in a file.
 
 mod archive;
 mod earlier;
+mod of_file;
 mod of_run;
 
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use serde_json::json;
-use soak_diagnosis::{Case, Diagnosis, File, Missing, Subject, diagnose};
+use soak_diagnosis::{Artefacts, Case, Diagnosis, File, Missing, Subject, diagnose, diagnose_profile};
 use soak_engine::diagnosis::{Deployment, Patient, Wishes, collect};
 use soak_scenario::units::Span;
 use soak_scenario::{Profile, load_profile};
@@ -19,14 +20,15 @@ use soak_scenario::{Profile, load_profile};
 use super::{Exit, Failure, Format};
 use crate::{output, run_id};
 
-/// Collect what somebody who escalates has to know, as one archive with an index page: of a target that runs, or of a run
+/// Collect what somebody who escalates has to know, as one archive with an index page: of a target that runs, of a run, or of a profile
 ///
 /// Whatever cannot be had says why and what to do, and the rest goes on. Secrets are removed. Nothing is changed in the target.
 #[derive(Debug, Args)]
 pub(crate) struct Diag {
-    /// The folder of a run, to make the archive out of what it kept
+    /// The folder of a run, to make the archive out of what it kept; or a file with a pprof of the heap or of the processor
     #[arg(required_unless_present = "profile", conflicts_with_all = ["profile", "http", "pid", "container", "log", "configs", "repo", "deployment", "namespace", "dump_heap"])]
-    run: Option<PathBuf>,
+    #[arg(value_name = "RUN|FILE")]
+    what: Option<PathBuf>,
     /// How the target is read: a built-in profile's name, or a file
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
@@ -42,8 +44,8 @@ pub(crate) struct Diag {
     /// How long the processor is profiled
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// What to compare with: an earlier archive, or a run's folder
-    #[arg(long, value_name = "ARCHIVE|RUN")]
+    /// What to compare with: an earlier archive, a run's folder, or a file with a profile
+    #[arg(long, value_name = "ARCHIVE|RUN|FILE")]
     baseline: Option<PathBuf>,
     /// The folder of the last good run, whose settings and log are compared
     #[arg(long, value_name = "RUN")]
@@ -77,6 +79,15 @@ pub(crate) struct Diag {
     format: Format,
 }
 
+/// A profile in a file does not say whose it is, and its functions are read the same for each.
+const PROFILE_OF_FILES: &str = "go";
+
+/// The only subject there is.
+fn subject(now: Artefacts, baseline: Option<earlier::Earlier>) -> Subject {
+    let (before, before_is) = baseline.map(|one| (one.artefacts, one.name)).unzip();
+    Subject { name: String::new(), now, before, before_is: before_is.unwrap_or_default() }
+}
+
 fn parse_own(text: &str) -> Result<SocketAddr, String> {
     let addr: SocketAddr = text.parse().map_err(|_| "expected an address such as 127.0.0.1:9090".to_owned())?;
     if addr.ip().is_loopback() {
@@ -98,17 +109,26 @@ impl Diag {
         archive::refuse_what_is_there(&out)?;
         let good = self.since.as_deref().map(of_run::good).transpose()?;
         let baseline = self.baseline.as_deref().map(earlier::read).transpose()?;
-        let (profile, title, subjects) = match &self.run {
-            Some(run) => of_run::subjects(run, baseline.as_ref())?,
-            None => self.examine(baseline)?,
+        let of_file = self.what.as_deref().filter(|what| what.is_file());
+        let (profile, title, subjects) = match (of_file, &self.what) {
+            (Some(file), _) => Self::read(file, baseline)?,
+            (None, Some(run)) => of_run::subjects(run, baseline.as_ref())?,
+            (None, None) => self.examine(baseline)?,
         };
         let made_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let case =
             Case { id: &id, title: &title, made_unix_s, profile: &profile, subjects: &subjects, good: good.as_ref() };
-        let diagnosis = diagnose(&case);
+        let diagnosis = if of_file.is_some() { diagnose_profile(&case) } else { diagnose(&case) };
         let diagnosis = archive::write(&out, diagnosis, &subjects)?;
         self.tell(&out, &diagnosis)?;
         Ok(Exit::Pass)
+    }
+
+    /// Reads a profile that was written to a file.
+    fn read(file: &Path, baseline: Option<earlier::Earlier>) -> Result<(Profile, String, Vec<Subject>), Failure> {
+        let now = of_file::profile(file)?;
+        let title = format!("Diagnosis of the profile {}", file.display());
+        Ok((load_profile(PROFILE_OF_FILES)?, title, vec![subject(now, baseline)]))
     }
 
     /// Asks a target that runs.
@@ -134,9 +154,7 @@ impl Diag {
         let now = runtime.block_on(collect(&patient, &wishes));
         // A read of the kernel's that hangs must not keep the archive.
         runtime.shutdown_background();
-        let (before, before_is) = baseline.map(|one| (one.artefacts, one.name)).unzip();
-        let subject = Subject { name: String::new(), now, before, before_is: before_is.unwrap_or_default() };
-        Ok((profile, format!("Diagnosis of the target at {http}"), vec![subject]))
+        Ok((profile, format!("Diagnosis of the target at {http}"), vec![subject(now, baseline)]))
     }
 
     fn tell(&self, out: &Path, diagnosis: &Diagnosis) -> Result<(), Failure> {

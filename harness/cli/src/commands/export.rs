@@ -2,6 +2,7 @@
 
 mod samples;
 mod schedule;
+mod workflow;
 
 use std::num::NonZeroU64;
 
@@ -52,6 +53,8 @@ enum What {
     },
     /// The runbook's daily and weekly checks, for a scheduler
     Schedule(schedule::Schedule),
+    /// A workflow of GitHub Actions: a gate for each pull request, against its base, and a soak each night
+    Workflow(workflow::Workflow),
     /// What a run recorded, a row for each moment and a column for each series
     Samples(samples::Samples),
 }
@@ -72,6 +75,7 @@ impl Export {
                 output::print(&alert_rules(&profile, limit.transpose()?, matching.as_deref()))?;
             }
             What::Schedule(schedule) => schedule.execute()?,
+            What::Workflow(workflow) => workflow.execute()?,
             What::Samples(samples) => samples.execute()?,
         }
         Ok(Exit::Pass)

@@ -1,12 +1,14 @@
 //! `soak run`: plan, run, judge, report; and the runbook's remedies, where they are asked for.
 
 mod remedies;
+mod smoke;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use soak_engine::{Listener, RunEnd};
-use soak_record::file;
+use soak_record::{Run as Recorded, file};
 use soak_scenario::Plan;
 use soak_scenario::runbook::REMEDIES;
 use soak_scenario::units::Span;
@@ -16,7 +18,7 @@ use super::{Exit, Failure};
 use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
 use crate::scenario_args::ScenarioArgs;
-use crate::{output, reports, run_id, summary};
+use crate::{dumps, output, reports, run_id, summary};
 
 /// Run a scenario, judge it, write its reports; the exit code is the verdict
 #[derive(Debug, Args)]
@@ -29,6 +31,9 @@ pub(crate) struct Run {
     /// For whom progress and verdict are written
     #[arg(long, value_enum, default_value_t = RunFormat::Human)]
     format: RunFormat,
+    /// Only see whether everything is wired up: one variant, two short cycles without faults, some ten to twenty seconds; a list of what answered, and no verdict
+    #[arg(long, conflicts_with = "try_remedies")]
+    smoke: bool,
     /// Where a variant fails: run it again with each remedy of the runbook that can be applied, and show which helps. The exit code stays that of the run
     #[arg(long)]
     try_remedies: bool,
@@ -46,6 +51,26 @@ fn known_remedy(name: &str) -> Result<String, String> {
     if names.contains(&name) { Ok(name.to_owned()) } else { Err(format!("there is {}", names.join(", "))) }
 }
 
+/// A job's summary may have so many bytes; what is longer GitHub drops altogether.
+const JOB_SUMMARY_BYTES_MAX: u64 = 1 << 20;
+
+/// Appends the report to the summary of a job of GitHub Actions, which names a file for it. A gate does not fail for want of a summary.
+fn job_summary(report: &Path) {
+    let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return };
+    let append = || -> std::io::Result<()> {
+        let text = std::fs::read_to_string(report)?;
+        let mut file = std::fs::File::options().append(true).create(true).open(&summary)?;
+        let room = JOB_SUMMARY_BYTES_MAX.saturating_sub(file.metadata()?.len());
+        if text.len() as u64 <= room {
+            return file.write_all(text.as_bytes());
+        }
+        writeln!(file, "The report is too long for a summary: it is `{}` among the artefacts.", report.display())
+    };
+    if let Err(error) = append() {
+        output::say(&format!("warning: no job summary: {}: {error}\n", Path::new(&summary).display()));
+    }
+}
+
 /// For whom a run is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RunFormat {
@@ -60,6 +85,7 @@ enum RunFormat {
 impl Run {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
         let plan = self.scenario.load()?;
+        let plan = if self.smoke { plan.smoke() } else { plan };
         refuse_impossible_faults(&plan)?;
         keep_off_the_targets(&plan)?;
         let id = run_id::fresh(&plan.scenario);
@@ -69,6 +95,9 @@ impl Run {
             _ => progress::for_a_person(&plan),
         };
         let end = execute(&plan, &id, &path, progress)?;
+        if self.smoke && end == RunEnd::Complete {
+            return self.wired(&path);
+        }
         let verdict = self.report(&path)?;
         if end == RunEnd::Interrupted {
             return Ok(Exit::Interrupted);
@@ -94,9 +123,28 @@ impl Run {
                 }
             }
             RunFormat::Json => output::print_json(serde_json::to_string(&verdict))?,
-            RunFormat::Github => output::print(&soak_render::github(&verdict))?,
+            RunFormat::Github => {
+                output::print(&soak_render::github(&verdict))?;
+                job_summary(&path.join(file::MARKDOWN));
+            }
         }
         Ok(verdict)
+    }
+
+    /// Says what answered. The record has its reports all the same: who wants to know more finds the samples and the log there.
+    fn wired(&self, path: &Path) -> Result<Exit, Failure> {
+        reports::write_reports(path).map_err(Failure::of_platform)?;
+        let run = Recorded::open(path).map_err(Failure::platform)?;
+        let record = run.variant(0).map_err(Failure::platform)?;
+        let (dumps, _) = dumps::last_and_idle(path, &record.variant.id);
+        let parts = smoke::parts(&run.plan, &record, dumps.as_ref().map(|(dumps, _)| dumps));
+        match self.format {
+            RunFormat::Json => {
+                output::print_json(serde_json::to_string(&serde_json::json!({ "smoke": parts })))?;
+            }
+            RunFormat::Human | RunFormat::Github => output::print(&smoke::table(&parts))?,
+        }
+        Ok(smoke::exit(&parts))
     }
 
     /// Tries the remedies; whatever comes of that, the exit code is that of the run.

@@ -204,9 +204,15 @@ impl Client for HttpClient {
 
     /// Whatever was made since the store was last empty is asked for.
     async fn ids(&self) -> Result<Vec<u64>, CallError> {
+        let read = self.0.requests.read.as_ref();
+        if read.is_none_or(|read| !["{id}", "{name}"].iter().any(|variable| read.call.contains(variable))) {
+            return Err(CallError::Refused(
+                "no request of the profile reads one thing by its name (requests.read), so that nothing tells which are there".to_owned(),
+            ));
+        }
         let all: Vec<u64> = self.0.made().all.iter().copied().collect();
         let there = stream::iter(all).map(|id| async move {
-            match self.0.ask(self.0.requests.read.as_ref(), id, id).await {
+            match self.0.ask(read, id, id).await {
                 Ok(_) => Ok(Some(id)),
                 Err(error) if error.is_not_found() => Ok(None),
                 Err(error) => Err(error),

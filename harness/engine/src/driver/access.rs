@@ -9,7 +9,7 @@ use soak_scenario::units::Limit;
 use soak_scenario::{Attach, Knobs, Plan, Ports, Profile, Protocol, Variant};
 
 use super::control::HttpControl;
-use super::data_folder::DataFolder;
+use super::data_folder::{DataFolder, settings_in};
 use super::probe::{TargetProbe, Watched};
 use crate::DATASET;
 use crate::client::{DataSpec, FlightClient, HttpClient, Planes};
@@ -212,6 +212,9 @@ pub(super) fn arguments(plan: &Plan, place: &Place, variant: &Variant) -> Vec<St
             arguments.push(fill(arg, place, &variant.knobs));
         }
     }
+    let launch = &plan.target.profile.launch;
+    let named = launch.settings_args.iter().filter(|_| !launch.settings.is_empty());
+    arguments.extend(named.map(|arg| fill(arg, place, &variant.knobs)));
     arguments
 }
 
@@ -225,7 +228,9 @@ pub(super) fn environment(plan: &Plan, place: &Place, knobs: &Knobs) -> Vec<(Str
 fn fill(text: &str, place: &Place, knobs: &Knobs) -> String {
     let addrs = place.addrs;
     let data = place.data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
+    let settings = place.data.as_ref().map(|data| settings_in(data).display().to_string()).unwrap_or_default();
     let mut text = text
+        .replace("{settings}", &settings)
         .replace("{data_dir}", &data)
         .replace("{data_addr}", &addrs.data.to_string())
         .replace("{meta_addr}", &addrs.meta.to_string())

@@ -61,6 +61,13 @@ impl Control for HttpControl {
         http::call(self.addr, endpoint, self.compaction).await.map(|_| ())
     }
 
+    async fn clear_cache(&self) -> Result<(), CallError> {
+        let Some(endpoint) = &self.endpoints.clear_cache else {
+            return Err(CallError::Refused("the profile names no endpoint `clear_cache`".to_owned()));
+        };
+        http::call(self.addr, endpoint, self.call).await.map(|_| ())
+    }
+
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
         let Some(endpoint) = &self.endpoints.tasks else { return Ok(None) };
         http::call(self.addr, endpoint, self.call).await.map(|dump| Some(tasks::groups(&dump)))

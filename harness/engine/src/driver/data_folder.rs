@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use soak_record::RunFolder;
-use soak_scenario::Plan;
+use soak_scenario::{Plan, settings_file};
 
 use crate::residue::{Register, Residue};
 
@@ -28,7 +28,14 @@ impl DataFolder {
             return Ok(None);
         }
         let path = folder.path(&format!("data-{index:03}"));
-        Self::make(register, &path, target.data_volume.map(|bytes| bytes.0)).map(Some)
+        let made = Self::make(register, &path, target.data_volume.map(|bytes| bytes.0))?;
+        let settings = &target.profile.launch.settings;
+        if !settings.is_empty() {
+            let text = settings_file::yaml(settings.iter().map(|(path, value)| (path.as_str(), value.as_str())));
+            let file = settings_in(made.path());
+            std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        }
+        Ok(Some(made))
     }
 
     /// Makes it, as a volume in memory of `volume_bytes` where that is given.
@@ -67,6 +74,11 @@ impl Drop for DataFolder {
         // What cannot be removed now is in the register.
         let _ = remove(&self.path, self.volume);
     }
+}
+
+/// The file of settings in a target's folder.
+pub(super) fn settings_in(folder: &Path) -> PathBuf {
+    folder.join("settings.yaml")
 }
 
 /// Whether a file system of its own is mounted there.

@@ -68,12 +68,18 @@ impl Recipe {
         for door in cgroup.map_or_else(|| Ok(Vec::new()), OwnGroup::doors)? {
             enter(command.as_std_mut(), door);
         }
-        Life::begin(command, log).map_err(|error| {
+        let life = Life::begin(command, log).map_err(|error| {
             let program = self.program.0.display();
             format!(
                 "cannot start {program}: {error}; --target process:PATH needs the path of a program that can be run"
             )
-        })
+        })?;
+        if let Some(score) = self.plan.target.oom_score_adj {
+            let path = format!("/proc/{}/oom_score_adj", life.pid);
+            std::fs::write(&path, score.to_string())
+                .map_err(|error| format!("cannot write {score} to {path}: {error}; to lower it needs root"))?;
+        }
+        Ok(life)
     }
 }
 

@@ -68,16 +68,28 @@ pub(super) struct Request {
     /// What it does, and what it has done.
     words: [&'static str; 2],
     figure: &'static str,
-    vacuums: bool,
+    of: Of,
+}
+
+/// Which call that is.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Compaction,
+    Vacuum,
+    Cache,
 }
 
 /// A compaction of everything.
 pub(super) const COMPACTION: Request =
-    Request { words: ["compact", "compacted"], figure: "compaction_seconds", vacuums: false };
+    Request { words: ["compact", "compacted"], figure: "compaction_seconds", of: Of::Compaction };
 
 /// What is retired, given back.
 pub(super) const VACUUM: Request =
-    Request { words: ["give memory back", "given memory back"], figure: "vacuum_seconds", vacuums: true };
+    Request { words: ["give memory back", "given memory back"], figure: "vacuum_seconds", of: Of::Vacuum };
+
+/// Caches, emptied.
+pub(super) const CACHE: Request =
+    Request { words: ["empty its caches", "emptied its caches"], figure: "cache_seconds", of: Of::Cache };
 
 /// Asks the target for it.
 #[expect(clippy::unnecessary_wraps, reason = "as every injection")]
@@ -97,7 +109,11 @@ impl Asked {
         let began = Instant::now();
         let mut call = JoinSet::new();
         call.spawn(async move {
-            let answer = if request.vacuums { control.vacuum().await } else { control.compact().await };
+            let answer = match request.of {
+                Of::Compaction => control.compact().await,
+                Of::Vacuum => control.vacuum().await,
+                Of::Cache => control.clear_cache().await,
+            };
             (answer, began.elapsed().as_secs_f64())
         });
         Self { request, began, call }

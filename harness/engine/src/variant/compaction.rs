@@ -33,16 +33,20 @@ impl Performer<'_> {
         Ok(())
     }
 
-    /// Waits until one more compaction is counted; why not, where none was.
+    /// Compactions that the target has counted so far, where it counts them.
+    pub(super) fn compactions(&self) -> Option<f64> {
+        self.samplers.latest.read("compactions_total")
+    }
+
+    /// Waits until one more is counted than when the deletes began: its interval may end before the step that waits for it. Why not, where none was.
     async fn wait_for_its_own(&self, interval: Duration) -> Option<String> {
-        let counted = || self.samplers.latest.read("compactions_total");
-        let Some(before) = counted() else {
+        let Some(before) = self.compactions_before else {
             return Some("it cannot be asked to compact, and does not count its compactions".to_owned());
         };
         let most = (interval * INTERVALS).min(self.plan.deadlines.index.0);
         let began = Instant::now();
         while began.elapsed() < most {
-            if counted().is_some_and(|count| count > before) {
+            if self.compactions().is_some_and(|count| count > before) {
                 return None;
             }
             sleep(ASK_EVERY).await;

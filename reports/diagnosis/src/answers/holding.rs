@@ -13,19 +13,50 @@ use crate::{smaps, tasks};
 
 /// Growth below this is what any program does between two profiles.
 const TELLING_BYTES: f64 = 1_048_576.0;
+/// Sites of a profile that are told in words.
+const LARGEST: usize = 5;
 
 pub(super) fn items(subject: &Subject) -> Told {
-    let mut told = Vec::new();
-    let (now, before) = (sites_of(&subject.now), subject.before.as_ref().and_then(sites_of));
-    let mut items = vec![growing(subject, now.as_deref(), before.as_deref(), &mut told)];
-    items.push(heap_by_site(subject, now.as_deref()));
-    items.extend(by_holder(now.as_deref(), before.as_deref()));
+    let Told { mut items, mut told } = of_heap(subject);
     items.push(tasks_by_stack(subject, &mut told));
     items.push(by_mapping(subject));
     items.push(descriptors(subject));
     items.push(processor(subject));
     items.push(trend(subject));
     items.extend(subject.now.named(name::DUMP).map(|dump| dumped(subject, &dump.name)));
+    Told { items, told }
+}
+
+/// What a profile shows by itself; its largest sites are told, because nothing else is there to read.
+pub(super) fn of_profile(subject: &Subject) -> Told {
+    if let Some(sites) = sites_of(&subject.now) {
+        let Told { items, mut told } = of_heap(subject);
+        told.extend(largest(&sites, "holds", |bytes| format!("{:.1} MiB", bytes / 1_048_576.0)));
+        return Told { items, told };
+    }
+    let profile = subject.now.bytes(name::CPU).and_then(|bytes| Pprof::decode(bytes).ok());
+    let sites = profile.and_then(|profile| sites::cpu_sites(&profile)).unwrap_or_default();
+    let told = largest(&sites, "takes", |nanoseconds| format!("{:.2} s", nanoseconds / 1e9));
+    Told { items: vec![processor(subject)], told }
+}
+
+/// The first sites, in words.
+fn largest(sites: &[Site], verb: &str, in_words: fn(f64) -> String) -> Vec<String> {
+    let all: f64 = sites.iter().map(|site| site.amount).sum();
+    let line = |site: &Site| {
+        let (amount, share) = (in_words(site.amount), 100.0 * site.amount / all);
+        format!("{} {verb} {amount} of {}, {share:.0} %.", site.function, in_words(all))
+    };
+    sites.iter().take(LARGEST).map(line).collect()
+}
+
+/// Whose the heap is, and whose its growth.
+fn of_heap(subject: &Subject) -> Told {
+    let mut told = Vec::new();
+    let (now, before) = (sites_of(&subject.now), subject.before.as_ref().and_then(sites_of));
+    let mut items = vec![growing(subject, now.as_deref(), before.as_deref(), &mut told)];
+    items.push(heap_by_site(subject, now.as_deref()));
+    items.extend(by_holder(now.as_deref(), before.as_deref()));
     Told { items, told }
 }
 

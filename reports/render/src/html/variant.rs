@@ -7,7 +7,7 @@ use super::guidance::guidance;
 use super::indications::indications;
 use super::tables::{anchor, heads, mark, notes, table};
 use crate::markup::Markup;
-use crate::picture::{Drawing, FAULT_HEADS, OperationLatency, Spread, VariantPicture};
+use crate::picture::{Drawing, FAULT_HEADS, GROWING_HEADS, OperationLatency, Spread, VariantPicture};
 use crate::wording::{Mark, grouped, interval, measured, milliseconds, threshold};
 
 /// One variant.
@@ -39,6 +39,9 @@ pub(super) fn section(
         guidance(m, found);
         indications(m, found);
         if let Some(picture) = picture {
+            if found.verdict == Verdict::Fail {
+                growing(m, picture);
+            }
             if found.finding("goroutine_baseline").is_some_and(|finding| finding.verdict == Some(Verdict::Fail)) {
                 tasks(m, picture);
             }
@@ -239,6 +242,24 @@ fn account(latency: &OperationLatency) -> String {
 }
 
 /// What was done to the target, and how it answered.
+fn growing(m: &mut Markup, picture: &VariantPicture) {
+    let Some(growing) = &picture.growing else { return };
+    m.leaf("h3", &[], "What grew on the heap");
+    let caption = format!("By heap profiles, {}; soak diag of the run has every site", growing.when);
+    table(m, &caption, "sites", |m| {
+        heads(m, &GROWING_HEADS);
+        m.element("tbody", &[], |m| {
+            for [function, more, share, stack] in &growing.rows {
+                m.element("tr", &[], |m| {
+                    m.leaf("th", &[("scope", "row")], function);
+                    [more, share].into_iter().for_each(|cell| m.leaf("td", &[], cell));
+                    m.leaf("td", &[("class", "words")], stack);
+                });
+            }
+        });
+    });
+}
+
 fn faults(m: &mut Markup, picture: &VariantPicture) {
     if picture.faults.is_empty() {
         return;

@@ -3,7 +3,7 @@
 //! For each counted cycle L = ln(after / before) of the medians of the two rest windows, each above the local baseline
 //! ([`Observed::baseline`]), so that a leak does not look like bad compaction. The share is 1 − exp(mean L), with Student's interval over the
 //! cycles. A pair of which one window was still falling is left out: what compaction freed may still be on its way back, which
-//! `time_to_baseline` judges.
+//! `time_to_baseline` judges. So is a cycle in which the target compacted by itself before the window of before: that window shows what it left.
 
 use soak_record::{EventKind, Phase};
 use soak_scenario::Threshold;
@@ -126,7 +126,7 @@ fn working(pairs: &[Pair], by: &str, mean: f64, [low, high]: [f64; 2]) -> Vec<St
 fn pairs(observed: &Observed<'_>, name: &str) -> (Vec<Pair>, usize) {
     let mut moving = 0;
     let mut pairs = Vec::new();
-    for cycle in observed.counted_cycles() {
+    for cycle in observed.counted_cycles().filter(|cycle| !compacted_early(observed, *cycle)) {
         let before = observed.level(name, Phase::BeforeCompact, Some(cycle));
         let after = observed.level(name, Phase::AfterCompact, Some(cycle));
         let (Some(before), Some(after)) = (before, after) else { continue };
@@ -144,6 +144,17 @@ fn pairs(observed: &Observed<'_>, name: &str) -> (Vec<Pair>, usize) {
         }
     }
     (pairs, moving)
+}
+
+/// Whether the target counted a compaction between the beginning of the cycle's deletes and the end of the window of before.
+fn compacted_early(observed: &Observed<'_>, cycle: u32) -> bool {
+    let span = observed.phase(Phase::Delete, cycle).zip(observed.phase(Phase::BeforeCompact, cycle));
+    let (Some(([from_s, _], [_, to_s])), Some(counted)) = (span, observed.series("compactions_total")) else {
+        return false;
+    };
+    let at = |moment_s: f64| counted.times_s.partition_point(|time_s| *time_s <= moment_s);
+    let (before, after) = (at(from_s), at(to_s));
+    before > 0 && after > before && counted.values[after - 1] > counted.values[before - 1]
 }
 
 /// What stands beside the share: what could have been reclaimed, the efficiency, errors, RSS where it was not judged.

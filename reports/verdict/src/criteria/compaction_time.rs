@@ -3,10 +3,9 @@
 use soak_record::EventKind;
 use soak_scenario::Threshold;
 
-use crate::evidence::{Evidence, Ruling};
+use crate::evidence::{Evidence, at_most};
 use crate::human;
 use crate::observed::Observed;
-use crate::outcome::Verdict;
 use crate::stats::kendall::p_of_growth;
 
 const NEXT_TIME: &str = "Runbook “High Memory Usage Troubleshooting”, “Step 2: Check Compaction Status”: a compaction that takes ever longer has ever more to \
@@ -49,7 +48,7 @@ pub(super) fn time(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
         band: None,
         working: vec![format!("Each, cycle by cycle: {}.", each.join(", "))],
         p: Vec::new(),
-        rule: at_most(longest, threshold, NEXT_TIME),
+        rule: at_most(longest, threshold, human::seconds, NEXT_TIME),
     }
 }
 
@@ -92,21 +91,8 @@ pub(super) fn overdue(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         band: None,
         working: Vec::new(),
         p: Vec::new(),
-        rule: at_most(longest, threshold, NEXT_OVERDUE),
+        rule: at_most(longest, threshold, human::seconds, NEXT_OVERDUE),
     }
-}
-
-fn at_most(value: f64, threshold: Threshold, next: &'static str) -> crate::evidence::Rule {
-    Box::new(move |_| {
-        let limit = threshold.at_most.unwrap_or(f64::INFINITY);
-        let allowed = human::seconds(limit);
-        let ruling = if value > limit {
-            Ruling::new(Verdict::Fail, format!("At most {allowed} is allowed.")).next(next)
-        } else {
-            Ruling::new(Verdict::Pass, format!("Up to {allowed} is allowed."))
-        };
-        ruling.detectable(Some(limit).filter(|limit| limit.is_finite()))
-    })
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use soak_record::EventKind;
 use soak_scenario::Threshold;
 
-use crate::evidence::{Evidence, Ruling};
+use crate::evidence::{Evidence, at_most};
 use crate::human;
 use crate::observed::Observed;
-use crate::outcome::Verdict;
 
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Information to Collect When Escalating”: `soak diag` of the run has the last lines, the errors by \
      pattern, and what the log says of compaction.";
@@ -43,14 +42,6 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         band: None,
         working,
         p: Vec::new(),
-        rule: Box::new(move |_| {
-            let limit = threshold.at_most.unwrap_or(f64::INFINITY);
-            let allowed = human::number(limit);
-            if errors > limit {
-                Ruling::new(Verdict::Fail, format!("At most {allowed} are allowed.")).next(NEXT)
-            } else {
-                Ruling::new(Verdict::Pass, format!("Up to {allowed} are allowed."))
-            }
-        }),
+        rule: at_most(errors, threshold, human::number, NEXT),
     }
 }

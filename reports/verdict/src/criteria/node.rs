@@ -3,10 +3,9 @@
 use soak_record::Phase;
 use soak_scenario::Threshold;
 
-use crate::evidence::{Evidence, Ruling};
+use crate::evidence::{Evidence, at_most};
 use crate::human;
 use crate::observed::Observed;
-use crate::outcome::Verdict;
 use crate::stats::location::median;
 
 const GRAPH: &str = "graph_bytes";
@@ -46,15 +45,6 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         band: None,
         working: Vec::new(),
         p: Vec::new(),
-        rule: Box::new(move |_| {
-            let limit = threshold.at_most.unwrap_or(f64::INFINITY);
-            let allowed = human::number(limit);
-            let ruling = if overhead > limit {
-                Ruling::new(Verdict::Fail, format!("At most {allowed} B are allowed.")).next(NEXT)
-            } else {
-                Ruling::new(Verdict::Pass, format!("Up to {allowed} B are allowed."))
-            };
-            ruling.detectable(Some(limit).filter(|limit| limit.is_finite()))
-        }),
+        rule: at_most(overhead, threshold, |bytes| format!("{} B", human::number(bytes)), NEXT),
     }
 }

@@ -63,19 +63,19 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step(
         "Option B: Reduce Cache Size",
         "cat >> /etc/guts/config.yaml << 'EOF'\nmax_size: 134217728  # Reduce to 128MB from 256MB\nEOF",
-        Covered::Printed("guts_cache_size"),
+        Covered::Remedy("guts_cache_size"),
     ),
     step("Option B: Reduce Cache Size", "sudo systemctl restart guts-node", Covered::Remedy("guts_restart")),
     step(
         "Option C: Limit Concurrent Connections",
         "cat >> /etc/guts/config.yaml << 'EOF'\nmax_connections: 1000  # Reduce from unlimited\nmax_peers: 25  # Reduce from 50\nEOF",
-        Covered::Printed("guts_connections"),
+        Covered::Remedy("guts_connections"),
     ),
     step("Option C: Limit Concurrent Connections", "sudo systemctl restart guts-node", Covered::Remedy("guts_restart")),
     step(
         "Option D: Tune RocksDB Memory",
         "cat >> /etc/guts/config.yaml << 'EOF'\nblock_cache_size: 268435456  # 256MB\nwrite_buffer_size: 33554432  # 32MB\nmax_write_buffer_number: 2\nEOF",
-        Covered::Printed("guts_rocksdb"),
+        Covered::Remedy("guts_rocksdb"),
     ),
     step("Option D: Tune RocksDB Memory", "sudo systemctl restart guts-node", Covered::Remedy("guts_restart")),
     step(
@@ -83,7 +83,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "sync; echo 3 > /proc/sys/vm/drop_caches",
         Covered::HumanOnly("it empties the caches of the whole machine, and frees nothing that the node holds"),
     ),
-    step("Option E: Clear Memory Caches", "guts-node cache clear", Covered::Printed("guts_cache_clear")),
+    step("Option E: Clear Memory Caches", "guts-node cache clear", Covered::Remedy("guts_cache_clear")),
     step(
         "Option F: Add Memory (If Undersized)",
         "sudo systemctl edit guts-node\n[Service]\nMemoryMax=64G",
@@ -99,11 +99,11 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
         "kubectl patch statefulset guts-node -n guts --type='json' \\\n-p='[{\"op\": \"replace\", \"path\": \"/spec/template/spec/containers/0/resources/limits/memory\", \"value\": \"64Gi\"}]'",
         Covered::Remedy("guts_add_memory"),
     ),
-    step("Step 1: Enable Memory Profiling", "guts-node --heap-profile /tmp/heap.prof", Covered::Open),
-    step("Step 1: Enable Memory Profiling", "go tool pprof /tmp/heap.prof", Covered::Open),
+    step("Step 1: Enable Memory Profiling", "guts-node --heap-profile /tmp/heap.prof", Covered::Command("soak diag")),
+    step("Step 1: Enable Memory Profiling", "go tool pprof /tmp/heap.prof", Covered::Command("soak diag")),
     step("Step 2: Collect Heap Dump", "kill -USR1 $(pgrep guts-node)", Covered::Command("soak diag")),
     step("Step 3: Analyze", "go tool pprof -top /var/lib/guts/heap-*.prof", Covered::Command("soak diag")),
-    step("Step 3: Analyze", "go tool pprof -http=:8081 /var/lib/guts/heap-*.prof", Covered::Open),
+    step("Step 3: Analyze", "go tool pprof -http=:8081 /var/lib/guts/heap-*.prof", Covered::Command("soak diag")),
     step(
         "Set Memory Limits",
         "[Service]\nMemoryMax=32G\nMemoryHigh=28G  # Soft limit, triggers reclaim",
@@ -113,7 +113,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step(
         "Configure OOM Handling",
         "echo -500 > /proc/$(pgrep guts-node)/oom_score_adj",
-        Covered::Printed("guts_oom_score"),
+        Covered::Remedy("guts_oom_score"),
     ),
     step(
         "Monitor Memory Trends",

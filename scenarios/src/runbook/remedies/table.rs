@@ -9,7 +9,6 @@ const SCENARIO_1: &str = "Scenario 1: Memory Usage Keeps Growing";
 const SCENARIO_2: &str = "Scenario 2: Memory Spikes During Indexing";
 const SCENARIO_4: &str = "Scenario 4: Goroutine Leaks";
 const FIRST: &str = "First Response Actions";
-const NO_CONFIGURATION: &str = "the harness starts a target without a file of settings that it could change";
 
 const fn remedy(
     name: &'static str,
@@ -123,30 +122,25 @@ pub const REMEDIES: &[Remedy] = &[
         &[GutsLeak, GutsUndersized],
         "Option B: Reduce Cache Size",
         "max_size: 134217728  # Reduce to 128MB from 256MB",
-        Means::Print {
-            lines: "cat >> {config} << 'EOF'\nstorage:\n  cache:\n    max_size: 134217728\nEOF\nsudo systemctl restart {unit}",
-            why: NO_CONFIGURATION,
-        },
+        Means::Settings(&[("storage.cache.max_size", "134217728")]),
     ),
     remedy(
         "guts_connections",
         &[GutsConnections, GutsUndersized],
         "Option C: Limit Concurrent Connections",
         "max_connections: 1000  # Reduce from unlimited\nmax_peers: 25  # Reduce from 50",
-        Means::Print {
-            lines: "cat >> {config} << 'EOF'\napi:\n  max_connections: 1000\np2p:\n  max_peers: 25\nEOF\nsudo systemctl restart {unit}",
-            why: NO_CONFIGURATION,
-        },
+        Means::Settings(&[("api.max_connections", "1000"), ("p2p.max_peers", "25")]),
     ),
     remedy(
         "guts_rocksdb",
         &[GutsLeak, GutsUndersized],
         "Option D: Tune RocksDB Memory",
         "block_cache_size: 268435456  # 256MB\nwrite_buffer_size: 33554432  # 32MB\nmax_write_buffer_number: 2",
-        Means::Print {
-            lines: "cat >> {config} << 'EOF'\nstorage:\n  rocksdb:\n    block_cache_size: 268435456\n    write_buffer_size: 33554432\n    max_write_buffer_number: 2\nEOF\nsudo systemctl restart {unit}",
-            why: NO_CONFIGURATION,
-        },
+        Means::Settings(&[
+            ("storage.rocksdb.block_cache_size", "268435456"),
+            ("storage.rocksdb.write_buffer_size", "33554432"),
+            ("storage.rocksdb.max_write_buffer_number", "2"),
+        ]),
     ),
     remedy(
         "drop_caches",
@@ -163,10 +157,7 @@ pub const REMEDIES: &[Remedy] = &[
         &[GutsLeak, GutsUndersized],
         "Option E: Clear Memory Caches",
         "guts-node cache clear",
-        Means::Print {
-            lines: "{process} cache clear",
-            why: "the public build of the node has no such command that the harness could rely on",
-        },
+        Means::Ask(Ask::ClearCache),
     ),
     remedy(
         "guts_add_memory",
@@ -180,9 +171,6 @@ pub const REMEDIES: &[Remedy] = &[
         &[GutsUndersized],
         "Configure OOM Handling",
         "echo -500 > /proc/$(pgrep guts-node)/oom_score_adj",
-        Means::Print {
-            lines: "echo -500 > /proc/$(pgrep {process})/oom_score_adj",
-            why: "it spares the node and lets another process be killed in its place; inside a limit of its own it changes nothing",
-        },
+        Means::OomScore(-500),
     ),
 ];

@@ -37,7 +37,9 @@ impl Remedy {
             plan.edits.push(edit);
         };
         match self.means {
-            Means::Knob(_) | Means::Variable { .. } | Means::Restart if attached => {
+            Means::Knob(_) | Means::Variable { .. } | Means::Settings(_) | Means::OomScore(_) | Means::Restart
+                if attached =>
+            {
                 return Err("what runs already keeps its settings, and is never restarted".to_owned());
             }
             Means::Knob(knob) => {
@@ -52,6 +54,27 @@ impl Remedy {
                 let name = name.ok_or_else(|| format!("the profile names no variable …{ending}"))?.to_owned();
                 trial.target.profile.launch.env.insert(name, value.to_owned());
             }
+            Means::Settings(settings) => {
+                let launch = &mut trial.target.profile.launch;
+                if launch.settings_args.is_empty() {
+                    return Err(
+                        "the profile does not say how a file of settings is named (launch.settings_args)".to_owned()
+                    );
+                }
+                if matches!(plan.target.launch, Launch::Container(_)) {
+                    return Err("a file of settings is given to a process, and this is a container".to_owned());
+                }
+                launch.settings.extend(settings.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())));
+                if *launch == plan.target.profile.launch {
+                    return Err("its file of settings has it so already".to_owned());
+                }
+                // The file stands in the folder of its data.
+                trial.target.durable = true;
+            }
+            Means::OomScore(_) if matches!(plan.target.launch, Launch::Container(_)) => {
+                return Err("it is set of a process of this machine, and this is a container".to_owned());
+            }
+            Means::OomScore(score) => trial.target.oom_score_adj = Some(score),
             Means::Ask(ask) => {
                 ask.endpoint(&plan.target.profile)
                     .ok_or_else(|| format!("the profile has no endpoints.{}", ask.name()))?;
@@ -82,6 +105,7 @@ impl Ask {
     fn injection(self, plan: &Plan) -> Result<Injection, String> {
         match self {
             Self::Vacuum => Ok(Injection::Vacuum),
+            Self::ClearCache => Ok(Injection::ClearCache),
             Self::Compact => Ok(Injection::ForceCompaction),
             Self::CompactAll if plan.target.profile.endpoints.compact.is_none() => Ok(Injection::ForceCompaction),
             Self::CompactAll => Err("a run has one dataset, so that it is the same as `compact`".to_owned()),

@@ -4,6 +4,7 @@ use super::{Advice, Ask, Knob, Means, Remedy, Seen};
 use crate::launch::Launch;
 use crate::plan::{Knobs, Plan, Variant};
 use crate::profile::{Profile, Service};
+use crate::settings_file;
 use crate::units::{Bytes, Gogc, Interval, Limit};
 
 /// More than the peak by this, because a peak is what one run happened to see.
@@ -47,8 +48,22 @@ impl Remedy {
             },
             Means::Ask(ask) => match ask.endpoint(profile) {
                 Some(endpoint) => (vec![curl(plan, endpoint)], None),
-                None => (Vec::new(), Some(format!("the profile has no endpoints.{}", ask.name()))),
+                None => (
+                    ask.program(&service).into_iter().collect(),
+                    Some(format!("the profile has no endpoints.{}", ask.name())),
+                ),
             },
+            Means::Settings(settings) => (vec![set_in_file(&service, settings)], None),
+            Means::OomScore(score) => (
+                vec![
+                    format!("echo {score} > /proc/$(pgrep {})/oom_score_adj", service.process),
+                    format!(
+                        "sudo systemctl edit {unit}\n[Service]\nOOMScoreAdjust={score}\n\nsudo systemctl restart {unit}",
+                        unit = service.unit
+                    ),
+                ],
+                Some("it spares the process and lets another be killed in its place; inside a limit of its own it changes nothing".to_owned()),
+            ),
             Means::Restart => (
                 vec![
                     format!("kubectl rollout restart {}{}", service.workload, service.in_namespace()),
@@ -97,6 +112,12 @@ fn set_variable(service: &Service, name: &str, value: &str) -> Vec<String> {
     ]
 }
 
+/// Every setting of the file that the remedy is about, for a person to merge: a key that stands there already is not to stand there twice.
+fn set_in_file(service: &Service, settings: &[(&str, &str)]) -> String {
+    let yaml = settings_file::yaml(settings.iter().copied());
+    format!("# in {}:\n{yaml}sudo systemctl restart {}", service.config, service.unit)
+}
+
 fn set_limit(service: &Service, limit: Bytes) -> Vec<String> {
     let mib = limit.0 >> 20;
     let container = &service.container;
@@ -134,6 +155,7 @@ impl Ask {
             Self::Vacuum => "vacuum",
             Self::Compact => "compact",
             Self::CompactAll => "compact_all",
+            Self::ClearCache => "clear_cache",
         }
     }
 
@@ -143,8 +165,14 @@ impl Ask {
             Self::Vacuum => &endpoints.vacuum,
             Self::Compact => &endpoints.compact,
             Self::CompactAll => &endpoints.compact_all,
+            Self::ClearCache => &endpoints.clear_cache,
         };
         endpoint.as_deref()
+    }
+
+    /// The runbook's own command where there is no endpoint.
+    fn program(self, service: &Service) -> Option<String> {
+        (self == Self::ClearCache).then(|| format!("{} cache clear", service.process))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a diagnosis is compared with: an archive that was made before, or what a run kept.
+//! What a diagnosis is compared with: an archive that was made before, what a run kept, or a profile in a file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use soak_diagnosis::Artefacts;
 use soak_engine::diagnosis::{ORIGINS_FILE, read_files};
 
-use super::{archive, of_run};
+use super::{archive, of_file, of_run};
 use crate::failure::Failure;
 
 /// An archive that unpacks to more than this is none of ours.
@@ -22,11 +22,11 @@ pub(super) struct Earlier {
     pub(super) name: String,
 }
 
-/// Reads an archive or a run's folder.
+/// Reads an archive, a run's folder, or a file with a profile.
 pub(super) fn read(path: &Path) -> Result<Earlier, Failure> {
     let wrong = |why: &dyn std::fmt::Display| {
         Failure::usage(format!(
-            "--baseline {}: {why}; it takes an archive of `soak diag`, or a run's folder",
+            "--baseline {}: {why}; it takes an archive of `soak diag`, a run's folder, or a file with a pprof",
             path.display()
         ))
     };
@@ -35,6 +35,9 @@ pub(super) fn read(path: &Path) -> Result<Earlier, Failure> {
         return found
             .ok_or_else(|| wrong(&"the run kept no dumps"))
             .map(|(artefacts, phase)| Earlier { artefacts, name: format!("{phase} of {}", path.display()) });
+    }
+    if let Ok(artefacts) = of_file::profile(path) {
+        return Ok(Earlier { artefacts, name: path.display().to_string() });
     }
     let files = unpack(path).map_err(|error| wrong(&error))?;
     let folder = files

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use soak_diagnosis::{Artefact, Artefacts, Good, Missing, Subject, name};
-use soak_engine::diagnosis::{log_of_file, read_files};
+use soak_engine::diagnosis::log_of_file;
 use soak_record::{Event, EventKind, Run, VariantRecord, file};
 use soak_scenario::{Launch, Profile};
 
 use super::earlier::Earlier;
+use crate::dumps::{PHASES, kept, last_and_idle};
 use crate::failure::Failure;
 
 /// Series of the control group's last moment.
@@ -21,9 +22,6 @@ const CGROUP: [&str; 6] = [
     "cgroup_oom_kills_total",
 ];
 
-/// Phases in which dumps are kept, the one that says most first.
-const PHASES: [(&str, &str); 3] = [("end", "the end"), ("drain", "the drain"), ("idle", "the idle baseline")];
-
 /// A subject for each variant that ran.
 pub(super) fn subjects(folder: &Path, baseline: Option<&Earlier>) -> Result<(Profile, String, Vec<Subject>), Failure> {
     let run = Run::open(folder).map_err(Failure::usage)?;
@@ -33,15 +31,13 @@ pub(super) fn subjects(folder: &Path, baseline: Option<&Earlier>) -> Result<(Pro
         if record.events.is_empty() {
             continue;
         }
-        let mut kept = PHASES.iter().filter_map(|(phase, words)| Some((kept(folder, &variant.id, phase)?, *words)));
-        let (now, phase) = kept.next().unwrap_or_else(|| (none_kept(), "nothing"));
-        let idle = kept.next_back();
+        let (last, idle) = last_and_idle(folder, &variant.id);
+        let (mut now, phase) = last.unwrap_or_else(|| (none_kept(), "nothing"));
         let (before, before_is) = match (baseline, idle) {
             (Some(earlier), _) => (Some(earlier.artefacts.clone()), earlier.name.clone()),
             (None, Some((idle, words))) => (Some(idle), words.to_owned()),
             (None, None) => (None, String::new()),
         };
-        let mut now = now;
         now.0.extend(told(&run, index, &record, phase));
         subjects.push(Subject { name: variant.id.clone(), now, before, before_is });
     }
@@ -72,11 +68,6 @@ pub(super) fn good(folder: &Path) -> Result<Good, Failure> {
     let first = run.plan.variants.first().map(|variant| variant.id.clone());
     let events = run.events.iter().filter(|event| event.variant == first);
     Ok(Good { name: run.id.clone(), settings: settings(&run, events), log })
-}
-
-fn kept(folder: &Path, variant: &str, phase: &str) -> Option<Artefacts> {
-    let folder = folder.join(file::ARTIFACTS).join(variant).join(phase);
-    read_files(|name| std::fs::read(folder.join(name)).ok())
 }
 
 fn none_kept() -> Artefacts {
