@@ -1,6 +1,8 @@
 //! The subcommands: a line here and a file each.
 
+mod baseline;
 mod check;
+mod compare;
 mod criteria;
 mod diag;
 mod doctor;
@@ -32,6 +34,10 @@ pub(crate) enum Command {
     Plan(plan::Plan),
     /// Show what this machine can see, by leaks of known sizes
     Prove(prove::Prove),
+    /// Compare a candidate with a base; fails where it is worse
+    Compare(compare::Compare),
+    /// Give runs a name to be compared with
+    Baseline(baseline::Baseline),
     /// Judge a run folder again
     Judge(judge::Judge),
     /// Judge a run folder and write its reports
@@ -66,6 +72,8 @@ impl Command {
             Self::Check(check) => check.execute(),
             Self::Plan(plan) => plan.execute(),
             Self::Prove(prove) => prove.execute(),
+            Self::Compare(compare) => compare.execute(),
+            Self::Baseline(baseline) => baseline.execute(),
             Self::Judge(judge) => judge.execute(),
             Self::Report(report) => report.execute(),
             Self::List(list) => list.execute(),

@@ -1,6 +1,8 @@
 //! The `soak` binary: one subcommand a stage. `soak run` is plan, run, judge, report.
 
+mod baselines;
 mod commands;
+mod compared;
 mod execution;
 mod failure;
 mod guard;
@@ -12,6 +14,7 @@ mod recording;
 mod reports;
 mod run_id;
 mod scenario_args;
+mod sides;
 mod summary;
 mod table;
 

@@ -3,9 +3,11 @@
 pub mod accuracy;
 pub mod baselines;
 mod claimed;
+pub mod compare;
 mod control;
 mod coverage;
 mod criteria;
+mod digest;
 mod ending;
 mod evidence;
 mod explain;
@@ -30,6 +32,7 @@ mod simulation;
 
 pub use control::CONTROL;
 pub use criteria::{floor_model, more_cycles};
+pub use digest::*;
 pub use explain::{Explained, explain};
 pub use guidance::{Alternative, Guidance};
 pub use judge::{ALPHA, judge};

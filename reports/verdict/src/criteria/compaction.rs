@@ -110,6 +110,11 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     }
 }
 
+/// What each compaction of a counted cycle left of the memory above the floor, a share; compactions that did not begin and end at rest are left out.
+pub(crate) fn left(observed: &Observed<'_>, name: &str) -> Vec<f64> {
+    pairs(observed, name).0.into_iter().map(|pair| pair.after / pair.before).collect()
+}
+
 /// The pairs, and what was computed of them.
 fn working(pairs: &[Pair], by: &str, mean: f64, [low, high]: [f64; 2]) -> Vec<String> {
     let mut lines = vec![format!("Above the level of the neighbouring floors, by {by}:")];

@@ -1,0 +1,206 @@
+//! How far one build is from another, as the difference of logarithms, and how sure that is.
+//!
+//! Two errors stand between a run's mean and its build. Within a run, cycles remember one another: their scatter is inflated as that of a first-order autoregression, with the
+//! correlation pooled over all runs and variants of a quantity, because six cycles alone tell little of it. Between two processes of one build there is a difference that one run cannot
+//! show: it is an allowance that was measured on other targets, with the weight of the runs that it was measured by, and the runs at hand move it as far as they tell of it
+//! (a variance that is moderated towards a prior: Smyth 2004, <https://doi.org/10.2202/1544-6115.1027>). So one run a side has an answer, and several have a better one.
+
+use crate::stats::student::t_quantile;
+
+/// The allowance weighs as much as an estimate with so many degrees of freedom.
+pub(super) const ALLOWANCE_DF: f64 = 8.0;
+
+/// A mean and a scatter of fewer cycles say nothing.
+pub(super) const CYCLES_LEAST: usize = 3;
+
+const CORRELATION_MOST: f64 = 0.9;
+
+/// The logarithms of one quantity in one variant, a list a run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Logs {
+    pub(super) base: Vec<Vec<f64>>,
+    pub(super) candidate: Vec<Vec<f64>>,
+}
+
+/// Candidate over base in one variant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Estimate {
+    /// Means of the logarithms on both sides.
+    pub(super) base: f64,
+    pub(super) candidate: f64,
+    /// Standard error of their difference, and its degrees of freedom.
+    pub(super) error: f64,
+    pub(super) df: f64,
+}
+
+impl Estimate {
+    pub(super) fn difference(&self) -> f64 {
+        self.candidate - self.base
+    }
+
+    /// The interval of the difference at this level.
+    pub(super) fn interval(&self, level: f64) -> [f64; 2] {
+        let half = t_quantile(0.5 + 0.5 * level, self.df) * self.error;
+        [self.difference() - half, self.difference() + half]
+    }
+}
+
+/// What is expected of the mean of one run in one variant, before runs are compared.
+struct Expected {
+    /// Variance of a run's mean, and the degrees of freedom that it is known with.
+    variance: f64,
+    df: f64,
+    /// The part of it that is within a run.
+    within: f64,
+}
+
+impl Logs {
+    fn runs(&self) -> impl Iterator<Item = &Vec<f64>> {
+        self.base.iter().chain(&self.candidate)
+    }
+
+    /// Scatter of the run means beyond chance, as a sum of squares in units of `expected`, and its degrees of freedom.
+    fn scatter(&self, expected: f64, paired: bool) -> (f64, f64) {
+        let (base, candidate) = (means(&self.base), means(&self.candidate));
+        if paired {
+            let differences: Vec<f64> = base.iter().zip(&candidate).map(|(base, candidate)| candidate - base).collect();
+            let (squares, df) = squares(&differences);
+            return (squares / (2.0 * expected), df);
+        }
+        let ((left, left_df), (right, right_df)) = (squares(&base), squares(&candidate));
+        ((left + right) / expected, left_df + right_df)
+    }
+}
+
+/// Estimates of one quantity over its variants. `allowance` is the standard deviation between processes; of each variant both sides hold at least one run, and every run
+/// [`CYCLES_LEAST`] cycles. Where `paired`, the runs of both sides took turns.
+pub(super) fn estimates(variants: &[Logs], allowance: f64, paired: bool) -> Vec<Estimate> {
+    let correlation = correlation(variants.iter().flat_map(Logs::runs));
+    let expected: Vec<Expected> = variants.iter().map(|logs| expected(logs, allowance, correlation)).collect();
+    let scatters = variants.iter().zip(&expected).map(|(logs, expected)| logs.scatter(expected.variance, paired));
+    let (squares, runs_df) = scatters.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let estimate = |(logs, expected): (&Logs, &Expected)| {
+        let df = expected.df + runs_df;
+        let dispersion = (expected.df + squares) / df;
+        // What is within the runs is there, however alike the means came out.
+        let variance = (dispersion * expected.variance).max(expected.within);
+        let shares = 1.0 / logs.base.len() as f64 + 1.0 / logs.candidate.len() as f64;
+        Estimate {
+            base: mean(&means(&logs.base)),
+            candidate: mean(&means(&logs.candidate)),
+            error: (variance * shares).sqrt(),
+            df,
+        }
+    };
+    variants.iter().zip(&expected).map(estimate).collect()
+}
+
+fn expected(logs: &Logs, allowance: f64, correlation: f64) -> Expected {
+    let (mut sum, mut scatter_df, mut effective_df, mut runs, mut cycles) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for run in logs.runs() {
+        let (run_squares, df) = squares(run);
+        let n = run.len() as f64;
+        sum += run_squares;
+        scatter_df += df;
+        effective_df += (n / inflation(correlation, n) - 1.0).max(0.0);
+        runs += 1.0;
+        cycles += n;
+    }
+    let n = cycles / f64::max(runs, 1.0);
+    let factor = inflation(correlation, n);
+    // The scatter of cycles that remember one another is too small by the same factor by which their mean is too sure: E s² = σ² (n − f) / (n − 1).
+    let variance = sum / f64::max(scatter_df, 1.0) * (n - 1.0) / (n - factor).max(0.5);
+    let within = variance * factor / n;
+    let between = allowance * allowance;
+    let total = between + within;
+    // Satterthwaite's degrees of freedom of a sum of two variances.
+    let df = total * total / (between * between / ALLOWANCE_DF + within * within / f64::max(effective_df, 1.0));
+    Expected { variance: total, df, within }
+}
+
+/// By how much the variance of a mean of `n` is more than σ²/n, under a first-order autoregression.
+fn inflation(correlation: f64, n: f64) -> f64 {
+    let terms = (1..n.round() as u32).map(f64::from).map(|lag| (1.0 - lag / n) * correlation.powf(lag));
+    1.0 + 2.0 * terms.sum::<f64>()
+}
+
+/// Correlation of neighbouring cycles, pooled over runs and corrected for their shortness: r + (1 + 3 r) / n.
+fn correlation<'a>(runs: impl Iterator<Item = &'a Vec<f64>>) -> f64 {
+    let (mut weighted, mut weights, mut count) = (0.0, 0.0, 0.0);
+    for run in runs {
+        let (squares, _) = squares(run);
+        if squares > 0.0 {
+            let centre = mean(run);
+            let products: f64 = run.windows(2).map(|pair| (pair[0] - centre) * (pair[1] - centre)).sum();
+            let n = run.len() as f64;
+            weighted += n * products / squares;
+            weights += n;
+            count += 1.0;
+        }
+    }
+    if count == 0.0 {
+        return 0.0;
+    }
+    let (r, n) = (weighted / weights, weights / count);
+    (r + (1.0 + 3.0 * r) / n).clamp(0.0, CORRELATION_MOST)
+}
+
+fn means(runs: &[Vec<f64>]) -> Vec<f64> {
+    runs.iter().map(|run| mean(run)).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Sum of squares about the mean, and its degrees of freedom.
+fn squares(values: &[f64]) -> (f64, f64) {
+    if values.is_empty() {
+        return (0.0, 0.0);
+    }
+    let centre = mean(values);
+    (values.iter().map(|value| (value - centre).powi(2)).sum(), values.len() as f64 - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(base: &[f64], candidate: &[f64]) -> Logs {
+        Logs { base: vec![base.to_vec()], candidate: vec![candidate.to_vec()] }
+    }
+
+    #[test]
+    fn without_memory_the_mean_is_as_sure_as_ever() {
+        assert!((inflation(0.0, 6.0) - 1.0).abs() < 1e-12);
+        // By hand: 1 + 2 (5/6 · .5 + 4/6 · .25 + 3/6 · .125 + 2/6 · .0625 + 1/6 · .03125).
+        assert!((inflation(0.5, 6.0) - 2.343_75).abs() < 1e-12);
+    }
+
+    #[test]
+    fn cycles_that_do_not_scatter_leave_the_allowance_alone() {
+        let estimate = estimates(&[one(&[1.0; 6], &[1.1; 6])], 0.02, false)[0];
+        assert!((estimate.difference() - 0.1).abs() < 1e-12);
+        assert!((estimate.error - 0.02 * 2.0_f64.sqrt()).abs() < 1e-12);
+        assert!((estimate.df - ALLOWANCE_DF).abs() < 1e-9);
+    }
+
+    #[test]
+    fn runs_that_differ_more_than_the_allowance_say_so() {
+        let runs = |levels: &[f64]| levels.iter().map(|level| vec![*level; 6]).collect::<Vec<_>>();
+        let alike = Logs { base: runs(&[1.0, 1.001, 0.999]), candidate: runs(&[1.0, 1.001, 0.999]) };
+        let apart = Logs { base: runs(&[1.0, 1.1, 0.9]), candidate: runs(&[1.0, 1.1, 0.9]) };
+        let [alike, apart] = [alike, apart].map(|logs| estimates(&[logs], 0.01, false)[0]);
+        assert!(alike.error < 0.01 * (2.0_f64 / 3.0).sqrt(), "{alike:?}");
+        assert!(apart.error > 0.04, "{apart:?}");
+        assert!((apart.df - ALLOWANCE_DF - 4.0).abs() < 1e-9, "{apart:?}");
+    }
+
+    #[test]
+    fn turns_taken_on_a_machine_that_drifts_cancel_the_drift() {
+        let runs = |levels: &[f64]| levels.iter().map(|level| vec![*level; 6]).collect::<Vec<_>>();
+        let logs = [Logs { base: runs(&[1.0, 1.2, 1.4]), candidate: runs(&[1.0, 1.2, 1.4]) }];
+        assert!(estimates(&logs, 0.01, true)[0].error < 0.01);
+        assert!(estimates(&logs, 0.01, false)[0].error > 0.05);
+    }
+}
