@@ -30,8 +30,10 @@ impl Baselines {
     pub(crate) fn names(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.root) else { return Vec::new() };
         let folders = entries.flatten().filter(|entry| !files(&entry.path()).is_empty());
-        let mut names: Vec<String> =
-            folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(|name| is_name(name)).collect();
+        let mut names: Vec<String> = folders
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| is_name(name))
+            .collect();
         names.sort();
         names
     }
@@ -51,7 +53,9 @@ impl Baselines {
     /// Keeps these runs under a name that is free.
     pub(crate) fn save(&self, name: &str, runs: &[Digest]) -> Result<(), Failure> {
         let folder = self.root.join(name);
-        let io = |path: &Path, error: &std::io::Error| Failure::platform(format!("cannot write {}: {error}", path.display()));
+        let io = |path: &Path, error: &std::io::Error| {
+            Failure::platform(format!("cannot write {}: {error}", path.display()))
+        };
         fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
         for run in runs {
             let path = folder.join(&run.run).with_extension(EXTENSION);

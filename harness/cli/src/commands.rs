@@ -8,6 +8,7 @@ mod diag;
 mod doctor;
 mod export;
 mod heal;
+mod history;
 mod judge;
 mod list;
 mod load;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Compare(compare::Compare),
     /// Give runs a name to be compared with
     Baseline(baseline::Baseline),
+    /// Show the runs of a folder over time
+    History(history::History),
     /// Judge a run folder again
     Judge(judge::Judge),
     /// Judge a run folder and write its reports
@@ -74,6 +77,7 @@ impl Command {
             Self::Prove(prove) => prove.execute(),
             Self::Compare(compare) => compare.execute(),
             Self::Baseline(baseline) => baseline.execute(),
+            Self::History(history) => history.execute(),
             Self::Judge(judge) => judge.execute(),
             Self::Report(report) => report.execute(),
             Self::List(list) => list.execute(),

@@ -19,9 +19,10 @@ pub(crate) fn words(comparison: &Comparison) -> String {
         0,
         WIDTH,
     ));
-    let reasons = comparison.rows.iter().filter_map(|row| {
-        row.reason.as_ref().map(|reason| format!("{} in {}: {reason}", row.quantity, row.variant))
-    });
+    let reasons = comparison
+        .rows
+        .iter()
+        .filter_map(|row| row.reason.as_ref().map(|reason| format!("{} in {}: {reason}", row.quantity, row.variant)));
     let notes: Vec<String> = comparison.notes.iter().cloned().chain(reasons).collect();
     if !notes.is_empty() {
         out.push_str("\nNotes\n");
@@ -49,7 +50,7 @@ fn rows(comparison: &Comparison) -> String {
         [format!("  {quantity}"), answer, base, candidate, change, interval, detectable]
     };
     let all: Vec<[String; 7]> = comparison.rows.iter().map(cells).collect();
-    let text = table(["  quantity", "", "base", "candidate", "change", "95 % sure", "could see"], &all);
+    let text = table(["  quantity", "", "base", "candidate", "change", "90 % sure", "could see"], &all);
     let mut lines = text.lines();
     let mut out = format!("\n{}\n", lines.next().unwrap_or_default());
     let mut variant = "";

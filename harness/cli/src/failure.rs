@@ -79,7 +79,6 @@ impl Failure {
     }
 
     /// The words alone.
-    #[cfg(test)]
     pub(crate) fn words(&self) -> &str {
         &self.words
     }

@@ -66,13 +66,15 @@ pub fn row_cells(row: &Row) -> RowCells {
         base: value(row.base),
         candidate: value(row.candidate),
         change: row.change.map_or_else(dash, human::change),
-        interval: row.interval.map_or_else(dash, |[low, high]| format!("{} to {}", human::change(low), human::change(high))),
+        interval: row
+            .interval
+            .map_or_else(dash, |[low, high]| format!("{} to {}", human::change(low), human::change(high))),
         detectable: row.detectable.map_or_else(dash, human::percent),
     }
 }
 
 const HEADS: [&str; 9] =
-    ["Variant", "Quantity", "Answer", "Base", "Candidate", "Change", "95 % sure", "Could see", "Counts"];
+    ["Variant", "Quantity", "Answer", "Base", "Candidate", "Change", "90 % sure", "Could see", "Counts"];
 
 fn cells(row: &Row) -> [String; 9] {
     let RowCells { answer, base, candidate, change, interval, detectable } = row_cells(row);
@@ -101,9 +103,10 @@ fn explained(comparison: &Comparison) -> String {
 }
 
 fn notes(comparison: &Comparison) -> Vec<String> {
-    let reasons = comparison.rows.iter().filter_map(|row| {
-        row.reason.as_ref().map(|reason| format!("{} of {}: {reason}", row.quantity, row.variant))
-    });
+    let reasons = comparison
+        .rows
+        .iter()
+        .filter_map(|row| row.reason.as_ref().map(|reason| format!("{} of {}: {reason}", row.quantity, row.variant)));
     comparison.notes.iter().cloned().chain(reasons).collect()
 }
 

@@ -5,7 +5,7 @@ mod guidance;
 mod indications;
 mod sections;
 pub(crate) mod tables;
-mod variant;
+pub(crate) mod variant;
 
 use soak_record::Run;
 use soak_scenario::Launch;

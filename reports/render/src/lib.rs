@@ -8,6 +8,7 @@ mod comparison;
 mod facts;
 mod github;
 mod headline;
+mod history;
 mod html;
 mod incident;
 mod json;
@@ -23,7 +24,8 @@ mod synthetic;
 pub use compared::{
     RowCells, headline as comparison_headline, html as comparison_html, markdown as comparison_markdown, row_cells,
 };
-pub use github::github;
+pub use github::{comparison_github, github};
+pub use history::history as history_html;
 pub use html::diagnosis_html;
 pub use html::html;
 pub use incident::{Aftermath, post_incident};

@@ -16,20 +16,21 @@ use serde::{Deserialize, Serialize};
 
 use self::ratio::{CYCLES_LEAST, Estimate, Logs, estimates};
 use self::side::{check, notes};
-use crate::digest::{Digest, End, QUANTITIES, Quantity, Scale, VariantDigest};
+use crate::digest::{Digest, End, QUANTITIES, Quantity, VariantDigest};
 use crate::human;
 use crate::judge::{ALPHA, rounded};
 use crate::outcome::Verdict;
 use crate::stats::holm;
 use crate::stats::student::{t_quantile, t_tail};
 
+pub(crate) use self::side::alike;
 pub use self::side::{Side, SideRun, unlike};
 
 /// The version of a comparison's JSON form.
 pub const COMPARISON_SCHEMA: u32 = 1;
 
-/// The level of the intervals.
-const LEVEL: f64 = 0.95;
+/// The level of the intervals: that both ends lie within a threshold is a test at 5 % (two one-sided tests: Schuirmann 1987, <https://doi.org/10.1007/BF01068419>).
+const LEVEL: f64 = 0.9;
 
 /// What a target's end is called among the quantities.
 pub const ENDING: &str = "ending";
@@ -125,7 +126,7 @@ pub struct Row {
     pub candidate: Option<f64>,
     /// Candidate over base, less one.
     pub change: Option<f64>,
-    /// Where the true change lies, 95 % sure.
+    /// Where the true change lies, 90 % sure, and 95 % sure of either end.
     pub interval: Option<[f64; 2]>,
     /// A change of at most this is none.
     pub threshold: f64,
@@ -237,7 +238,7 @@ impl Sides<'_> {
         let listed = |names: &[String]| names.iter().any(|name| name == quantity.id);
         if modelled || listed(&self.settings.shown) {
             Role::Shown
-        } else if quantity.scale == Scale::Memory || listed(&self.settings.required) {
+        } else if quantity.required || listed(&self.settings.required) {
             Role::Required
         } else {
             Role::Watched
@@ -250,7 +251,8 @@ impl Sides<'_> {
             side.iter().map(|run| run.variant(id).map_or(End::Early, |variant| variant.end)).collect()
         };
         let (base, candidate) = (ends(self.base), ends(self.candidate));
-        let (all, any) = (|ends: &[End], end| ends.iter().all(|one| *one == end), |ends: &[End], end| ends.contains(&end));
+        let (all, any) =
+            (|ends: &[End], end| ends.iter().all(|one| *one == end), |ends: &[End], end| ends.contains(&end));
         let (answer, reason) = match () {
             () if all(&base, End::Completed) && all(&candidate, End::Completed) => return None,
             () if any(&base, End::Early) || any(&candidate, End::Early) => {
@@ -286,21 +288,20 @@ impl Sides<'_> {
     fn tests(&self, quantity: &Quantity, variants: &[String]) -> Vec<Test> {
         let (mut tests, mut logs) = (Vec::new(), Vec::new());
         for id in variants {
-            let (base, candidate) = (values(self.base, id, quantity), values(self.candidate, id, quantity));
-            let all = || base.iter().chain(&candidate);
-            if all().all(|run| run.as_ref().is_ok_and(Vec::is_empty)) {
+            let values = [values(self.base, id, quantity), values(self.candidate, id, quantity)];
+            if values.iter().flatten().all(|run| run.as_ref().is_ok_and(|values| values.is_empty())) {
                 continue;
             }
             let mut test = self.test(quantity, id);
-            let doubt = self.other_machine.clone().filter(|_| quantity.scale == Scale::Time);
-            match doubt.or_else(|| doubt_of(&base, &candidate)) {
-                Some(doubt) => test.row.reason = Some(doubt),
-                None => logs.push((tests.len(), Logs { base: logarithms(base), candidate: logarithms(candidate) })),
+            let doubt = self.other_machine.as_ref().filter(|_| quantity.of_time);
+            match doubt.map_or_else(|| logarithms(&values, quantity), |doubt| Err(doubt.clone())) {
+                Err(doubt) => test.row.reason = Some(doubt),
+                Ok(found) => logs.push((tests.len(), found)),
             }
             tests.push(test);
         }
         let (places, logs): (Vec<usize>, Vec<Logs>) = logs.into_iter().unzip();
-        for (at, estimate) in places.into_iter().zip(estimates(&logs, quantity.allowance, self.settings.paired)) {
+        for (at, estimate) in places.into_iter().zip(estimates(&logs, self.settings.paired)) {
             let row = &mut tests[at].row;
             let [base, candidate] = [estimate.base.exp(), estimate.candidate.exp()];
             row.base = Some(rounded(base));
@@ -335,65 +336,80 @@ impl Sides<'_> {
     }
 }
 
-/// The values of a quantity in every run of a side; an error where the run says nothing of it.
-fn values(side: &[Digest], id: &str, quantity: &Quantity) -> Vec<Result<Vec<f64>, End>> {
-    let of = |variant: Option<&VariantDigest>| match variant {
-        Some(variant) if variant.end == End::Completed => Ok(variant.values(quantity.id).to_vec()),
+/// What a run says of a quantity: a value a counted cycle; an error where its variant has no proper end.
+type Values<'a> = Result<&'a [Option<f64>], End>;
+
+fn values<'a>(side: &'a [Digest], id: &str, quantity: &Quantity) -> Vec<Values<'a>> {
+    let of = |variant: Option<&'a VariantDigest>| match variant {
+        Some(variant) if variant.end == End::Completed => Ok(variant.values(quantity.id)),
         Some(variant) => Err(variant.end),
         None => Err(End::Early),
     };
     side.iter().map(|run| of(run.variant(id))).collect()
 }
 
-fn logarithms(side: Vec<Result<Vec<f64>, End>>) -> Vec<Vec<f64>> {
-    side.into_iter().flatten().map(|run| run.into_iter().map(f64::ln).collect()).collect()
-}
-
-/// Why two lists of runs cannot be compared, in words.
-fn doubt_of(base: &[Result<Vec<f64>, End>], candidate: &[Result<Vec<f64>, End>]) -> Option<String> {
-    for (name, side) in [("base", base), ("candidate", candidate)] {
+/// The logarithms over the cycles that every run tells of, or why there are none, in words.
+fn logarithms(sides: &[Vec<Values<'_>>; 2], quantity: &Quantity) -> Result<Logs, String> {
+    for (name, side) in ["base", "candidate"].into_iter().zip(sides) {
         for run in side {
             match run {
-                Err(End::TargetFailed) => return Some(format!("The target of the {name} did not come to its end.")),
-                Err(_) => return Some(format!("A run of the {name} broke off.")),
-                Ok(values) if values.is_empty() => return Some(format!("It was not recorded of the {name}.")),
-                Ok(values) if values.len() < CYCLES_LEAST => {
-                    let count = human::plural(values.len(), "counted cycle");
-                    return Some(format!("A run of the {name} tells of it in {count} only; {CYCLES_LEAST} are needed."));
-                }
+                Err(End::TargetFailed) => return Err(format!("The target of the {name} did not come to its end.")),
+                Err(_) => return Err(format!("A run of the {name} broke off.")),
+                Ok(values) if values.is_empty() => return Err(format!("It was not recorded of the {name}.")),
                 Ok(_) => {}
             }
         }
     }
-    None
+    let runs: Vec<&[Option<f64>]> = sides.iter().flatten().flatten().copied().collect();
+    let told = |cycle: &usize| runs.iter().all(|run| run.get(*cycle).is_some_and(Option::is_some));
+    let cycles: Vec<usize> = (0..runs.first().map_or(0, |run| run.len())).filter(told).collect();
+    if cycles.len() < CYCLES_LEAST {
+        let count = human::plural(cycles.len(), "counted cycle");
+        return Err(format!("All runs tell of it at rest in {count} only; {CYCLES_LEAST} are needed."));
+    }
+    let logs = |side: &Vec<Values<'_>>| -> Vec<Vec<f64>> {
+        let run = |run: &&[Option<f64>]| cycles.iter().filter_map(|cycle| run[*cycle]).map(f64::ln).collect();
+        side.iter().flatten().map(run).collect()
+    };
+    let [base, candidate] = sides.each_ref().map(logs);
+    let level = base.iter().flatten().sum::<f64>() / (base.len() * cycles.len()) as f64;
+    Ok(Logs { base, candidate, allowance: quantity.allowance.of(level.exp()) })
 }
 
-/// The answers, the error rate shared among all rows that are judged.
+/// The answers. Rows that are required share one error rate, and those that are watched another: many of the latter take no power from the former.
 fn rule(mut tests: Vec<Test>) -> Vec<Row> {
-    let judged: Vec<usize> =
-        (0..tests.len()).filter(|at| tests[*at].row.role != Role::Shown && tests[*at].row.p.is_some()).collect();
-    let p_values: Vec<f64> = judged.iter().filter_map(|at| tests[*at].row.p).collect();
-    let rejected = holm::rejected(&p_values, ALPHA);
-    let strictest = ALPHA / judged.len().max(1) as f64;
-    for (at, test) in tests.iter_mut().enumerate() {
-        let Some(estimate) = test.estimate else { continue };
+    for role in [Role::Required, Role::Watched] {
+        let of_role = |test: &Test| test.row.role == role;
+        let p_values: Vec<f64> = tests.iter().filter(|test| of_role(test)).filter_map(|test| test.row.p).collect();
+        let mut rejected = holm::rejected(&p_values, ALPHA).into_iter();
+        let strictest = ALPHA / p_values.len().max(1) as f64;
+        for test in tests.iter_mut().filter(|test| of_role(test) && test.row.p.is_some()) {
+            answer(test, rejected.next().unwrap_or(false), strictest);
+        }
+    }
+    for test in tests.iter_mut().filter(|test| test.row.role == Role::Shown) {
         let by_itself = test.row.p.is_some_and(|p| p <= ALPHA);
-        let significant = judged.iter().position(|one| *one == at).map_or(by_itself, |place| rejected[place]);
-        let threshold = test.row.threshold.ln_1p();
-        let worse = if test.more_is_better { -estimate.difference() } else { estimate.difference() };
-        let [low, high] = estimate.interval(LEVEL);
-        test.row.answer = if significant && worse > threshold {
-            Answer::Worse
-        } else if significant && worse < -threshold {
-            Answer::Better
-        } else if -threshold < low && high < threshold {
-            Answer::Same
-        } else {
-            Answer::CannotTell
-        };
-        let least = t_quantile(1.0 - 0.5 * strictest, estimate.df) * estimate.error;
-        test.row.detectable = Some(rounded(least.max(threshold).exp_m1()));
-        test.row.p = test.row.p.map(rounded);
+        answer(test, by_itself, ALPHA);
     }
     tests.into_iter().map(|test| test.row).collect()
+}
+
+/// The answer of one row; `significant` as all of its kind allow.
+fn answer(test: &mut Test, significant: bool, strictest: f64) {
+    let Some(estimate) = test.estimate else { return };
+    let threshold = test.row.threshold.ln_1p();
+    let worse = if test.more_is_better { -estimate.difference() } else { estimate.difference() };
+    let [low, high] = estimate.interval(LEVEL);
+    test.row.answer = if significant && worse > threshold {
+        Answer::Worse
+    } else if significant && worse < -threshold {
+        Answer::Better
+    } else if -threshold < low && high < threshold {
+        Answer::Same
+    } else {
+        Answer::CannotTell
+    };
+    let least = t_quantile(1.0 - 0.5 * strictest, estimate.df) * estimate.error;
+    test.row.detectable = Some(rounded(least.max(threshold).exp_m1()));
+    test.row.p = test.row.p.map(rounded);
 }

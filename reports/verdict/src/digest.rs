@@ -5,12 +5,13 @@ mod quantity;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use soak_record::{EventKind, Phase, Run, VariantRecord};
+use soak_record::{EventKind, Run, VariantRecord};
 use soak_scenario::{Plan, Variant};
 
-pub use quantity::{QUANTITIES, Quantity, Scale, quantity};
+pub use quantity::{Allowance, QUANTITIES, Quantity, quantity};
 
 use crate::ending::Ending;
+use crate::judge::rounded;
 use crate::observed::Observed;
 use crate::outcome::{RunVerdict, Verdict};
 
@@ -51,8 +52,8 @@ pub struct VariantDigest {
     pub end: End,
     /// The settings as they were read back, by knob.
     pub attested: BTreeMap<String, String>,
-    /// For each quantity that was recorded its value in each counted cycle, in order; a cycle of which it is not known has none.
-    pub cycles: BTreeMap<String, Vec<f64>>,
+    /// For each quantity that was recorded its value in each counted cycle, in order; null where it is not known of a cycle.
+    pub cycles: BTreeMap<String, Vec<Option<f64>>>,
 }
 
 /// How a variant ended.
@@ -116,20 +117,15 @@ impl VariantDigest {
             Ending::PlatformFailed(_) | Ending::Early(_) => End::Early,
         };
         let cycles = QUANTITIES.iter().filter_map(|quantity| {
-            let values = quantity.measure(&observed);
-            (!values.is_empty()).then(|| (quantity.id.to_owned(), values.into_iter().map(crate::judge::rounded).collect()))
+            let values: Vec<Option<f64>> =
+                observed.counted_cycles().map(|cycle| quantity.measure(&observed, cycle).map(rounded)).collect();
+            values.iter().any(Option::is_some).then(|| (quantity.id.to_owned(), values))
         });
         Self { id: record.variant.id.clone(), end, attested: attested.collect(), cycles: cycles.collect() }
     }
 
     /// The values of a quantity, cycle by cycle; none where it was not recorded.
-    pub fn values(&self, quantity: &str) -> &[f64] {
+    pub fn values(&self, quantity: &str) -> &[Option<f64>] {
         self.cycles.get(quantity).map_or(&[], Vec::as_slice)
     }
-}
-
-/// Levels of a series in the windows of a phase, of the counted cycles in which it was at rest.
-fn at_rest(observed: &Observed<'_>, series: &str, phase: Phase) -> Vec<f64> {
-    let levels = observed.counted_cycles().filter_map(|cycle| observed.level(series, phase, Some(cycle)));
-    levels.filter(|level| level.at_rest).map(|level| level.median).collect()
 }

@@ -87,7 +87,10 @@ fn save(baselines: &Baselines, name: &str, runs: &[String], replace: bool, add: 
         return Err(Failure::usage(format!("these runs are no one baseline\n{}", lines.join("\n"))));
     }
     for run in all.iter().filter(|run| run.verdict == Verdict::Fail) {
-        output::say(&format!("warning: {} failed its own criteria; what is no worse than it may fail as well\n", run.run));
+        output::say(&format!(
+            "warning: {} failed its own criteria; what is no worse than it may fail as well\n",
+            run.run
+        ));
     }
     if there && replace {
         baselines.remove(name)?;

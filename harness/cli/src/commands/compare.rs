@@ -61,6 +61,8 @@ pub(crate) enum CompareFormat {
     Json,
     /// For a pull request
     Markdown,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 /// What counts as a difference.
@@ -88,10 +90,19 @@ fn parse_threshold(text: &str) -> Result<(Option<String>, f64), String> {
         None => (None, text),
     };
     let share = Share::from_str(share).map_err(|error| error.to_string())?;
-    if share.0 > 0.0 { Ok((name, share.0)) } else { Err("no two runs are the same to the byte: take more than 0%".to_owned()) }
+    if share.0 > 0.0 {
+        Ok((name, share.0))
+    } else {
+        Err("no two runs are the same to the byte: take more than 0%".to_owned())
+    }
 }
 
 impl Rules {
+    /// Whether anything is asked for.
+    pub(crate) fn are_given(&self) -> bool {
+        !self.thresholds.is_empty() || !self.required.is_empty() || !self.shown.is_empty()
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         let mut settings =
             Settings { required: self.required.clone(), shown: self.shown.clone(), ..Settings::default() };
@@ -112,8 +123,7 @@ impl Compare {
         let baselines = Baselines::new(&self.baselines);
         let (base, candidate) = self.sides()?;
         let (base, candidate) = (sides::find_all(&base, &baselines)?, sides::find_all(&candidate, &baselines)?);
-        let settings =
-            Settings { paired: self.paired, across_machines: self.across_machines, ..self.rules.settings() };
+        let settings = Settings { paired: self.paired, across_machines: self.across_machines, ..self.rules.settings() };
         let comparison = compared(&base, &candidate, &settings)?;
         if let Some(out) = &self.out {
             write(&comparison, out)?;
@@ -130,7 +140,9 @@ impl Compare {
         const BOTH: &str = "soak compare BASE CANDIDATE, or --base RUN… --candidate RUN…";
         match (&self.base, &self.candidate) {
             (Some(base), Some(candidate)) => Ok((vec![base.clone()], vec![candidate.clone()])),
-            (Some(one), None) => Err(Failure::usage(format!("{one} is one side alone; name what it is compared with: {BOTH}"))),
+            (Some(one), None) => {
+                Err(Failure::usage(format!("{one} is one side alone; name what it is compared with: {BOTH}")))
+            }
             _ if self.bases.is_empty() && self.candidates.is_empty() => {
                 Err(Failure::usage(format!("there is nothing to compare: {BOTH}")))
             }
@@ -145,7 +157,9 @@ impl Compare {
 pub(crate) fn compared(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Result<Comparison, Failure> {
     compare(base, candidate, settings).map_err(|why| {
         let lines: Vec<String> = why.0.iter().map(|line| format!("  {line}")).collect();
-        let advice = if why.0.iter().any(|line| ["processors:", "memory:", "architecture:", "machine:"].iter().any(|what| line.starts_with(what))) {
+        let advice = if why.0.iter().any(|line| {
+            ["processors:", "memory:", "architecture:", "machine:"].iter().any(|what| line.starts_with(what))
+        }) {
             "run both on one machine, or compare memory alone with --across-machines"
         } else {
             "run the candidate as the base was run"
@@ -170,6 +184,7 @@ pub(crate) fn print(comparison: &Comparison, format: CompareFormat) -> Result<()
         CompareFormat::Human => compared::words(comparison),
         CompareFormat::Json => document(comparison)?,
         CompareFormat::Markdown => soak_render::comparison_markdown(comparison),
+        CompareFormat::Github => soak_render::comparison_github(comparison),
     })
 }
 

@@ -1,25 +1,32 @@
 //! How far one build is from another, as the difference of logarithms, and how sure that is.
 //!
-//! Two errors stand between a run's mean and its build. Within a run, cycles remember one another: their scatter is inflated as that of a first-order autoregression, with the
-//! correlation pooled over all runs and variants of a quantity, because six cycles alone tell little of it. Between two processes of one build there is a difference that one run cannot
-//! show: it is an allowance that was measured on other targets, with the weight of the runs that it was measured by, and the runs at hand move it as far as they tell of it
-//! (a variance that is moderated towards a prior: Smyth 2004, <https://doi.org/10.2202/1544-6115.1027>). So one run a side has an answer, and several have a better one.
+//! *Cycles are compared with cycles.* The i-th cycle of every run puts the same data into a process of the same age, so that pools that fill, and data that differs from cycle to cycle,
+//! are in all of them: what is left of a value once its run's and its cycle's mean are taken off is noise.
+//!
+//! *Within a run* cycles remember one another: that noise is inflated as a first-order autoregression's, with the correlation pooled over all runs and variants of a quantity,
+//! because six cycles alone tell little of it.
+//!
+//! *Between two processes of one build* there is a difference that one run cannot show. It is an allowance that was measured on other targets, and has the weight of so many runs; the runs
+//! at hand move it as far as they tell of it (a variance that is moderated towards a prior: Smyth 2004, <https://doi.org/10.2202/1544-6115.1027>). So one run a side has an answer, and
+//! several have a better one.
 
 use crate::stats::student::t_quantile;
 
 /// The allowance weighs as much as an estimate with so many degrees of freedom.
-pub(super) const ALLOWANCE_DF: f64 = 8.0;
+pub(super) const ALLOWANCE_DF: f64 = 12.0;
 
 /// A mean and a scatter of fewer cycles say nothing.
 pub(super) const CYCLES_LEAST: usize = 3;
 
-const CORRELATION_MOST: f64 = 0.9;
+const CORRELATION_MOST: f64 = 0.8;
 
-/// The logarithms of one quantity in one variant, a list a run.
+/// The logarithms of one quantity in one variant, a list a run, all over the same cycles.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Logs {
     pub(super) base: Vec<Vec<f64>>,
     pub(super) candidate: Vec<Vec<f64>>,
+    /// Standard deviation between two processes of one build.
+    pub(super) allowance: f64,
 }
 
 /// Candidate over base in one variant.
@@ -55,8 +62,18 @@ struct Expected {
 }
 
 impl Logs {
-    fn runs(&self) -> impl Iterator<Item = &Vec<f64>> {
-        self.base.iter().chain(&self.candidate)
+    /// What is left of every run once the means of runs and of cycles are taken off.
+    fn residuals(&self) -> Vec<Vec<f64>> {
+        let runs: Vec<&Vec<f64>> = self.base.iter().chain(&self.candidate).collect();
+        let of_runs: Vec<f64> = runs.iter().map(|run| mean(run)).collect();
+        let cycles = runs.first().map_or(0, |run| run.len());
+        let of_cycles: Vec<f64> =
+            (0..cycles).map(|cycle| runs.iter().map(|run| run[cycle]).sum::<f64>() / runs.len() as f64).collect();
+        let all = mean(&of_runs);
+        let left = |(run, of_run): (&&Vec<f64>, &f64)| {
+            run.iter().zip(&of_cycles).map(|(value, of_cycle)| value - of_run - of_cycle + all).collect()
+        };
+        runs.iter().zip(&of_runs).map(left).collect()
     }
 
     /// Scatter of the run means beyond chance, as a sum of squares in units of `expected`, and its degrees of freedom.
@@ -72,11 +89,13 @@ impl Logs {
     }
 }
 
-/// Estimates of one quantity over its variants. `allowance` is the standard deviation between processes; of each variant both sides hold at least one run, and every run
-/// [`CYCLES_LEAST`] cycles. Where `paired`, the runs of both sides took turns.
-pub(super) fn estimates(variants: &[Logs], allowance: f64, paired: bool) -> Vec<Estimate> {
-    let correlation = correlation(variants.iter().flat_map(Logs::runs));
-    let expected: Vec<Expected> = variants.iter().map(|logs| expected(logs, allowance, correlation)).collect();
+/// Estimates of one quantity over its variants, of each of which both sides hold at least one run, and every run [`CYCLES_LEAST`] cycles. Where `paired`, the runs of both
+/// sides took turns.
+pub(super) fn estimates(variants: &[Logs], paired: bool) -> Vec<Estimate> {
+    let residuals: Vec<Vec<Vec<f64>>> = variants.iter().map(Logs::residuals).collect();
+    let correlation = correlation(residuals.iter().flatten());
+    let expected: Vec<Expected> =
+        variants.iter().zip(&residuals).map(|(logs, left)| expected(left, logs.allowance, correlation)).collect();
     let scatters = variants.iter().zip(&expected).map(|(logs, expected)| logs.scatter(expected.variance, paired));
     let (squares, runs_df) = scatters.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     let estimate = |(logs, expected): (&Logs, &Expected)| {
@@ -95,26 +114,19 @@ pub(super) fn estimates(variants: &[Logs], allowance: f64, paired: bool) -> Vec<
     variants.iter().zip(&expected).map(estimate).collect()
 }
 
-fn expected(logs: &Logs, allowance: f64, correlation: f64) -> Expected {
-    let (mut sum, mut scatter_df, mut effective_df, mut runs, mut cycles) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    for run in logs.runs() {
-        let (run_squares, df) = squares(run);
-        let n = run.len() as f64;
-        sum += run_squares;
-        scatter_df += df;
-        effective_df += (n / inflation(correlation, n) - 1.0).max(0.0);
-        runs += 1.0;
-        cycles += n;
-    }
-    let n = cycles / f64::max(runs, 1.0);
+fn expected(residuals: &[Vec<f64>], allowance: f64, correlation: f64) -> Expected {
+    let n = residuals.first().map_or(0, Vec::len) as f64;
+    let degrees = (residuals.len() as f64 - 1.0).max(1.0);
+    let sum: f64 = residuals.iter().flatten().map(|left| left * left).sum();
     let factor = inflation(correlation, n);
     // The scatter of cycles that remember one another is too small by the same factor by which their mean is too sure: E s² = σ² (n − f) / (n − 1).
-    let variance = sum / f64::max(scatter_df, 1.0) * (n - 1.0) / (n - factor).max(0.5);
+    let variance = sum / (degrees * (n - 1.0)) * (n - 1.0) / (n - factor).max(0.5);
     let within = variance * factor / n;
     let between = allowance * allowance;
     let total = between + within;
+    let within_df = f64::max(degrees * (n / factor - 1.0), 1.0);
     // Satterthwaite's degrees of freedom of a sum of two variances.
-    let df = total * total / (between * between / ALLOWANCE_DF + within * within / f64::max(effective_df, 1.0));
+    let df = total * total / (between * between / ALLOWANCE_DF + within * within / within_df);
     Expected { variance: total, df, within }
 }
 
@@ -128,10 +140,9 @@ fn inflation(correlation: f64, n: f64) -> f64 {
 fn correlation<'a>(runs: impl Iterator<Item = &'a Vec<f64>>) -> f64 {
     let (mut weighted, mut weights, mut count) = (0.0, 0.0, 0.0);
     for run in runs {
-        let (squares, _) = squares(run);
+        let squares: f64 = run.iter().map(|left| left * left).sum();
         if squares > 0.0 {
-            let centre = mean(run);
-            let products: f64 = run.windows(2).map(|pair| (pair[0] - centre) * (pair[1] - centre)).sum();
+            let products: f64 = run.windows(2).map(|pair| pair[0] * pair[1]).sum();
             let n = run.len() as f64;
             weighted += n * products / squares;
             weights += n;
@@ -155,9 +166,6 @@ fn mean(values: &[f64]) -> f64 {
 
 /// Sum of squares about the mean, and its degrees of freedom.
 fn squares(values: &[f64]) -> (f64, f64) {
-    if values.is_empty() {
-        return (0.0, 0.0);
-    }
     let centre = mean(values);
     (values.iter().map(|value| (value - centre).powi(2)).sum(), values.len() as f64 - 1.0)
 }
@@ -166,8 +174,13 @@ fn squares(values: &[f64]) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    fn one(base: &[f64], candidate: &[f64]) -> Logs {
-        Logs { base: vec![base.to_vec()], candidate: vec![candidate.to_vec()] }
+    /// Runs whose cycles do not scatter at these levels.
+    fn flat(levels: &[f64]) -> Vec<Vec<f64>> {
+        levels.iter().map(|level| vec![*level; 6]).collect()
+    }
+
+    fn estimate(base: Vec<Vec<f64>>, candidate: Vec<Vec<f64>>, allowance: f64, paired: bool) -> Estimate {
+        estimates(&[Logs { base, candidate, allowance }], paired)[0]
     }
 
     #[test]
@@ -179,28 +192,36 @@ mod tests {
 
     #[test]
     fn cycles_that_do_not_scatter_leave_the_allowance_alone() {
-        let estimate = estimates(&[one(&[1.0; 6], &[1.1; 6])], 0.02, false)[0];
+        let estimate = estimate(flat(&[1.0]), flat(&[1.1]), 0.02, false);
         assert!((estimate.difference() - 0.1).abs() < 1e-12);
         assert!((estimate.error - 0.02 * 2.0_f64.sqrt()).abs() < 1e-12);
         assert!((estimate.df - ALLOWANCE_DF).abs() < 1e-9);
     }
 
     #[test]
+    fn pools_that_fill_alike_on_both_sides_are_no_noise() {
+        let filling = [1.0, 1.2, 1.3, 1.35, 1.37, 1.38];
+        let candidate = filling.map(|level| level + 0.1).to_vec();
+        let estimate = estimate(vec![filling.to_vec()], vec![candidate], 0.02, false);
+        assert!((estimate.difference() - 0.1).abs() < 1e-12);
+        assert!((estimate.error - 0.02 * 2.0_f64.sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
     fn runs_that_differ_more_than_the_allowance_say_so() {
-        let runs = |levels: &[f64]| levels.iter().map(|level| vec![*level; 6]).collect::<Vec<_>>();
-        let alike = Logs { base: runs(&[1.0, 1.001, 0.999]), candidate: runs(&[1.0, 1.001, 0.999]) };
-        let apart = Logs { base: runs(&[1.0, 1.1, 0.9]), candidate: runs(&[1.0, 1.1, 0.9]) };
-        let [alike, apart] = [alike, apart].map(|logs| estimates(&[logs], 0.01, false)[0]);
+        let [alike, apart] = [0.001, 0.1].map(|by| {
+            let runs = flat(&[1.0, 1.0 + by, 1.0 - by]);
+            estimate(runs.clone(), runs, 0.01, false)
+        });
         assert!(alike.error < 0.01 * (2.0_f64 / 3.0).sqrt(), "{alike:?}");
-        assert!(apart.error > 0.04, "{apart:?}");
+        assert!(apart.error > 0.03, "{apart:?}");
         assert!((apart.df - ALLOWANCE_DF - 4.0).abs() < 1e-9, "{apart:?}");
     }
 
     #[test]
     fn turns_taken_on_a_machine_that_drifts_cancel_the_drift() {
-        let runs = |levels: &[f64]| levels.iter().map(|level| vec![*level; 6]).collect::<Vec<_>>();
-        let logs = [Logs { base: runs(&[1.0, 1.2, 1.4]), candidate: runs(&[1.0, 1.2, 1.4]) }];
-        assert!(estimates(&logs, 0.01, true)[0].error < 0.01);
-        assert!(estimates(&logs, 0.01, false)[0].error > 0.05);
+        let runs = flat(&[1.0, 1.2, 1.4]);
+        assert!(estimate(runs.clone(), runs.clone(), 0.01, true).error < 0.01);
+        assert!(estimate(runs.clone(), runs, 0.01, false).error > 0.05);
     }
 }

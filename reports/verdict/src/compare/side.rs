@@ -72,7 +72,9 @@ pub(super) fn check(
     lines.extend(experiment(first, other).iter().map(|one| one.words(names)));
     if settings.paired && base.len() != candidate.len() {
         let (left, right) = (human::plural(base.len(), "run"), human::plural(candidate.len(), "run"));
-        lines.push(format!("runs that took turns come in pairs: there are {left} of the base and {right} of the candidate"));
+        lines.push(format!(
+            "runs that took turns come in pairs: there are {left} of the base and {right} of the candidate"
+        ));
     }
     let (unlike, _) = machines(first, other);
     let other_machine = unlike.first().map(|one| one.words(names));
@@ -106,8 +108,12 @@ pub(super) fn notes(base: &Digest, candidate: &Digest, variants: &[String], sett
     }
     notes.extend(kernel.map(|kernel| format!("{}.", kernel.words(names))));
     for (name, run) in [("base", base), ("candidate", candidate)] {
-        let alone: Vec<&str> =
-            run.plan.judged().map(|variant| variant.id.as_str()).filter(|id| !variants.iter().any(|one| one == id)).collect();
+        let alone: Vec<&str> = run
+            .plan
+            .judged()
+            .map(|variant| variant.id.as_str())
+            .filter(|id| !variants.iter().any(|one| one == id))
+            .collect();
         if !alone.is_empty() {
             notes.push(format!("Only the {name} has {}, which is not compared.", alone.join(", ")));
         }
@@ -146,6 +152,11 @@ pub(super) fn unlike_within(side: &[Digest]) -> Vec<String> {
         lines.extend(found.iter().map(|one| format!("{} (runs of one side)", one.words([&first.run, &run.run]))));
     }
     lines
+}
+
+/// Whether two runs are the same experiment on the same machine, whatever was tested.
+pub(crate) fn alike(left: &Digest, right: &Digest) -> bool {
+    experiment(left, right).is_empty() && machines(left, right).0.is_empty()
 }
 
 /// Why these runs cannot be one side of a comparison, or one baseline; nothing where they can.

@@ -60,7 +60,11 @@ pub(super) fn experiment(left: &Digest, right: &Digest) -> Vec<Unlike> {
             }
         }
         if variant.seed != other.seed && left.plan.seed == right.plan.seed {
-            found.push(Unlike::new(format!("data of {}", variant.id), variant.seed.to_string(), other.seed.to_string()));
+            found.push(Unlike::new(
+                format!("data of {}", variant.id),
+                variant.seed.to_string(),
+                other.seed.to_string(),
+            ));
         }
     }
     found
@@ -102,7 +106,9 @@ pub(super) fn machines(left: &Digest, right: &Digest) -> (Vec<Unlike>, Option<Un
         return (if left.host == right.host { Vec::new() } else { vec![unlike] }, None);
     };
     let mut found = Vec::new();
-    for (what, left, right) in [("architecture", here.architecture, there.architecture), ("processors", here.cores, there.cores)] {
+    for (what, left, right) in
+        [("architecture", here.architecture, there.architecture), ("processors", here.cores, there.cores)]
+    {
         if left != right {
             found.push(Unlike::new(what, left, right));
         }
