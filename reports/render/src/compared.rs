@@ -1,6 +1,6 @@
 //! A comparison of two builds: its first line, the cells of its rows, and as Markdown and a page.
 
-use soak_verdict::compare::{Answer, Comparison, ENDING, Role, Row, Side};
+use soak_verdict::compare::{Answer, CRITERIA, Comparison, Role, Row, Side};
 use soak_verdict::{Verdict, human, quantity};
 
 use crate::html::{head, tables};
@@ -114,12 +114,15 @@ fn notes(comparison: &Comparison) -> Vec<String> {
 fn glossary(comparison: &Comparison) -> Vec<(&str, &'static str)> {
     let mut known: Vec<(&str, &'static str)> = Vec::new();
     for row in &comparison.rows {
-        let doc = quantity(&row.quantity).map_or("whether the target came to its end", |quantity| quantity.doc);
+        let doc = match quantity(&row.quantity) {
+            Some(quantity) => quantity.doc,
+            None if row.quantity == CRITERIA => "the verdict of each run by the scenario's thresholds",
+            None => "whether the target came to its end",
+        };
         if !known.iter().any(|(name, _)| *name == row.quantity) {
             known.push((&row.quantity, doc));
         }
     }
-    known.sort_by_key(|(name, _)| *name != ENDING);
     known
 }
 

@@ -35,6 +35,12 @@ const LEVEL: f64 = 0.9;
 /// What a target's end is called among the quantities.
 pub const ENDING: &str = "ending";
 
+/// What a run's own verdict is called among the quantities: a leak is no level, and the criteria see it better than a ratio does.
+pub const CRITERIA: &str = "own criteria";
+
+/// Where a row is of no single variant.
+pub const EVERY_VARIANT: &str = "every variant";
+
 /// How runs are compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -178,7 +184,8 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
         return Err(Incomparable(vec!["there is nothing to compare".to_owned()]));
     };
     let sides = Sides { base, candidate, settings, other_machine };
-    let mut rows: Vec<Row> = variants.iter().filter_map(|id| sides.ending(id)).collect();
+    let mut rows: Vec<Row> = sides.criteria().into_iter().collect();
+    rows.extend(variants.iter().filter_map(|id| sides.ending(id)));
     let mut tests = Vec::new();
     for quantity in QUANTITIES {
         tests.extend(sides.tests(quantity, &variants));
@@ -205,7 +212,7 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
 
 fn verdict(rows: &[Row]) -> Verdict {
     let answers = |role: Role, answer: Answer| rows.iter().any(|row| row.role == role && row.answer == answer);
-    let shown = rows.iter().any(|row| row.role == Role::Required && row.answer != Answer::CannotTell);
+    let shown = rows.iter().any(|row| row.role == Role::Required && row.change.is_some());
     if answers(Role::Required, Answer::Worse) || answers(Role::Watched, Answer::Worse) {
         Verdict::Fail
     } else if answers(Role::Required, Answer::CannotTell) || !shown {
@@ -267,21 +274,21 @@ impl Sides<'_> {
             }
             () => (Answer::CannotTell, "The target died or gave up on both sides.".to_owned()),
         };
-        Some(Row {
-            variant: id.to_owned(),
-            quantity: ENDING.to_owned(),
-            unit: String::new(),
-            answer,
-            role: Role::Required,
-            base: None,
-            candidate: None,
-            change: None,
-            interval: None,
-            threshold: 0.0,
-            detectable: None,
-            p: None,
-            reason: Some(reason),
-        })
+        Some(told(id, ENDING, answer, reason))
+    }
+
+    /// The row of runs that fail their own criteria on one side, every time, and never on the other.
+    fn criteria(&self) -> Option<Row> {
+        let every = |side: &[Digest]| side.iter().all(|run| run.verdict == Verdict::Fail);
+        let none = |side: &[Digest]| side.iter().all(|run| run.verdict != Verdict::Fail);
+        let (answer, reason) = if every(self.candidate) && none(self.base) {
+            (Answer::Worse, "The candidate fails the scenario's own criteria; the base does not.")
+        } else if every(self.base) && none(self.candidate) {
+            (Answer::Better, "The base fails the scenario's own criteria; the candidate does not.")
+        } else {
+            return None;
+        };
+        Some(told(EVERY_VARIANT, CRITERIA, answer, reason.to_owned()))
     }
 
     /// Tests of one quantity over the variants in which either side recorded it.
@@ -318,21 +325,32 @@ impl Sides<'_> {
     fn test(&self, quantity: &Quantity, id: &str) -> Test {
         let threshold = self.settings.thresholds.get(quantity.id).copied().unwrap_or(self.settings.threshold);
         let row = Row {
-            variant: id.to_owned(),
-            quantity: quantity.id.to_owned(),
             unit: quantity.unit.to_owned(),
-            answer: Answer::CannotTell,
             role: self.role(quantity),
-            base: None,
-            candidate: None,
-            change: None,
-            interval: None,
             threshold,
-            detectable: None,
-            p: None,
             reason: None,
+            ..told(id, quantity.id, Answer::CannotTell, String::new())
         };
         Test { row, estimate: None, more_is_better: quantity.more_is_better }
+    }
+}
+
+/// A row that has no numbers.
+fn told(variant: &str, quantity: &str, answer: Answer, reason: String) -> Row {
+    Row {
+        variant: variant.to_owned(),
+        quantity: quantity.to_owned(),
+        unit: String::new(),
+        answer,
+        role: Role::Required,
+        base: None,
+        candidate: None,
+        change: None,
+        interval: None,
+        threshold: 0.0,
+        detectable: None,
+        p: None,
+        reason: Some(reason),
     }
 }
 
