@@ -3,8 +3,8 @@
 //! *Cycles are compared with cycles.* The i-th cycle of every run puts the same data into a process of the same age, so that pools that fill, and data that differs from cycle to cycle,
 //! are in all of them: what is left of a value once its run's and its cycle's mean are taken off is noise.
 //!
-//! *Within a run* cycles remember one another: that noise is inflated as a first-order autoregression's, with the correlation pooled over all runs and variants of a quantity,
-//! because six cycles alone tell little of it.
+//! *Within a run* cycles remember one another: that noise is inflated as a first-order autoregression's, with the correlation pooled over all runs and variants of a quantity
+//! and with what is usual, because six cycles alone tell little of it.
 //!
 //! *Between two processes of one build* there is a difference that one run cannot show. It is an allowance that was measured on other targets, and has the weight of so many runs; the runs
 //! at hand move it as far as they tell of it (a variance that is moderated towards a prior: Smyth 2004, <https://doi.org/10.2202/1544-6115.1027>). So one run a side has an answer, and
@@ -19,6 +19,10 @@ pub(super) const ALLOWANCE_DF: f64 = 12.0;
 pub(super) const CYCLES_LEAST: usize = 3;
 
 const CORRELATION_MOST: f64 = 0.8;
+
+/// What cycles remember where the runs at hand tell little of it, and the weight of that in runs: the middle of what was measured on both stores, between nothing and .6.
+const CORRELATION_USUAL: f64 = 0.3;
+const CORRELATION_WEIGHT: f64 = 4.0;
 
 /// The logarithms of one quantity in one variant, a list a run, all over the same cycles.
 #[derive(Debug, Clone, Default)]
@@ -93,11 +97,14 @@ impl Logs {
 /// sides took turns.
 pub(super) fn estimates(variants: &[Logs], paired: bool) -> Vec<Estimate> {
     let residuals: Vec<Vec<Vec<f64>>> = variants.iter().map(Logs::residuals).collect();
-    let correlation = correlation(residuals.iter().flatten());
+    // Residuals of a variant add up to nothing over its runs: one of them is no witness of its own.
+    let witnesses: f64 = residuals.iter().map(|runs| runs.len() as f64 - 1.0).sum();
+    let correlation = (witnesses * correlation(residuals.iter().flatten()) + CORRELATION_WEIGHT * CORRELATION_USUAL)
+        / (witnesses + CORRELATION_WEIGHT);
     let expected: Vec<Expected> =
         variants.iter().zip(&residuals).map(|(logs, left)| expected(left, logs.allowance, correlation)).collect();
-    let scatters = variants.iter().zip(&expected).map(|(logs, expected)| logs.scatter(expected.variance, paired));
-    let (squares, runs_df) = scatters.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let apart = variants.iter().zip(&expected).map(|(logs, expected)| logs.scatter(expected.variance, paired));
+    let (squares, runs_df) = apart.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     let estimate = |(logs, expected): (&Logs, &Expected)| {
         let df = expected.df + runs_df;
         let dispersion = (expected.df + squares) / df;
@@ -117,10 +124,10 @@ pub(super) fn estimates(variants: &[Logs], paired: bool) -> Vec<Estimate> {
 fn expected(residuals: &[Vec<f64>], allowance: f64, correlation: f64) -> Expected {
     let n = residuals.first().map_or(0, Vec::len) as f64;
     let degrees = (residuals.len() as f64 - 1.0).max(1.0);
-    let sum: f64 = residuals.iter().flatten().map(|left| left * left).sum();
+    let squares: f64 = residuals.iter().flatten().map(|left| left * left).sum();
     let factor = inflation(correlation, n);
     // The scatter of cycles that remember one another is too small by the same factor by which their mean is too sure: E s² = σ² (n − f) / (n − 1).
-    let variance = sum / (degrees * (n - 1.0)) * (n - 1.0) / (n - factor).max(0.5);
+    let variance = squares / (degrees * (n - factor).max(0.5));
     let within = variance * factor / n;
     let between = allowance * allowance;
     let total = between + within;

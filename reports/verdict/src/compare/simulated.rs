@@ -26,13 +26,13 @@ struct Noise {
 }
 
 /// As measured (`ci/bench compare`).
-const REAL: Noise = Noise { cycle: 1.0, memory: 0.3, process: 1.0, drift: 0.0 };
+const REAL: Noise = Noise { cycle: 1.0, memory: 0.3, process: 0.9, drift: 0.0 };
 
-/// A quantity's level, and how its logarithm scatters from cycle to cycle: the greater of what was measured of the two stores.
+/// A quantity's level, and how its logarithm scatters from cycle to cycle: root mean squares of what was measured of both stores.
 fn level(quantity: &Quantity, settled: f64) -> (f64, f64) {
     match quantity.id {
-        "rss_settled" => (settled, 0.18 * MIB / settled),
-        "rss_loaded" => (2.0 * settled, 0.16 * MIB / (2.0 * settled)),
+        "rss_settled" => (settled, 0.145 * MIB / settled),
+        "rss_loaded" => (2.0 * settled, 0.12 * MIB / (2.0 * settled)),
         "rss_peak" => (4.0 * settled, 0.013),
         "heap_settled" => (0.4 * MIB, 0.08),
         "heap_loaded" => (settled, 0.005),
@@ -183,7 +183,7 @@ fn processes_that_differ_more_than_the_allowance_are_found_out_by_several_runs()
 
 #[test]
 fn cycles_that_remember_one_another_are_no_surer_for_it() {
-    let noise = Noise { cycle: 3.0, memory: 0.8, ..REAL };
+    let noise = Noise { cycle: 2.0, memory: 0.7, ..REAL };
     let rates = rates(Case { seed: 6, comparisons: 200, noise, ..ALIKE });
-    assert!(rates.fail <= 2.0, "{rates:?}");
+    assert!(rates.fail <= 2.0 && rates.pass < 50.0, "what cannot be told is not called the same: {rates:?}");
 }

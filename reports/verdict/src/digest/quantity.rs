@@ -61,7 +61,7 @@ const fn memory(id: &'static str, doc: &'static str, series: &'static [&'static 
 
 const fn heap(id: &'static str, doc: &'static str, measure: Measure) -> Quantity {
     // Counted and not paged: it scatters less, and less of it matters.
-    let allowance = Allowance { share: 0.005, fixed: 0.03 * MIB };
+    let allowance = Allowance { share: 0.005, fixed: 0.015 * MIB };
     Quantity { least: 0.25 * MIB, allowance, ..memory(id, doc, &[HEAP], measure) }
 }
 
