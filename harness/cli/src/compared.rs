@@ -15,7 +15,7 @@ pub(crate) fn words(comparison: &Comparison) -> String {
     let _ = writeln!(out, "candidate  {}", side(&comparison.candidate));
     out.push_str(&rows(comparison));
     out.push_str(&wrapped(
-        "could see: the smallest change that would have been called one. *: worse fails, and what cannot be told is no doubt. (): for information.",
+        "could see: the smallest change that would have been called one. *: worse fails, and what cannot be told is no doubt. (…): for information, as times are of runs that took no turns.",
         0,
         WIDTH,
     ));

@@ -207,3 +207,84 @@ fn row(m: &mut Markup, row: &Row) {
     });
     m.line();
 }
+
+#[cfg(test)]
+mod tests {
+    use soak_scenario::Pace;
+    use soak_verdict::compare::{COMPARISON_SCHEMA, SideRun};
+
+    use super::*;
+    use crate::markup::check_well_formed;
+
+    fn row(quantity: &str, answer: Answer, role: Role) -> Row {
+        Row {
+            variant: "a|b <i>".to_owned(),
+            quantity: quantity.to_owned(),
+            unit: "bytes".to_owned(),
+            answer,
+            role,
+            base: Some(10.0 * 1_048_576.0),
+            candidate: Some(12.0 * 1_048_576.0),
+            change: Some(0.2),
+            interval: Some([0.15, 0.25]),
+            threshold: 0.05,
+            detectable: Some(0.05),
+            p: Some(0.001),
+            reason: None,
+        }
+    }
+
+    fn comparison(verdict: Verdict, rows: Vec<Row>) -> Comparison {
+        let side = |run: &str| Side {
+            target: "embedded".to_owned(),
+            profile: "reference".to_owned(),
+            harness: "0".to_owned(),
+            host: String::new(),
+            runs: vec![SideRun { run: run.to_owned(), unix_s: 0, verdict: Verdict::Pass }],
+        };
+        Comparison {
+            schema: COMPARISON_SCHEMA,
+            verdict,
+            scenario: "scenario2".to_owned(),
+            pace: Pace::Quick,
+            threshold: 0.05,
+            paired: true,
+            base: side("one"),
+            candidate: side("two"),
+            rows,
+            notes: vec!["<script>".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_first_line_has_what_is_worse_and_what_cannot_be_told() {
+        let worse = row("rss_loaded", Answer::Worse, Role::Required);
+        let better = row("heap_loaded", Answer::Better, Role::Required);
+        let line = headline(&comparison(Verdict::Fail, vec![worse.clone(), better]));
+        let expected = "FAIL — scenario2 at quick pace: worse than the base in rss_loaded of a|b <i> (+20.0 %); better in heap_loaded of a|b <i> (+20.0 %)";
+        assert_eq!(line, expected);
+        let many = headline(&comparison(Verdict::Fail, vec![worse; 6]));
+        assert!(many.ends_with(", and 2 more"), "{many}");
+        let open = row("rss_loaded", Answer::CannotTell, Role::Required);
+        let watched = row("rss_peak", Answer::CannotTell, Role::Watched);
+        let line = headline(&comparison(Verdict::Inconclusive, vec![open, watched]));
+        assert!(line.ends_with("it cannot be told of rss_loaded of a|b <i> (+20.0 %)"), "{line}");
+        let nothing = headline(&comparison(Verdict::Inconclusive, Vec::new()));
+        assert!(nothing.contains("nothing of memory was recorded"), "{nothing}");
+    }
+
+    #[test]
+    fn what_was_recorded_is_text_in_every_format() {
+        let rows = vec![row("rss_loaded", Answer::Worse, Role::Required), row("throughput", Answer::Same, Role::Shown)];
+        let comparison = comparison(Verdict::Fail, rows);
+        let page = html(&comparison);
+        check_well_formed(&page).unwrap();
+        assert!(page.contains("a|b &lt;i&gt;") && !page.contains("<script") && page.contains("took turns"));
+        let markdown = markdown(&comparison);
+        assert!(
+            markdown.contains("| a\\|b &lt;i> | rss_loaded | WORSE | 10.0 MiB | 12.0 MiB | +20.0 % |"),
+            "{markdown}"
+        );
+        assert!(markdown.contains("> &lt;script>"), "{markdown}");
+    }
+}

@@ -52,7 +52,7 @@ pub struct Settings {
     pub required: Vec<String>,
     /// Quantities that are shown and not judged.
     pub shown: Vec<String>,
-    /// Whether the runs of both sides took turns, first with first.
+    /// Whether the runs of both sides took turns, first with first. Times are judged only of such.
     pub paired: bool,
     /// Compare memory although the machines differ.
     pub across_machines: bool,
@@ -247,6 +247,9 @@ impl Sides<'_> {
             Role::Shown
         } else if quantity.required || listed(&self.settings.required) {
             Role::Required
+        } else if quantity.of_time && !self.settings.paired {
+            // The moments at which the sides ran differ as well, and how busy the machine was: seen to be half of a throughput, with several runs a side that agreed.
+            Role::Shown
         } else {
             Role::Watched
         }
