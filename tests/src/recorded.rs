@@ -19,6 +19,21 @@ pub enum Story {
     Leaking,
     /// The first variant ran; in the second the run broke off.
     BrokeOff,
+    /// The healthy one once more, with noise of its own.
+    Again,
+    /// A healthy one that always holds two mebibytes more.
+    Heavier,
+}
+
+impl Story {
+    /// The run's id.
+    fn id(self) -> &'static str {
+        match self {
+            Self::Healthy | Self::Leaking | Self::BrokeOff => "made-up",
+            Self::Again => "made-up-again",
+            Self::Heavier => "made-up-heavier",
+        }
+    }
 }
 
 /// A made-up run.
@@ -37,9 +52,14 @@ pub fn record(folder: &Path, story: Story) -> Made {
     let plan = load(&request).unwrap().plan;
     let run = RunFolder::create(folder, &plan).unwrap();
     let (recorder, thread) = Recorder::start(&run).unwrap();
-    let mut telling = Telling { recorder, story, now: 0.0, anon: 10.0, kept: 0.0, draws: 0, variant: None };
+    let unix_s = match story {
+        Story::Again => 3600,
+        Story::Heavier => 7200,
+        _ => 0,
+    };
+    let mut telling = Telling { recorder, story, now: 0.0, anon: 10.0, kept: 0.0, draws: unix_s, variant: None };
     let host = "made up".to_owned();
-    telling.event(EventKind::RunStarted { run: "made-up".to_owned(), harness: "0".to_owned(), unix_s: 0, host });
+    telling.event(EventKind::RunStarted { run: story.id().to_owned(), harness: "0".to_owned(), unix_s, host });
     for index in 0..plan.variants.len() {
         telling.variant(&plan, index);
     }
@@ -145,7 +165,7 @@ impl Telling {
         let variant = plan.variants[index].clone();
         self.recorder.variant(index);
         self.variant = Some(variant.id.clone());
-        self.kept = 0.0;
+        self.kept = if self.story == Story::Heavier { 2.0 } else { 0.0 };
         self.event(EventKind::VariantStarted { index: index as u32, of: plan.variants.len() as u32 });
         for (knob, requested) in variant.knobs.settings() {
             let (knob, source) = (knob.to_owned(), "made up".to_owned());

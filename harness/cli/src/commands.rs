@@ -1,12 +1,15 @@
 //! The subcommands: a line here and a file each.
 
+mod baseline;
 mod check;
+mod compare;
 mod completions;
 mod criteria;
 mod diag;
 mod doctor;
 mod export;
 mod heal;
+mod history;
 mod judge;
 mod list;
 mod load;
@@ -33,6 +36,12 @@ pub(crate) enum Command {
     Plan(plan::Plan),
     /// Show what this machine can see, by leaks of known sizes
     Prove(prove::Prove),
+    /// Compare a candidate with a base; fails where it is worse
+    Compare(compare::Compare),
+    /// Give runs a name to be compared with
+    Baseline(baseline::Baseline),
+    /// Show the runs of a folder over time
+    History(history::History),
     /// Judge a run folder again
     Judge(judge::Judge),
     /// Judge a run folder and write its reports
@@ -69,6 +78,9 @@ impl Command {
             Self::Check(check) => check.execute(),
             Self::Plan(plan) => plan.execute(),
             Self::Prove(prove) => prove.execute(),
+            Self::Compare(compare) => compare.execute(),
+            Self::Baseline(baseline) => baseline.execute(),
+            Self::History(history) => history.execute(),
             Self::Judge(judge) => judge.execute(),
             Self::Report(report) => report.execute(),
             Self::List(list) => list.execute(),

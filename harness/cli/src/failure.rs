@@ -45,6 +45,16 @@ impl From<&soak_verdict::RunVerdict> for Exit {
     }
 }
 
+impl From<soak_verdict::Verdict> for Exit {
+    fn from(verdict: soak_verdict::Verdict) -> Self {
+        match verdict {
+            soak_verdict::Verdict::Pass => Self::Pass,
+            soak_verdict::Verdict::Fail => Self::Fail,
+            soak_verdict::Verdict::Inconclusive => Self::Inconclusive,
+        }
+    }
+}
+
 /// Why a command ended without doing what it was asked to: words for a person, and the exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -69,7 +79,6 @@ impl Failure {
     }
 
     /// The words alone.
-    #[cfg(test)]
     pub(crate) fn words(&self) -> &str {
         &self.words
     }

@@ -1,6 +1,8 @@
 //! The `soak` binary: one subcommand a stage. `soak run` is plan, run, judge, report.
 
+mod baselines;
 mod commands;
+mod compared;
 mod dumps;
 mod execution;
 mod failure;
@@ -13,6 +15,7 @@ mod recording;
 mod reports;
 mod run_id;
 mod scenario_args;
+mod sides;
 mod summary;
 mod table;
 

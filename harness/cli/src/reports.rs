@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use soak_record::{RecordError, Run, VariantRecord, file, write_whole};
-use soak_verdict::{RunVerdict, Trial, judge};
+use soak_verdict::{Digest, RunVerdict, Trial, VariantDigest, judge};
 
 use crate::dumps;
 use crate::failure::Failure;
@@ -50,6 +50,21 @@ pub(crate) fn write_verdict(folder: &Path) -> Result<RunVerdict, Failure> {
         output::say(&format!("warning: the verdict is not kept: {error}\n"));
     }
     Ok(verdict)
+}
+
+/// What is kept of a run to compare it by.
+pub(crate) fn digest(folder: &Path) -> Result<Digest, Failure> {
+    let run = Run::open(folder).map_err(unreadable)?;
+    let mut variants = Vec::new();
+    let verdict = over_records(&run, |records| {
+        let watched = records.inspect(|record| {
+            if record.variant.dose.is_none() {
+                variants.push(VariantDigest::of(&run.plan, record));
+            }
+        });
+        judge(&run.id, &run.plan, watched)
+    })?;
+    Ok(Digest::of(&run, &verdict, variants))
 }
 
 /// The checklist after an incident, and the verdict that it stands on.

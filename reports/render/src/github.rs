@@ -1,7 +1,9 @@
 //! Workflow annotations: one line a finding that needs a person, and one for the whole run.
 
+use soak_verdict::compare::{Answer, Comparison, Role};
 use soak_verdict::{RunVerdict, Verdict};
 
+use crate::compared;
 use crate::headline::{counts, headline};
 
 /// Workflow commands for GitHub: an error for each fail, a warning for each inconclusive finding, and the run's own line first.
@@ -22,6 +24,30 @@ pub fn github(verdict: &RunVerdict) -> String {
         let reproduce = finding.reproduce.as_ref().map(|command| format!("Reproduce: {command}"));
         let lines: Vec<String> = std::iter::once(finding.reason.clone()).chain(next).chain(reproduce).collect();
         out.push_str(&line(level, &format!("{} {what} in {}", finding.criterion, variant.id), &lines.join("\n")));
+    }
+    out
+}
+
+/// The same of a comparison: an error for each quantity that is worse, a warning for each that had to be shown and cannot be told.
+pub fn comparison_github(comparison: &Comparison) -> String {
+    let level = match comparison.verdict {
+        Verdict::Fail => "error",
+        Verdict::Inconclusive => "warning",
+        Verdict::Pass => "notice",
+    };
+    let mut out = line(level, "soak", &compared::headline(comparison));
+    for row in &comparison.rows {
+        let level = match (row.answer, row.role) {
+            (Answer::Worse, Role::Required | Role::Watched) => "error",
+            (Answer::CannotTell, Role::Required) => "warning",
+            _ => continue,
+        };
+        let cells = compared::row_cells(row);
+        let words = row
+            .reason
+            .clone()
+            .unwrap_or_else(|| format!("{} → {}, {} ({})", cells.base, cells.candidate, cells.change, cells.interval));
+        out.push_str(&line(level, &format!("{} in {}: {}", row.quantity, row.variant, row.answer.word()), &words));
     }
     out
 }

@@ -4,8 +4,8 @@ mod diagnosis;
 mod guidance;
 mod indications;
 mod sections;
-mod tables;
-mod variant;
+pub(crate) mod tables;
+pub(crate) mod variant;
 
 use soak_record::Run;
 use soak_scenario::Launch;
@@ -48,7 +48,7 @@ pub fn html(run: &Run, verdict: &RunVerdict, pictures: &[VariantPicture]) -> Str
     m.finish()
 }
 
-fn head(m: &mut Markup, line: &str) {
+pub(crate) fn head(m: &mut Markup, line: &str) {
     m.empty("meta", &[("charset", "utf-8")]);
     m.empty("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)]);
     m.empty("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);

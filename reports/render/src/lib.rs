@@ -3,10 +3,12 @@
 //! A record is large and a page is small, so [`picture`] draws one variant at a time and lets the caller drop its record; the formats then take the
 //! run, its verdict and the pictures. Every text that came from a scenario or a target is escaped by the one writer of its format.
 
+mod compared;
 mod comparison;
 mod facts;
 mod github;
 mod headline;
+mod history;
 mod html;
 mod incident;
 mod json;
@@ -19,7 +21,11 @@ mod wording;
 #[cfg(test)]
 mod synthetic;
 
-pub use github::github;
+pub use compared::{
+    RowCells, headline as comparison_headline, html as comparison_html, markdown as comparison_markdown, row_cells,
+};
+pub use github::{comparison_github, github};
+pub use history::history as history_html;
 pub use html::diagnosis_html;
 pub use html::html;
 pub use incident::{Aftermath, post_incident};

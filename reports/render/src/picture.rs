@@ -7,6 +7,7 @@ mod latency;
 mod phases;
 mod recolour;
 mod thin;
+mod trend;
 
 use soak_diagnosis::sites::Growth;
 use soak_record::{EventKind, Outcome, Phase, Series, TaskGroup, VariantRecord};
@@ -17,6 +18,7 @@ use soak_verdict::stats::location::median;
 pub(crate) use faults::{FaultLine, HEADS as FAULT_HEADS};
 pub(crate) use latency::{OperationLatency, Spread};
 pub(crate) use phases::Group;
+pub(crate) use trend::{Course, trend};
 
 /// What a record shows of one variant, drawn, so that the record itself can be let go.
 #[derive(Debug, Clone)]

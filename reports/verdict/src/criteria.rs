@@ -117,6 +117,7 @@ pub(crate) const TABLE: &[Criterion] = &[
 ];
 
 pub(crate) use attested::ID as ATTESTED;
+pub(crate) use compaction::left as left_by_compaction;
 pub(crate) use fault_shown::doubt as pressure_that_never_was;
 pub use floor::{floor_model, more_cycles};
 

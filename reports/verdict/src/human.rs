@@ -30,7 +30,7 @@ pub fn number(value: f64) -> String {
     if (value - value.round()).abs() < 1e-9 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// A value in the unit of a finding (`bytes/cycle`, `bytes/s`, `share`, `s`, `count`, `ratio`).
+/// A value in the unit of a finding (`bytes/cycle`, `bytes/s`, `share`, `s`, `ms`, `rows/s`, `count`, `ratio`).
 pub fn in_unit(value: f64, unit: &str) -> String {
     match unit {
         "bytes/cycle" => format!("{} a cycle", bytes(value)),
@@ -38,10 +38,17 @@ pub fn in_unit(value: f64, unit: &str) -> String {
         "bytes" => bytes(value),
         "share" => percent(value),
         "s" => seconds(value),
+        "ms" => format!("{} ms", short(value)),
+        "rows/s" => format!("{} rows/s", short(value)),
         // Without the sign of a zero that was rounded.
         "ratio" => format!("{:.2} ×", (value * 100.0).round() / 100.0 + 0.0),
         _ => number(value),
     }
+}
+
+/// A change as a share of 1, with its sign: `+2.4 %`.
+pub fn change(share: f64) -> String {
+    format!("{:+.1} %", share * 100.0)
 }
 
 /// `1 cycle`, `2 cycles`.

@@ -3,14 +3,17 @@
 pub mod accuracy;
 pub mod baselines;
 mod claimed;
+pub mod compare;
 mod control;
 mod coverage;
 mod criteria;
+mod digest;
 mod ending;
 mod evidence;
 mod explain;
 mod growth;
 mod guidance;
+mod history;
 pub mod human;
 mod indication;
 pub mod injected;
@@ -30,8 +33,10 @@ mod simulation;
 
 pub use control::CONTROL;
 pub use criteria::{floor_model, more_cycles};
+pub use digest::*;
 pub use explain::{Explained, explain};
 pub use guidance::{Alternative, Guidance};
+pub use history::{Entry, history};
 pub use judge::{ALPHA, judge};
 pub use observed::{Floor, floors};
 pub use outcome::*;

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
 
+mod baselines;
+mod compare;
 mod damaged;
 mod diag;
 mod guidance;
+mod history;
 mod mistakes;
 mod pipes;
 mod prometheus;

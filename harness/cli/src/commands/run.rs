@@ -1,5 +1,6 @@
-//! `soak run`: plan, run, judge, report; and the runbook's remedies, where they are asked for.
+//! `soak run`: plan, run, judge, report; and a base to be no worse than, or the runbook's remedies, where they are asked for.
 
+mod against;
 mod remedies;
 mod smoke;
 
@@ -14,6 +15,7 @@ use soak_scenario::runbook::REMEDIES;
 use soak_scenario::units::Span;
 use soak_verdict::{RunVerdict, Verdict};
 
+use super::compare::Rules;
 use super::{Exit, Failure};
 use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
@@ -43,6 +45,17 @@ pub(crate) struct Run {
     /// Only this remedy; may be repeated
     #[arg(long = "remedy", value_name = "NAME", requires = "try_remedies", value_parser = known_remedy)]
     only_remedies: Vec<String>,
+    /// Another build, written as --target is: both take turns, and the exit code says whether the one of --target is worse
+    #[arg(long, value_name = "TARGET", conflicts_with = "try_remedies")]
+    against: Option<String>,
+    /// Sets a key of the other build's run alone, after those of --set; may be repeated
+    #[arg(long = "against-set", value_name = "PATH.TO.KEY=VALUE", requires = "against")]
+    against_edits: Vec<String>,
+    /// How many turns each takes
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100), requires = "against")]
+    rounds: u32,
+    #[command(flatten)]
+    rules: Rules,
 }
 
 /// The name of a remedy that there is.
@@ -84,6 +97,14 @@ enum RunFormat {
 
 impl Run {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        if let Some(target) = &self.against {
+            return self.against(target);
+        }
+        if self.rules.are_given() {
+            return Err(Failure::usage(
+                "what counts as a difference is asked of two builds: name the other one with --against",
+            ));
+        }
         let plan = self.scenario.load()?;
         let plan = if self.smoke { plan.smoke() } else { plan };
         refuse_impossible_faults(&plan)?;

@@ -64,7 +64,7 @@ fn charts(m: &mut Markup, picture: &VariantPicture) {
     }
 }
 
-fn figure(m: &mut Markup, drawing: &Drawing, caption: &str) {
+pub(crate) fn figure(m: &mut Markup, drawing: &Drawing, caption: &str) {
     m.element("figure", &[], |m| {
         m.element("div", &[("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", "Chart")], |m| {
             m.trusted(&drawing.svg);

@@ -27,13 +27,13 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// Markdown as it is, and an empty line.
-pub(super) fn paragraph(out: &mut String, markdown: &str) {
+pub(crate) fn paragraph(out: &mut String, markdown: &str) {
     out.push_str(markdown);
     out.push_str("\n\n");
 }
 
 /// A table; nothing without rows.
-pub(super) fn table(out: &mut String, heads: &[&str], rows: &[Vec<String>]) {
+pub(crate) fn table(out: &mut String, heads: &[&str], rows: &[Vec<String>]) {
     if rows.is_empty() {
         return;
     }
@@ -51,7 +51,7 @@ pub(super) fn table(out: &mut String, heads: &[&str], rows: &[Vec<String>]) {
 }
 
 /// A block of code, in a fence longer than any inside it.
-pub(super) fn code_block(out: &mut String, code: &str) {
+pub(crate) fn code_block(out: &mut String, code: &str) {
     let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     paragraph(out, &format!("{fence}\n{code}\n{fence}"));

@@ -110,6 +110,12 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     }
 }
 
+/// What the compaction of a cycle left of the memory above the floor, a share; nothing where it did not begin and end at rest.
+pub(crate) fn left(observed: &Observed<'_>, name: &str, cycle: u32) -> Option<f64> {
+    let pair = pair(observed, name, cycle)?.ok()?;
+    Some(pair.after / pair.before)
+}
+
 /// The pairs, and what was computed of them.
 fn working(pairs: &[Pair], by: &str, mean: f64, [low, high]: [f64; 2]) -> Vec<String> {
     let mut lines = vec![format!("Above the level of the neighbouring floors, by {by}:")];
@@ -126,21 +132,11 @@ fn working(pairs: &[Pair], by: &str, mean: f64, [low, high]: [f64; 2]) -> Vec<St
 fn pairs(observed: &Observed<'_>, name: &str) -> (Vec<Pair>, usize) {
     let mut moving = 0;
     let mut pairs = Vec::new();
-    for cycle in observed.counted_cycles().filter(|cycle| !compacted_early(observed, *cycle)) {
-        let before = observed.level(name, Phase::BeforeCompact, Some(cycle));
-        let after = observed.level(name, Phase::AfterCompact, Some(cycle));
-        let (Some(before), Some(after)) = (before, after) else { continue };
-        if !before.at_rest || !after.at_rest {
-            moving += 1;
-            continue;
-        }
-        let above = |level: crate::observed::Level| {
-            Some(level.median - observed.baseline(name, cycle, 0.5 * (level.from_s + level.to_s))?)
-        };
-        let (Some(before), Some(after)) = (above(before), above(after)) else { continue };
-        if before > 0.0 {
-            // Nothing left above the baseline is all given back; the logarithm needs a little to stand on.
-            pairs.push(Pair { before, after: after.max(1e-3 * before) });
+    for cycle in observed.counted_cycles() {
+        match pair(observed, name, cycle) {
+            Some(Ok(pair)) => pairs.push(pair),
+            Some(Err(Moving)) => moving += 1,
+            None => {}
         }
     }
     (pairs, moving)
@@ -155,6 +151,27 @@ fn compacted_early(observed: &Observed<'_>, cycle: u32) -> bool {
     let at = |moment_s: f64| counted.times_s.partition_point(|time_s| *time_s <= moment_s);
     let (before, after) = (at(from_s), at(to_s));
     before > 0 && after > before && counted.values[after - 1] > counted.values[before - 1]
+}
+
+/// Memory was still falling before a compaction, or after it.
+struct Moving;
+
+/// Before and after one compaction above the local baseline; `None` where either was not read, nothing was above it, or the target had compacted by itself.
+fn pair(observed: &Observed<'_>, name: &str, cycle: u32) -> Option<Result<Pair, Moving>> {
+    if compacted_early(observed, cycle) {
+        return None;
+    }
+    let before = observed.level(name, Phase::BeforeCompact, Some(cycle))?;
+    let after = observed.level(name, Phase::AfterCompact, Some(cycle))?;
+    if !before.at_rest || !after.at_rest {
+        return Some(Err(Moving));
+    }
+    let above = |level: crate::observed::Level| {
+        Some(level.median - observed.baseline(name, cycle, 0.5 * (level.from_s + level.to_s))?)
+    };
+    let (before, after) = (above(before)?, above(after)?);
+    // Nothing left above the baseline is all given back; the logarithm needs a little to stand on.
+    (before > 0.0).then(|| Ok(Pair { before, after: after.max(1e-3 * before) }))
 }
 
 /// What stands beside the share: what could have been reclaimed, the efficiency, errors, RSS where it was not judged.

@@ -1,0 +1,124 @@
+//! `soak run --against TARGET`: two builds take turns on one machine, with the same seed, and the candidate is compared with the base.
+//!
+//! Every round is a run of each. Which of the two goes first changes from round to round: a machine that gets slower or fuller all the time would else be blamed on the candidate,
+//! and by turns it is in both.
+
+use std::path::{Path, PathBuf};
+
+use soak_engine::{Listener, RunEnd};
+use soak_scenario::{Loaded, Plan, Request, load};
+use soak_verdict::compare::Settings;
+use soak_verdict::{Digest, Verdict};
+
+use super::{Run, RunFormat};
+use crate::commands::compare::{self, CompareFormat, HTML};
+use crate::commands::{Exit, Failure};
+use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
+use crate::progress::{self, JsonLines};
+use crate::{mistakes, output, reports, run_id, summary};
+
+/// The two sides of every round.
+const SIDES: [&str; 2] = ["base", "candidate"];
+
+impl Run {
+    /// Both builds by turns, and the comparison, whose verdict is the exit code.
+    pub(super) fn against(&self, target: &str) -> Result<Exit, Failure> {
+        let plans = [self.base_plan(target)?, self.scenario.load()?];
+        for plan in &plans {
+            refuse_impossible_faults(plan)?;
+            keep_off_the_targets(plan)?;
+        }
+        let id = run_id::fresh(&plans[1].scenario);
+        let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
+        let mut digests = [Vec::new(), Vec::new()];
+        for round in 1..=self.rounds {
+            for side in order(round) {
+                let (digest, end) = self.turn(&plans[side], &id, &path, (round, side))?;
+                if end == RunEnd::Interrupted {
+                    return Ok(Exit::Interrupted);
+                }
+                if digest.platform_failed {
+                    return Ok(Exit::Platform);
+                }
+                digests[side].push(digest);
+            }
+        }
+        self.conclude(&digests, &path)
+    }
+
+    /// The plan of the base: that of the candidate, with another target.
+    fn base_plan(&self, target: &str) -> Result<Plan, Failure> {
+        let choices = &self.scenario.choices;
+        let edits: Vec<String> = choices.edits.iter().chain(&self.against_edits).cloned().collect();
+        let request = Request { target: Some(target), edits: &edits, ..choices.request(&self.scenario.scenario) };
+        let Loaded { plan, warnings } = load(&request)?;
+        if !warnings.is_empty() {
+            output::say(&mistakes::draw(&warnings));
+        }
+        Ok(plan)
+    }
+
+    /// One run, in a folder of its own.
+    fn turn(
+        &self,
+        plan: &Plan,
+        id: &str,
+        path: &Path,
+        (round, side): (u32, usize),
+    ) -> Result<(Digest, RunEnd), Failure> {
+        let name = format!("{}-{round}", SIDES[side]);
+        let of = self.rounds;
+        output::say(&format!("round {round} of {of}, {}: {}\n", SIDES[side], plan.target.launch));
+        let folder = path.join(&name);
+        let progress: Box<dyn Listener> = match self.format {
+            RunFormat::Json => Box::new(JsonLines),
+            _ => progress::for_a_person(plan),
+        };
+        let end = execute(plan, &format!("{id}-{name}"), &folder, progress)?;
+        let verdict = reports::write_reports(&folder).map_err(Failure::of_platform)?;
+        if side == 1 {
+            match self.format {
+                RunFormat::Human => output::print(&format!("{}\n", summary::summary(&verdict)))?,
+                RunFormat::Json => output::print_json(serde_json::to_string(&verdict))?,
+                RunFormat::Github => output::print(&soak_render::github(&verdict))?,
+            }
+        }
+        Ok((reports::digest(&folder).map_err(Failure::of_platform)?, end))
+    }
+
+    fn conclude(&self, [base, candidate]: &[Vec<Digest>; 2], path: &Path) -> Result<Exit, Failure> {
+        let settings = Settings { paired: true, ..self.rules.settings() };
+        let comparison = compare::compared(base, candidate, &settings)?;
+        compare::write(&comparison, path)?;
+        match self.format {
+            RunFormat::Json => output::print_json(serde_json::to_string(&comparison))?,
+            RunFormat::Human => compare::print(&comparison, CompareFormat::Human)?,
+            RunFormat::Github => output::print(&soak_render::comparison_github(&comparison))?,
+        }
+        if self.format == RunFormat::Human {
+            let verdict = Verdict::over(candidate.iter().map(|run| run.verdict)).unwrap_or(Verdict::Inconclusive);
+            output::print(&format!(
+                "\nThe candidate by its own criteria: {}\nReport: {}\n",
+                verdict.name(),
+                path.join(HTML).display()
+            ))?;
+        }
+        Ok(Exit::from(comparison.verdict))
+    }
+}
+
+/// Which side goes first: the base in odd rounds.
+fn order(round: u32) -> [usize; 2] {
+    if round.is_multiple_of(2) { [1, 0] } else { [0, 1] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order;
+
+    #[test]
+    fn neither_side_is_always_the_later_one() {
+        let later: Vec<usize> = (1..=4).map(|round| order(round)[1]).collect();
+        assert_eq!(later, [1, 0, 1, 0]);
+    }
+}

@@ -1,0 +1,167 @@
+//! The two sides of a comparison: who they are, whether they can be set beside each other, and what a reader should know of how they differ.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::unlike::{Unlike, builds, experiment, machines};
+use super::{Incomparable, Settings};
+use crate::digest::Digest;
+use crate::human;
+use crate::outcome::Verdict;
+
+/// One side of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    /// What was started, as `--target` takes it.
+    pub target: String,
+    /// How it was talked to.
+    pub profile: String,
+    /// Version of the harness, and so of the embedded target.
+    pub harness: String,
+    /// The machine.
+    pub host: String,
+    /// Its runs, in the order in which they were given.
+    pub runs: Vec<SideRun>,
+}
+
+/// A run of a side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SideRun {
+    /// Its id.
+    pub run: String,
+    /// Start, seconds since the Unix epoch.
+    pub unix_s: u64,
+    /// Its verdict by the scenario's own thresholds.
+    pub verdict: Verdict,
+}
+
+impl Side {
+    /// Of its runs.
+    pub(super) fn of(runs: &[Digest]) -> Self {
+        let first = runs.first();
+        let text = |of: fn(&Digest) -> String| first.map(of).unwrap_or_default();
+        Self {
+            target: text(|run| run.plan.target.launch.to_string()),
+            profile: text(|run| run.plan.target.profile.name.clone()),
+            harness: text(|run| run.harness.clone()),
+            host: text(|run| run.host.clone()),
+            runs: runs
+                .iter()
+                .map(|run| SideRun { run: run.run.clone(), unix_s: run.unix_s, verdict: run.verdict })
+                .collect(),
+        }
+    }
+}
+
+/// Refuses what cannot be compared, every reason at once. Else: why times cannot be, and the variants that both sides have.
+pub(super) fn check(
+    base: &[Digest],
+    candidate: &[Digest],
+    settings: &Settings,
+) -> Result<(Option<String>, Vec<String>), Incomparable> {
+    let (Some(first), Some(other)) = (base.first(), candidate.first()) else {
+        return Err(Incomparable(vec!["there is nothing to compare: each side needs a run".to_owned()]));
+    };
+    let mut lines = twice(base, candidate);
+    for side in [base, candidate] {
+        lines.extend(unlike_within(side));
+    }
+    let names = [format!("base {}", first.run), format!("candidate {}", other.run)];
+    let names = names.each_ref().map(String::as_str);
+    lines.extend(experiment(first, other).iter().map(|one| one.words(names)));
+    if settings.paired && base.len() != candidate.len() {
+        let (left, right) = (human::plural(base.len(), "run"), human::plural(candidate.len(), "run"));
+        lines.push(format!(
+            "runs that took turns come in pairs: there are {left} of the base and {right} of the candidate"
+        ));
+    }
+    let (unlike, _) = machines(first, other);
+    let other_machine = unlike.first().map(|one| one.words(names));
+    if !settings.across_machines {
+        lines.extend(unlike.iter().map(|one| one.words(names)));
+    }
+    let variants: Vec<String> = first
+        .plan
+        .judged()
+        .filter(|variant| other.planned(&variant.id).is_some_and(|one| one.dose.is_none()))
+        .map(|variant| variant.id.clone())
+        .collect();
+    if variants.is_empty() && lines.is_empty() {
+        lines.push(format!("no variant is in both: {} has {}; {} has {}", names[0], ids(first), names[1], ids(other)));
+    }
+    if lines.is_empty() {
+        Ok((other_machine.map(|why| format!("The machines differ ({why}).")), variants))
+    } else {
+        Err(Incomparable(lines))
+    }
+}
+
+/// What a reader should know: how the builds differ, the kernels, and what was left out.
+pub(super) fn notes(base: &Digest, candidate: &Digest, variants: &[String], settings: &Settings) -> Vec<String> {
+    let names = ["the base", "the candidate"];
+    let mut notes: Vec<String> = builds(base, candidate).iter().map(|one| format!("{}.", one.words(names))).collect();
+    let (unlike, kernel) = machines(base, candidate);
+    if settings.across_machines && !unlike.is_empty() {
+        let words: Vec<String> = unlike.iter().map(|one| one.words(names)).collect();
+        notes.push(format!("The machines differ, so that times are not compared: {}.", words.join("; ")));
+    }
+    notes.extend(kernel.map(|kernel| format!("{}.", kernel.words(names))));
+    for (name, run) in [("base", base), ("candidate", candidate)] {
+        let alone: Vec<&str> = run
+            .plan
+            .judged()
+            .map(|variant| variant.id.as_str())
+            .filter(|id| !variants.iter().any(|one| one == id))
+            .collect();
+        if !alone.is_empty() {
+            notes.push(format!("Only the {name} has {}, which is not compared.", alone.join(", ")));
+        }
+    }
+    notes
+}
+
+fn ids(run: &Digest) -> String {
+    run.plan.judged().map(|variant| variant.id.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A run that is there twice is no second witness.
+fn twice(base: &[Digest], candidate: &[Digest]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut lines = Vec::new();
+    for run in base.iter().chain(candidate) {
+        if !seen.insert((&run.run, run.unix_s)) {
+            lines.push(format!("{} is given twice: a run compared with itself says nothing", run.run));
+        }
+    }
+    lines
+}
+
+/// Runs of one side have to be the same experiment on the same build.
+pub(super) fn unlike_within(side: &[Digest]) -> Vec<String> {
+    let Some(first) = side.first() else { return Vec::new() };
+    let mut lines = Vec::new();
+    for run in &side[1..] {
+        let mut found = experiment(first, run);
+        found.extend(builds(first, run));
+        found.extend(machines(first, run).0);
+        let (left, right) = (&first.plan.target.launch, &run.plan.target.launch);
+        if left != right {
+            found.push(Unlike { what: "target".to_owned(), left: left.to_string(), right: right.to_string() });
+        }
+        lines.extend(found.iter().map(|one| format!("{} (runs of one side)", one.words([&first.run, &run.run]))));
+    }
+    lines
+}
+
+/// Whether two runs are the same experiment on the same machine, whatever was tested.
+pub(crate) fn alike(left: &Digest, right: &Digest) -> bool {
+    experiment(left, right).is_empty() && machines(left, right).0.is_empty()
+}
+
+/// Why these runs cannot be one side of a comparison, or one baseline; nothing where they can.
+pub fn unlike(runs: &[Digest]) -> Vec<String> {
+    let mut lines = twice(runs, &[]);
+    lines.extend(unlike_within(runs));
+    lines
+}

@@ -1,0 +1,139 @@
+//! Runs in the order in which they were made, each beside the one before that was the same experiment on the same machine.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use soak_scenario::Pace;
+
+use crate::compare::alike;
+use crate::digest::{Digest, QUANTITIES, VariantDigest};
+use crate::judge::rounded;
+use crate::outcome::Verdict;
+
+/// A run among others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// Its id.
+    pub run: String,
+    /// Start, seconds since the Unix epoch.
+    pub unix_s: u64,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its pace.
+    pub pace: Pace,
+    /// Its seed.
+    pub seed: u64,
+    /// What was started, as `--target` takes it.
+    pub target: String,
+    /// Version of the harness.
+    pub harness: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Geometric mean of each quantity over cycles and variants.
+    pub figures: BTreeMap<String, f64>,
+    /// The same of each variant, in the order of the plan.
+    pub variants: Vec<(String, BTreeMap<String, f64>)>,
+    /// The run before that was the same experiment on the same machine.
+    pub before: Option<String>,
+    /// Change of each quantity since then, over the variants of both.
+    pub changes: BTreeMap<String, f64>,
+}
+
+/// The history of these runs, the oldest first.
+pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
+    runs.sort_by(|left, right| (left.unix_s, &left.run).cmp(&(right.unix_s, &right.run)));
+    let mut entries = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        let before = runs[..at].iter().rev().find(|before| alike(before, run));
+        let changes = before.map(|before| changes(before, run)).unwrap_or_default();
+        let variants: Vec<(String, BTreeMap<String, f64>)> =
+            run.variants.iter().map(|variant| (variant.id.clone(), figures(&[variant]))).collect();
+        entries.push(Entry {
+            run: run.run.clone(),
+            unix_s: run.unix_s,
+            scenario: run.plan.scenario.clone(),
+            pace: run.plan.pace,
+            seed: run.plan.seed,
+            target: run.plan.target.launch.to_string(),
+            harness: run.harness.clone(),
+            verdict: run.verdict,
+            figures: figures(&run.variants.iter().collect::<Vec<_>>()),
+            variants,
+            before: before.map(|before| before.run.clone()),
+            changes,
+        });
+    }
+    entries
+}
+
+/// Geometric means over cycles and variants, of what was recorded.
+fn figures(variants: &[&VariantDigest]) -> BTreeMap<String, f64> {
+    let of = |id: &str| mean(variants.iter().filter_map(|variant| level(variant, id)));
+    QUANTITIES.iter().filter_map(|quantity| Some((quantity.id.to_owned(), rounded(of(quantity.id)?.exp())))).collect()
+}
+
+fn changes(before: &Digest, run: &Digest) -> BTreeMap<String, f64> {
+    let of = |id: &str| {
+        let pairs = run.variants.iter().filter_map(|variant| Some((before.variant(&variant.id)?, variant)));
+        mean(pairs.filter_map(|(before, variant)| Some(level(variant, id)? - level(before, id)?)))
+    };
+    QUANTITIES
+        .iter()
+        .filter_map(|quantity| Some((quantity.id.to_owned(), rounded(of(quantity.id)?.exp_m1()))))
+        .collect()
+}
+
+/// Mean of the logarithms over the cycles.
+fn level(variant: &VariantDigest, id: &str) -> Option<f64> {
+    mean(variant.values(id).iter().flatten().map(|value| value.ln()))
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let values: Vec<f64> = values.collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::{Builder, HEALTHY, Target, plan};
+    use crate::{DIGEST_SCHEMA, VariantDigest};
+
+    fn run(name: &str, unix_s: u64, pace: Pace, kept: f64) -> Digest {
+        let plan = soak_scenario::Plan { pace, ..plan() };
+        let target = Target { retained_per_cycle: kept, seed: unix_s, ..HEALTHY };
+        let variants = (0..2).map(|id| VariantDigest::of(&plan, &Builder::record(&plan, id, target))).collect();
+        let (host, harness) = ("a machine".to_owned(), "0".to_owned());
+        let (schema, verdict, platform_failed, complete) = (DIGEST_SCHEMA, Verdict::Pass, false, true);
+        Digest {
+            schema,
+            run: name.to_owned(),
+            unix_s,
+            harness,
+            host,
+            verdict,
+            platform_failed,
+            complete,
+            plan,
+            variants,
+        }
+    }
+
+    #[test]
+    fn a_run_is_set_beside_the_last_that_was_the_same_experiment() {
+        let runs = vec![
+            run("third", 3, Pace::Quick, 1.0),
+            run("first", 1, Pace::Quick, 0.0),
+            run("second", 2, Pace::Gate, 0.0),
+        ];
+        let entries = history(runs);
+        let names: Vec<&str> = entries.iter().map(|entry| entry.run.as_str()).collect();
+        assert_eq!(names, ["first", "second", "third"]);
+        assert_eq!([&entries[0].before, &entries[1].before], [&None, &None]);
+        assert_eq!(entries[2].before.as_deref(), Some("first"));
+        // One MiB a cycle from the warm-up on is 4.5 in the middle of six counted cycles, above ten.
+        let change = entries[2].changes["rss_settled"];
+        assert!((0.35..0.55).contains(&change), "{change}");
+        assert!(entries[2].figures["throughput"] > 0.0 && entries[2].variants.len() == 2);
+    }
+}

@@ -1,0 +1,234 @@
+//! `compare`: over made-up runs of which the truth is known, and over runs that cannot be compared.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use soak_tests::{Ended, Story, record, soak};
+
+/// Made-up runs, and the folder that holds them until the test ends.
+struct Runs(tempfile::TempDir);
+
+impl Runs {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a run, and gives its folder.
+    fn made(&self, name: &str, story: Story) -> String {
+        record(&self.path(name), story);
+        self.path(name).display().to_string()
+    }
+}
+
+fn compare(args: &[&str]) -> Ended {
+    soak(&[&["compare"], args].concat())
+}
+
+/// Refuses, with these words.
+#[track_caller]
+fn refused(args: &[&str], words: &[&str]) {
+    let ended = compare(args);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}\n{}", ended.stderr);
+    for word in words {
+        assert!(ended.stderr.contains(word), "{word} is not in\n{}", ended.stderr);
+    }
+}
+
+fn replace(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{from} is not in {}", path.display());
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+/// The answer of a row.
+fn answer<'a>(document: &'a serde_json::Value, variant: &str, quantity: &str) -> &'a serde_json::Value {
+    let rows = document["rows"].as_array().unwrap();
+    rows.iter().find(|row| row["variant"] == variant && row["quantity"] == quantity).unwrap()
+}
+
+#[test]
+fn two_runs_of_one_target_are_the_same() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Healthy), runs.made("b", Story::Again));
+    let human = compare(&[&base, &candidate]);
+    assert_eq!((human.code, human.stderr.as_str()), (0, ""), "{}", human.stdout);
+    assert!(human.stdout.starts_with("PASS — scenario2 at quick pace: no worse than the base\n"), "{}", human.stdout);
+    assert!(human.stdout.lines().all(|line| line.chars().count() <= 110), "{}", human.stdout);
+    let json = compare(&[&base, &candidate, "--format", "json"]);
+    let document = json.json();
+    assert_eq!((json.code, &document["verdict"]), (0, &"pass".into()));
+    let rows = document["rows"].as_array().unwrap();
+    let required: Vec<_> = rows.iter().filter(|row| row["role"] == "required").collect();
+    assert!(required.len() >= 10 && required.iter().all(|row| row["answer"] == "same"), "{document:#}");
+    for row in required {
+        let [low, high] = [0, 1].map(|end: usize| row["interval"][end].as_f64().unwrap());
+        let change = row["change"].as_f64().unwrap();
+        assert!(low <= change && change <= high && high < row["threshold"].as_f64().unwrap(), "{row:#}");
+        assert!(row["detectable"].as_f64().unwrap() > 0.0);
+    }
+    // Comparing is a function of the records.
+    assert_eq!(compare(&[&base, &candidate]), human);
+    let several = compare(&["--base", &base, "--candidate", &candidate]);
+    assert_eq!(several.stdout, human.stdout);
+}
+
+#[test]
+fn a_candidate_that_holds_more_is_worse_and_the_other_way_round_better() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Healthy), runs.made("b", Story::Heavier));
+    let out = runs.path("out");
+    let ended = compare(&[&base, &candidate, "--format", "json", "--out", out.to_str().unwrap()]);
+    let document = ended.json();
+    assert_eq!((ended.code, &document["verdict"]), (1, &"fail".into()), "{document:#}");
+    for quantity in ["rss_settled", "rss_loaded", "heap_settled", "heap_loaded"] {
+        assert_eq!(answer(&document, "dim128-rows500", quantity)["answer"], "worse", "{quantity}: {document:#}");
+    }
+    let settled = answer(&document, "dim128-rows500", "rss_settled")["change"].as_f64().unwrap();
+    assert!((settled - 0.2).abs() < 0.01, "two of ten: {settled}");
+    assert_eq!(answer(&document, "dim128-rows500", "tasks")["answer"], "same");
+    assert_eq!(fs::read_to_string(out.join("comparison.json")).unwrap(), ended.stdout);
+    let markdown = fs::read_to_string(out.join("comparison.md")).unwrap();
+    assert!(markdown.starts_with("# FAIL — scenario2 at quick pace: worse than the base in "), "{markdown}");
+    assert!(
+        markdown.contains("| dim128-rows500 | rss_settled | WORSE | 10.0 MiB | 12.0 MiB | +20.0 % |"),
+        "{markdown}"
+    );
+    let page = fs::read_to_string(out.join("comparison.html")).unwrap();
+    assert!(page.contains("<span class=\"mark fail\">WORSE</span>") && !page.contains("<script"), "{page}");
+    let github = compare(&[&base, &candidate, "--format", "github"]).stdout;
+    assert!(github.contains("::error title=rss_settled in dim128-rows500%3A WORSE::"), "{github}");
+    let turned = compare(&[&candidate, &base]);
+    assert_eq!(turned.code, 0, "{}", turned.stdout);
+    assert!(turned.stdout.contains("no worse than the base; better in rss_settled"), "{}", turned.stdout);
+}
+
+#[test]
+fn what_counts_as_a_difference_can_be_said() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Healthy), runs.made("b", Story::Heavier));
+    // Two MiB are less than forty of a hundred of everything, but for the heap.
+    assert_eq!(compare(&[&base, &candidate, "--threshold", "40%"]).code, 0);
+    let strict = ["--threshold", "40%", "--threshold", "rss_loaded=5%"];
+    let ended = compare(&[&[base.as_str(), &candidate], &strict[..], &["--format", "json"]].concat());
+    assert_eq!(ended.code, 1);
+    assert_eq!(answer(&ended.json(), "dim128-rows500", "rss_loaded")["answer"], "worse");
+    let memory = ["rss_settled", "rss_loaded", "rss_peak", "heap_settled", "heap_loaded"];
+    let shown: Vec<&str> = memory.iter().flat_map(|quantity| ["--not-judged", *quantity]).collect();
+    let ended = compare(&[&[base.as_str(), &candidate], &shown[..], &["--format", "json"]].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    assert_eq!(answer(&ended.json(), "dim128-rows500", "rss_settled")["role"], "shown");
+    refused(&[&base, &candidate, "--threshold", "rss=5%"], &["there is rss_settled, rss_loaded"]);
+    refused(&[&base, &candidate, "--threshold", "5"], &["a percentage from 0% to 100%"]);
+    refused(&[&base, &candidate, "--threshold", "0%"], &["no two runs are the same"]);
+    refused(&[&base, &candidate, "--require", "speed"], &["there is rss_settled"]);
+}
+
+#[test]
+fn a_leak_is_no_level_and_still_worse() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Again), runs.made("b", Story::Leaking));
+    let ended = compare(&[&base, &candidate, "--format", "json"]);
+    assert_eq!(ended.code, 1, "{}", ended.stdout);
+    assert_eq!(answer(&ended.json(), "every variant", "own criteria")["answer"], "worse");
+}
+
+#[test]
+fn a_run_that_broke_off_is_not_taken_for_one_that_is_as_good() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Again), runs.made("b", Story::BrokeOff));
+    let ended = compare(&[&base, &candidate]);
+    assert_eq!(ended.code, 3, "{}\n{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.starts_with("INCONCLUSIVE — "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("A run of the candidate broke off"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_quantity_of_one_side_alone_is_not_invented() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Healthy), runs.made("b", Story::Again));
+    for file in fs::read_dir(runs.path("b/samples")).unwrap().map(|file| file.unwrap().path()) {
+        if file.to_str().unwrap().contains("-metrics-") {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    let ended = compare(&[&base, &candidate, "--format", "json"]);
+    assert_eq!(ended.code, 3, "{}", ended.stdout);
+    let heap = answer(&ended.json(), "dim128-rows500", "heap_loaded").clone();
+    assert_eq!((&heap["answer"], &heap["candidate"]), (&"cannot_tell".into(), &serde_json::Value::Null), "{heap:#}");
+    assert_eq!(heap["reason"], "It was not recorded of the candidate.");
+}
+
+#[test]
+fn one_side_alone_is_refused() {
+    let runs = Runs::new();
+    let base = runs.made("a", Story::Healthy);
+    refused(&[&base], &["is one side alone", "soak compare BASE CANDIDATE"]);
+    refused(&[], &["there is nothing to compare"]);
+    refused(&["--base", &base], &["the candidate is missing"]);
+    refused(&["--candidate", &base], &["the base is missing"]);
+    refused(&[&base, &base], &["made-up is given twice", "says nothing"]);
+    refused(&[&base, "no-such-run"], &["there is no run and no baseline no-such-run", "soak baseline save NAME RUN"]);
+    refused(&[&base, runs.0.path().to_str().unwrap()], &["is a folder and no run's", "plan.json"]);
+}
+
+#[test]
+fn another_experiment_is_refused_by_what_differs() {
+    let runs = Runs::new();
+    let base = runs.made("a", Story::Healthy);
+    let differences = [
+        ("\"seed\": 1,", "\"seed\": 2,", "seed: 1 in base made-up, 2 in candidate made-up-again"),
+        ("\"pace\": \"quick\"", "\"pace\": \"gate\"", "pace: quick in base"),
+        ("\"scenario\": \"scenario2\"", "\"scenario\": \"scenario3\"", "scenario: scenario2 in base"),
+        ("\"delete\": \"28%\"", "\"delete\": \"30%\"", "workload.delete: 28% in base"),
+        ("\"window\": \"160ms\"", "\"window\": \"170ms\"", "cycle.window: 160ms in base"),
+        ("\"batch_rows\": 500", "\"batch_rows\": 501", "batch_rows of dim128-rows500: 500 in base"),
+    ];
+    for (at, (from, to, words)) in differences.into_iter().enumerate() {
+        let name = format!("b{at}");
+        let candidate = runs.made(&name, Story::Again);
+        replace(&runs.path(&name).join("plan.json"), from, to);
+        refused(&[&base, &candidate], &["these runs cannot be compared", words]);
+    }
+    let candidate = runs.made("newer", Story::Again);
+    replace(&runs.path("newer/plan.json"), "\"schema\": 1", "\"schema\": 99");
+    refused(&[&base, &candidate], &["use a newer soak"]);
+}
+
+#[test]
+fn another_machine_is_refused_unless_memory_alone_is_asked_for() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Healthy), runs.made("b", Story::Again));
+    let hosts = [("a", "Linux 6.1 x86_64, 2 cores, 8.0 GiB"), ("b", "Linux 6.2 x86_64, 4 cores, 8.0 GiB")];
+    for (run, host) in hosts {
+        replace(&runs.path(run).join("events.jsonl"), "made up", host);
+    }
+    refused(&[&base, &candidate], &["processors: 2 cores in base", "4 cores in candidate", "--across-machines"]);
+    let ended = compare(&[&base, &candidate, "--across-machines", "--format", "json"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let document = ended.json();
+    assert_eq!(answer(&document, "dim128-rows500", "rss_settled")["answer"], "same");
+    assert_eq!(answer(&document, "dim128-rows500", "throughput")["answer"], "cannot_tell");
+    assert!(document["notes"].to_string().contains("kernel: Linux 6.1 in the base, Linux 6.2 in the candidate"));
+    // Another kernel alone is told, and no more.
+    replace(&runs.path("b/events.jsonl"), "4 cores", "2 cores");
+    let ended = compare(&[&base, &candidate]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("kernel: Linux 6.1"), "{}", ended.stdout);
+}
+
+#[test]
+fn another_setting_of_the_target_is_what_may_be_compared_and_is_told() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Healthy), runs.made("b", Story::Again));
+    replace(&runs.path("b/plan.json"), "\"hnsw_m\": 32", "\"hnsw_m\": 48");
+    let ended = compare(&[&base, &candidate]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let words = "hnsw_m of dim128-rows500: 32 in the base, 48 in the candidate.";
+    assert!(ended.stdout.contains(words), "{}", ended.stdout);
+    let third = runs.made("c", Story::Heavier);
+    refused(&["--base", &base, &candidate, "--candidate", &third], &["hnsw_m", "(runs of one side)"]);
+}

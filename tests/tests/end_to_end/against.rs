@@ -1,0 +1,32 @@
+//! Two builds by turns, for real: a candidate that keeps a share of every batch is worse than one that does not.
+
+use soak_tests::{Ended, soak, turn};
+
+use crate::small::command;
+
+#[test]
+fn a_candidate_that_keeps_batches_is_worse_than_its_base() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = command(&out, &["target.misbehave.retain_batches=20%"]);
+    command.args(["--against", "embedded", "--against-set", "target.misbehave.retain_batches=0%", "--rounds", "1"]);
+    let ended = Ended::from(command.output().unwrap());
+    assert_eq!(ended.code, 1, "{}\n{}", ended.stdout, ended.stderr);
+    assert!(
+        ended.stdout.contains("FAIL — scenario2 at quick pace: worse than the base in own criteria"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains("The candidate by its own criteria: fail"), "{}", ended.stdout);
+    let document: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("comparison.json")).unwrap()).unwrap();
+    assert_eq!((&document["verdict"], &document["paired"]), (&"fail".into(), &true.into()));
+    assert!(document["notes"].to_string().contains("target.misbehave.retain_batches"), "{document:#}");
+    for name in ["comparison.md", "comparison.html", "base-1/report.html", "candidate-1/report.html"] {
+        assert!(out.join(name).exists(), "{name}");
+    }
+    // Each turn is a run like any other.
+    let again = soak(&["compare", out.join("base-1").to_str().unwrap(), out.join("candidate-1").to_str().unwrap()]);
+    assert_eq!(again.code, 1, "{}", again.stderr);
+}
