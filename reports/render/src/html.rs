@@ -166,6 +166,47 @@ mod tests {
     }
 
     #[test]
+    fn what_a_chart_shows_is_there_as_numbers() {
+        let mut targets = [Target::HEALTHY; 1];
+        targets[0].leak_per_cycle = 3.0;
+        let (run, verdict, pictures) = synthetic::judged(&targets);
+        let page = html(&run, &verdict, &pictures);
+        let cycles = verdict.variants[0].findings.iter().find(|finding| finding.criterion == "rss_floor").unwrap();
+        assert!(cycles.value.is_some_and(|grows| grows > 1e6), "{cycles:?}");
+        let rows = &pictures[0].cycles;
+        assert_eq!(rows.len() as u32, run.plan.cycle.count);
+        assert!(rows.iter().any(|row| row[5] == "warm-up") && rows.iter().any(|row| row[5] == "yes"), "{rows:?}");
+        for row in rows {
+            assert!(row[2].contains("iB") && row[4].contains("iB"), "{row:?}");
+            assert!(page.contains(&format!("<td>{}</td>", row[2])), "{row:?}");
+        }
+        assert!(page.contains("soak export samples FOLDER --variant"));
+    }
+
+    #[test]
+    fn sixty_variants_are_one_page_that_opens_at_once() {
+        let (mut run, mut verdict, mut pictures) = synthetic::judged(&[Target::HEALTHY; 6]);
+        for copy in 1..10 {
+            for index in 0..6 {
+                let id = format!("{}-{copy}", run.plan.variants[index].id);
+                let (mut variant, mut found, mut picture) =
+                    (run.plan.variants[index].clone(), verdict.variants[index].clone(), pictures[index].clone());
+                (variant.id, found.id, picture.id) = (id.clone(), id.clone(), id);
+                run.plan.variants.push(variant);
+                verdict.variants.push(found);
+                pictures.push(picture);
+            }
+        }
+        let page = html(&run, &verdict, &pictures);
+        check_well_formed(&page).unwrap();
+        assert_eq!(page.matches("class=\"variant\"").count(), 60);
+        // What is not on the screen is not laid out, and all of it is no more than a photograph.
+        assert!(STYLE.contains("content-visibility: auto"));
+        assert!(page.len() < 6 << 20, "{} bytes", page.len());
+        synthetic::show("sixty.html", &page);
+    }
+
+    #[test]
     fn a_leak_is_told_with_what_to_do() {
         let mut targets = [Target::HEALTHY; 6];
         targets[0].leak_per_cycle = 3.0;

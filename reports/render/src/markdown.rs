@@ -13,7 +13,7 @@ pub use diagnosis::markdown as diagnosis_markdown;
 use crate::comparison::comparisons;
 use crate::facts::facts;
 use crate::headline::{counts, headline};
-use crate::picture::{FAULT_HEADS, GROWING_HEADS, VariantPicture};
+use crate::picture::{CYCLE_HEADS, FAULT_HEADS, GROWING_HEADS, VariantPicture};
 use crate::wording::{Mark, grouped, interval, level, milliseconds, tally, threshold, value};
 use text::{code_block, escape, paragraph, table};
 
@@ -98,6 +98,8 @@ fn section(out: &mut String, variant: &VariantVerdict, picture: Option<&VariantP
     guidance::guidance(out, variant);
     indications(out, variant);
     if let Some(picture) = picture {
+        let rows: Vec<Vec<String>> = picture.cycles.iter().map(|row| row.to_vec()).collect();
+        table(out, &CYCLE_HEADS, &rows);
         if let Some(growing) = picture.growing.as_ref().filter(|_| variant.verdict == Verdict::Fail) {
             paragraph(out, &format!("What grew on the heap {}, by heap profiles:", growing.when));
             let rows: Vec<Vec<String>> = growing.rows.iter().map(|row| row.to_vec()).collect();

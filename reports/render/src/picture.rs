@@ -1,6 +1,7 @@
 //! What a record shows of one variant: charts as SVG and the few figures that no finding holds. The record can be let go afterwards.
 
 mod chart;
+mod cycles;
 mod faults;
 mod floors;
 mod latency;
@@ -15,6 +16,7 @@ use soak_scenario::Plan;
 use soak_verdict::human;
 use soak_verdict::stats::location::median;
 
+pub(crate) use cycles::CYCLE_HEADS;
 pub(crate) use faults::{FaultLine, HEADS as FAULT_HEADS};
 pub(crate) use latency::{OperationLatency, Spread};
 pub(crate) use phases::Group;
@@ -29,6 +31,8 @@ pub struct VariantPicture {
     pub(crate) memory: Option<Drawing>,
     /// Floors from cycle to cycle, at a scale that shows what is judged.
     pub(crate) floors: Option<Drawing>,
+    /// What both show, as rows of a table.
+    pub(crate) cycles: Vec<[String; 6]>,
     /// Latencies over the counted cycles.
     pub(crate) latencies: Vec<OperationLatency>,
     /// The accounts of the counted ingest phases.
@@ -101,6 +105,7 @@ pub fn picture(plan: &Plan, record: &VariantRecord) -> VariantPicture {
         id: record.variant.id.clone(),
         memory: chart::memory(plan, record, [from_s, to_s]),
         floors: floors::chart(plan, record),
+        cycles: cycles::rows(plan, record),
         latencies: latency::aggregate(plan, record),
         ingest: ingest(plan, record),
         rss_peak_bytes: record.series.get("rss_bytes").and_then(peak),

@@ -97,20 +97,25 @@ fn only_entry(folder: &std::path::Path) -> std::path::PathBuf {
     entries[0].clone()
 }
 
-/// A real browser renders it: a picture comes out, with light and dark parts.
+/// A real browser renders it, as on a desk, on a phone, and on paper.
 fn seen_in_a_browser(report: &std::path::Path) {
     let Some(browser) = std::env::var_os("SOAK_TEST_CHROMIUM") else {
         println!("no browser: set SOAK_TEST_CHROMIUM to look at the report (ci/test does)");
         return;
     };
-    let (profile, picture) = (tempfile::tempdir().unwrap(), report.with_extension("png"));
-    let mut command = std::process::Command::new(browser);
-    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]);
-    command.args(["--disable-component-update", "--disable-sync", "--window-size=1200,1600"]);
-    command.arg(format!("--user-data-dir={}", profile.path().display()));
-    command.arg(format!("--screenshot={}", picture.display()));
-    command.arg(format!("file://{}", report.display()));
-    let ended = Ended::from(command.output().unwrap());
-    let bytes = until("the browser's picture", || std::fs::read(&picture).ok());
-    assert!(bytes.len() > 40_000, "a blank page has a small picture: {} bytes\n{}", bytes.len(), ended.stderr);
+    let desk = (["--window-size=1200,1600", "--screenshot"], "desk.png", 40_000);
+    let phone = (["--window-size=500,900", "--screenshot"], "phone.png", 20_000);
+    let paper = (["--no-pdf-header-footer", "--print-to-pdf"], "paper.pdf", 40_000);
+    for ([first, into], name, least) in [desk, phone, paper] {
+        let (profile, seen) = (tempfile::tempdir().unwrap(), report.with_file_name(name));
+        let mut command = std::process::Command::new(&browser);
+        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]);
+        command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync", first]);
+        command.arg(format!("--user-data-dir={}", profile.path().display()));
+        command.arg(format!("{into}={}", seen.display()));
+        command.arg(format!("file://{}", report.display()));
+        let ended = Ended::from(command.output().unwrap());
+        let bytes = until("what the browser shows", || std::fs::read(&seen).ok());
+        assert!(bytes.len() > least, "{name}: a blank page is small: {} bytes\n{}", bytes.len(), ended.stderr);
+    }
 }

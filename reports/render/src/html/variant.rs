@@ -7,7 +7,7 @@ use super::guidance::guidance;
 use super::indications::indications;
 use super::tables::{anchor, heads, mark, notes, table};
 use crate::markup::Markup;
-use crate::picture::{Drawing, FAULT_HEADS, GROWING_HEADS, OperationLatency, Spread, VariantPicture};
+use crate::picture::{CYCLE_HEADS, Drawing, FAULT_HEADS, GROWING_HEADS, OperationLatency, Spread, VariantPicture};
 use crate::wording::{Mark, grouped, interval, measured, milliseconds, threshold};
 
 /// One variant.
@@ -62,6 +62,31 @@ fn charts(m: &mut Markup, picture: &VariantPicture) {
     if let Some(drawing) = &picture.floors {
         figure(m, drawing, "Floors by cycle, above the first counted one. Hollow: warm-up, not judged.");
     }
+    numbers(m, picture);
+}
+
+/// What the charts show, for those who do not see them, and for programs.
+fn numbers(m: &mut Markup, picture: &VariantPicture) {
+    if picture.cycles.is_empty() {
+        return;
+    }
+    m.element("details", &[], |m| {
+        m.leaf("summary", &[], "The charts' numbers");
+        table(m, "The charts' numbers, by cycle", "cycles", |m| {
+            heads(m, &CYCLE_HEADS);
+            m.element("tbody", &[], |m| {
+                for [cycle, rest @ ..] in &picture.cycles {
+                    m.element("tr", &[], |m| {
+                        m.leaf("th", &[("scope", "row")], cycle);
+                        rest.iter().for_each(|cell| m.leaf("td", &[], cell));
+                    });
+                }
+            });
+        });
+        m.leaf("p", &[("class", "muted")], "Every sample, as CSV:");
+        let command = format!("soak export samples FOLDER --variant {}", picture.id);
+        m.element("pre", &[], |m| m.leaf("code", &[], &command));
+    });
 }
 
 pub(crate) fn figure(m: &mut Markup, drawing: &Drawing, caption: &str) {
