@@ -1,5 +1,6 @@
 //! The subcommands: a line here and a file each.
 
+mod capacity;
 mod check;
 mod criteria;
 mod diag;
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Plan(plan::Plan),
     /// Show what this machine can see, by leaks of known sizes
     Prove(prove::Prove),
+    /// Tell what memory another size needs, from recorded runs
+    Capacity(Box<capacity::Capacity>),
     /// Judge a run folder again
     Judge(judge::Judge),
     /// Judge a run folder and write its reports
@@ -66,6 +69,7 @@ impl Command {
             Self::Check(check) => check.execute(),
             Self::Plan(plan) => plan.execute(),
             Self::Prove(prove) => prove.execute(),
+            Self::Capacity(capacity) => capacity.execute(),
             Self::Judge(judge) => judge.execute(),
             Self::Report(report) => report.execute(),
             Self::List(list) => list.execute(),

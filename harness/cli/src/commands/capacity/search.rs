@@ -1,0 +1,1 @@
+//! `soak capacity search`: the smallest limit that a load survives.
