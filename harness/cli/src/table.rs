@@ -23,13 +23,15 @@ pub(crate) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
 
 /// The same for any number of columns, no wider than `width`: a last column of words is broken between them, under its own heading.
 pub(crate) fn columns(heads: &[&str], rows: &[Vec<String>], width: usize) -> String {
-    let all: Vec<Vec<String>> = [heads.iter().map(|head| (*head).to_owned()).collect()].into_iter().chain(rows.iter().cloned()).collect();
+    let all: Vec<Vec<String>> =
+        [heads.iter().map(|head| (*head).to_owned()).collect()].into_iter().chain(rows.iter().cloned()).collect();
     let last = heads.len().saturating_sub(1);
     let widest = |column: usize| all.iter().filter_map(|row| row.get(column)).map(|cell| self::width(cell)).max();
     let widths: Vec<usize> = (0..last).map(|column| widest(column).unwrap_or(0)).collect();
     let indent: usize = widths.iter().map(|wide| wide + 2).sum();
     let is_number = |column: usize| {
-        !rows.is_empty() && rows.iter().all(|row| row.get(column).is_some_and(|cell| cell.starts_with(|c: char| c.is_ascii_digit())))
+        !rows.is_empty()
+            && rows.iter().all(|row| row.get(column).is_some_and(|cell| cell.starts_with(|c: char| c.is_ascii_digit())))
     };
     let mut out = String::new();
     for row in &all {

@@ -164,11 +164,9 @@ impl Answer {
     pub fn to(question: &Question, model: &Result<Model, Vec<Missing>>, runs: &[String]) -> Self {
         match model {
             Ok(model) => Self::of(question, model),
-            Err(missing) => Self {
-                missing: missing.clone(),
-                runs: runs.to_vec(),
-                ..Self::nothing(question.point(&[]).0)
-            },
+            Err(missing) => {
+                Self { missing: missing.clone(), runs: runs.to_vec(), ..Self::nothing(question.point(&[]).0) }
+            }
         }
     }
 
@@ -217,7 +215,13 @@ impl Answer {
             trade_off: trade_off(model, &point),
             rules: rules::held(model, &point),
             settings: limit.zip(said.peak).zip(said.settled).map(|((limit, peak), settled)| {
-                Settings::of(settled.value, peak.value, limit.value, (model.sets_gogc, model.sets_gomemlimit), point.gogc)
+                Settings::of(
+                    settled.value,
+                    peak.value,
+                    limit.value,
+                    (model.sets_gogc, model.sets_gomemlimit),
+                    point.gogc,
+                )
             }),
             fits: vec![figures("settled", &model.rest), figures("peak", &model.peak)],
             target: Some(model.identity.clone()),
@@ -255,8 +259,13 @@ fn taken_for_granted(model: &Model, point: &Point) -> Vec<String> {
         let (asked, ran) = (human::number(point.streams), human::number(streams));
         told.push(format!("{asked} streams take so many times the batches of one; the runs had {ran}"));
     }
-    let zero: Vec<&str> =
-        model.peak.terms.iter().filter(|term| model.peak.coefficient(**term) == 0.0 && **term != Term::Base).map(|term| term.words()).collect();
+    let zero: Vec<&str> = model
+        .peak
+        .terms
+        .iter()
+        .filter(|term| model.peak.coefficient(**term) == 0.0 && **term != Term::Base)
+        .map(|term| term.words())
+        .collect();
     if !zero.is_empty() {
         told.push(format!("of the peak nothing was seen for {}", zero.join(", nor for ")));
     }

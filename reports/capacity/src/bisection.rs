@@ -152,7 +152,10 @@ mod tests {
             for guess in [1, 50, 400, 4000] {
                 let (found, tried) = search(Bisection::new(guess, 10_000, 0.02, 5), |limit| limit >= need);
                 let Next::Found(found) = found else { panic!("{found:?} of {need} from {guess}") };
-                assert!(found >= need && found as f64 <= (need as f64 * 1.03).max(need as f64 + 1.0), "{found} of {need}");
+                assert!(
+                    found >= need && found as f64 <= (need as f64 * 1.03).max(need as f64 + 1.0),
+                    "{found} of {need}"
+                );
                 assert!(tried.iter().filter(|limit| **limit == found).count() >= 5, "five times: {tried:?}");
                 assert!(tried.iter().any(|limit| *limit <= less(found)) || found < 2, "and a tenth less: {tried:?}");
             }

@@ -60,7 +60,8 @@ impl HeldOut {
         let mut predictions = Vec::new();
         for observation in runs.iter().flat_map(|run| &run.observations) {
             let said = model.says(&observation.point);
-            let both = [("settled", said.settled, observation.settled_bytes), ("peak", said.peak, observation.peak_bytes)];
+            let both =
+                [("settled", said.settled, observation.settled_bytes), ("peak", said.peak, observation.peak_bytes)];
             for (of, predicted, measured) in both {
                 let beyond = model.spread.beyond(&observation.point, of == "peak").0;
                 let inside = predicted.is_some_and(|one| one.interval[0] <= measured && measured <= one.interval[1]);

@@ -18,8 +18,8 @@ mod terms;
 #[cfg(test)]
 mod made_up;
 
-pub use bisection::{Bisection, Mib, Next};
 pub use answer::{Answer, Estimate, FitFigures, Question, TradeOff};
+pub use bisection::{Bisection, Mib, Next};
 pub use held_out::{HeldOut, Prediction, Tally};
 pub use model::Model;
 pub use point::Point;

@@ -25,8 +25,15 @@ struct Store {
     noise: f64,
 }
 
-const GO_LIKE: Store =
-    Store { base: 21.0 * MIB, of_vectors: 1.04, of_links: 1.2, row: 166.0, of_batches: 2.7, of_garbage: 0.65, noise: 0.03 };
+const GO_LIKE: Store = Store {
+    base: 21.0 * MIB,
+    of_vectors: 1.04,
+    of_links: 1.2,
+    row: 166.0,
+    of_batches: 2.7,
+    of_garbage: 0.65,
+    noise: 0.03,
+};
 
 /// Gaussian noise of a seed: sums of twelve uniform draws of SplitMix64.
 struct Noise(u64);
@@ -102,7 +109,9 @@ fn spread() -> Vec<Point> {
         (2000.0, 3072.0),
     ];
     let mut points: Vec<Point> = sizes.into_iter().map(|(vectors, dim)| at(vectors, dim)).collect();
-    points.extend([(1, 3000.0), (4, 2000.0), (7, 1500.0), (9, 1000.0)].map(|(i, rows)| Point { batch_rows: rows, ..points[i] }));
+    points.extend(
+        [(1, 3000.0), (4, 2000.0), (7, 1500.0), (9, 1000.0)].map(|(i, rows)| Point { batch_rows: rows, ..points[i] }),
+    );
     points.extend([(1, 32.0), (2, 8.0), (6, 32.0)].map(|(i, m)| Point { m, ..points[i] }));
     points.extend([(2, 50.0), (5, 200.0), (8, 50.0)].map(|(i, gogc)| Point { gogc: Some(gogc), ..points[i] }));
     points
@@ -203,7 +212,8 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
         [GO_LIKE.run(&kept, 7)]
     };
     // One size: base and slope are one number.
-    let one_size: Vec<Point> = (0..9).map(|i| Point { batch_rows: 100.0 + f64::from(i), ..at(3000.0, 128.0) }).collect();
+    let one_size: Vec<Point> =
+        (0..9).map(|i| Point { batch_rows: 100.0 + f64::from(i), ..at(3000.0, 128.0) }).collect();
     let answer = answered(&asked(1e6, 128.0), &[GO_LIKE.run(&one_size, 7)]);
     assert_eq!((what_is_missing(&answer), answer.settled, answer.limit), (vec!["sizes"], None, None));
     // One dimension: of that one it is answered, of another not.
@@ -257,7 +267,9 @@ fn gogc_is_traded_and_nodes_are_counted() {
     assert!(answer.trade_off.windows(2).all(|pair| pair[0].peak.value < pair[1].peak.value), "{:?}", answer.trade_off);
     assert!((answer.trade_off[0].cpu.unwrap() - 2.0).abs() < 1e-9, "twice the collections: {:?}", answer.trade_off);
     let nodes = answer.nodes.unwrap();
-    let fits = |parts: u64| answered(&asked((200_000.0 / parts as f64).ceil(), 1536.0), &recorded).peak.unwrap().interval[1] <= 512.0 * MIB;
+    let fits = |parts: u64| {
+        answered(&asked((200_000.0 / parts as f64).ceil(), 1536.0), &recorded).peak.unwrap().interval[1] <= 512.0 * MIB
+    };
     assert!(nodes > 1 && fits(nodes) && !fits(nodes - 1), "{nodes}");
 }
 

@@ -69,10 +69,8 @@ impl Model {
             return Err(missing);
         }
         let rest_terms = of_rest(&spread, first.sets_m);
-        let measured: Vec<Measured> = observations
-            .iter()
-            .map(|one| Measured { point: one.point, held: 0.0, bytes: one.settled_bytes })
-            .collect();
+        let measured: Vec<Measured> =
+            observations.iter().map(|one| Measured { point: one.point, held: 0.0, bytes: one.settled_bytes }).collect();
         let rest = Fit::of(&rest_terms, &measured).ok_or_else(|| vec![too_few(&rest_terms, sizes(&measured).len())])?;
         let peak = peak(&observations, &rest, &spread, (first.sets_m, first.sets_gogc))
             .ok_or_else(|| vec![too_few(&of_peak(&spread, first.sets_gogc), sizes(&measured).len())])?;
@@ -118,7 +116,6 @@ impl Model {
         let outside = widening(self.spread.beyond(point, true).0, &self.peak);
         Some(Estimate::around(predicted.bytes, self.peak.half_width(predicted.mean_variance + of_held + outside)))
     }
-
 }
 
 /// Relative variance that is added outside of what was run, for each tenfold: as much as the fit's own, and never less than [`UNSEEN`]. A rule and not a measurement:
@@ -172,13 +169,20 @@ fn peak(observations: &[Observation], rest: &Fit, spread: &Spread, (sets_m, sets
 fn too_few(terms: &[Term], sizes: usize) -> Missing {
     let needed = terms.len() + 2;
     if sizes < needed {
-        let why = format!("{sizes} sizes (vectors and dimension) are too few for {} parts of memory and an error", terms.len());
+        let why = format!(
+            "{sizes} sizes (vectors and dimension) are too few for {} parts of memory and an error",
+            terms.len()
+        );
         let next = format!("run {needed} and more: soak run capacity has enough");
         return Missing::new("sizes", why, next);
     }
     let words: Vec<&str> = terms.iter().map(|term| term.words()).collect();
     let why = format!("in all runs these go together, so that they cannot be told apart: {}", words.join("; "));
-    Missing::new("sizes", why, "run numbers of vectors that are not in proportion to their dimension: soak run capacity")
+    Missing::new(
+        "sizes",
+        why,
+        "run numbers of vectors that are not in proportion to their dimension: soak run capacity",
+    )
 }
 
 /// What is not the same in all runs: one fit is of one build, set up in one way.

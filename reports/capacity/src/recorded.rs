@@ -102,7 +102,9 @@ fn identity(run: &Run) -> Identity {
     });
     let launch = match &target.launch {
         // The embedded store is the harness itself.
-        Launch::Embedded => format!("embedded, of soak {}", harness.unwrap_or_else(|| "of an unknown version".to_owned())),
+        Launch::Embedded => {
+            format!("embedded, of soak {}", harness.unwrap_or_else(|| "of an unknown version".to_owned()))
+        }
         Launch::Process(path) => format!("process:{path}"),
         other => other.to_string(),
     };
@@ -157,7 +159,8 @@ impl Seen<'_> {
             peak_phase,
             node_bytes: over(&|cycle| self.node_bytes(cycle)),
             reclaimed: over(&|cycle| self.reclaimed(cycle, idle?)),
-            cpu_s_per_million: over(&|cycle| self.cpu(cycle)).map(|seconds| seconds * 1e6 / (point.vectors * point.dim)),
+            cpu_s_per_million: over(&|cycle| self.cpu(cycle))
+                .map(|seconds| seconds * 1e6 / (point.vectors * point.dim)),
             search_p99_ms: over(&|cycle| self.search_p99(cycle)),
         })
     }
@@ -184,17 +187,23 @@ impl Seen<'_> {
         });
         match ended {
             Some(Outcome::Completed) => {}
-            Some(Outcome::TargetFailed { reason } | Outcome::PlatformFailed { reason } | Outcome::Stopped { reason }) => {
+            Some(
+                Outcome::TargetFailed { reason } | Outcome::PlatformFailed { reason } | Outcome::Stopped { reason },
+            ) => {
                 return Err(format!("it did not come to its end: {reason}"));
             }
             Some(Outcome::Interrupted) | None => return Err("it was broken off".to_owned()),
         }
-        let untrue: Vec<String> = record.events.iter().filter_map(|event| match &event.kind {
-            EventKind::Attested { knob, requested, effective, holds: Some(false), .. } => {
-                Some(format!("{knob} {requested} is really {}", effective.as_deref().unwrap_or("something else")))
-            }
-            _ => None,
-        }).collect();
+        let untrue: Vec<String> = record
+            .events
+            .iter()
+            .filter_map(|event| match &event.kind {
+                EventKind::Attested { knob, requested, effective, holds: Some(false), .. } => {
+                    Some(format!("{knob} {requested} is really {}", effective.as_deref().unwrap_or("something else")))
+                }
+                _ => None,
+            })
+            .collect();
         if untrue.is_empty() { Ok(()) } else { Err(untrue.join(", ")) }
     }
 
@@ -223,7 +232,9 @@ impl Seen<'_> {
     /// Rows that a cycle holds in the end of its ingest; `None` where some are uncertain or were refused.
     fn rows(&self, cycle: u32) -> Option<u64> {
         self.1.events.iter().find_map(|event| match &event.kind {
-            EventKind::Ingested { cycle: of, acked_rows, indeterminate_rows: 0, refused_rows: 0, .. } if *of == cycle => {
+            EventKind::Ingested { cycle: of, acked_rows, indeterminate_rows: 0, refused_rows: 0, .. }
+                if *of == cycle =>
+            {
                 Some(*acked_rows)
             }
             _ => None,
@@ -233,7 +244,9 @@ impl Seen<'_> {
     /// The median of a series in the window of this phase and cycle.
     fn level(&self, series: &str, phase: Phase, cycle: Option<u32>) -> Option<f64> {
         let (from_s, to_s) = self.1.events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Window { phase: of, cycle: in_cycle, from_s, to_s, .. } if *of == phase && *in_cycle == cycle => {
+            EventKind::Window { phase: of, cycle: in_cycle, from_s, to_s, .. }
+                if *of == phase && *in_cycle == cycle =>
+            {
                 Some((*from_s, *to_s))
             }
             _ => None,
@@ -300,7 +313,9 @@ impl Seen<'_> {
 
     fn search_p99(&self, of: u32) -> Option<f64> {
         self.1.events.iter().find_map(|event| match &event.kind {
-            EventKind::Latency { cycle, phase: Phase::Query, operation, summary } if *cycle == of && operation == "search" => {
+            EventKind::Latency { cycle, phase: Phase::Query, operation, summary }
+                if *cycle == of && operation == "search" =>
+            {
                 Some(summary.corrected.p99_ms)
             }
             _ => None,

@@ -107,7 +107,11 @@ fn batches(model: &Model, point: &Point) -> Rule {
         return rule(words, Holds::Unknown, "the runs do not tell of this point");
     };
     let saved = large.value - small.value;
-    let qps = if model.spread.qps.vary() { "" } else { "; the rate of searches was the same in all runs, so nothing is known of that" };
+    let qps = if model.spread.qps.vary() {
+        ""
+    } else {
+        "; the rate of searches was the same in all runs, so nothing is known of that"
+    };
     let measured = format!(
         "{} rows a batch instead of {} save {} of a peak of {} here{qps}",
         BATCHES[0],
@@ -158,14 +162,16 @@ fn partition(model: &Model, point: &Point) -> Rule {
         human::number(point.vectors)
     );
     let parts = (point.vectors / most).ceil();
-    let told = if parts > 1.0 { format!("{measured}: {parts} parts") } else { format!("{measured}: one part is enough") };
+    let told =
+        if parts > 1.0 { format!("{measured}: {parts} parts") } else { format!("{measured}: one part is enough") };
     rule(words, Holds::Yes, told)
 }
 
 /// Memory of a node beside its vector.
 fn node(model: &Model) -> Rule {
     let words = "Memory per node: ~40-80 bytes for 128D vectors";
-    let Some((per_node, dim)) = node_bytes_near(&model.observations, NODE_DIM).filter(|(_, dim)| *dim == NODE_DIM) else {
+    let Some((per_node, dim)) = node_bytes_near(&model.observations, NODE_DIM).filter(|(_, dim)| *dim == NODE_DIM)
+    else {
         return rule(words, Holds::Unknown, "no run of 128-D tells the size of its index");
     };
     let vector = dim * 4.0;

@@ -140,7 +140,8 @@ impl Spread {
             missing.push(Missing::new("gogc", why, "run another GOGC too: --set 'matrix.gogc=[…]'"));
         }
         if !self.qps.vary() && point.qps > self.qps.most() {
-            let why = format!("all runs ask {} searches a second, and what more of them take is not known", self.qps.words());
+            let why =
+                format!("all runs ask {} searches a second, and what more of them take is not known", self.qps.words());
             let next = "run with more: --set 'workload.query.schedule={constant=\"…/s\"}'";
             missing.push(Missing::new("qps", why, next));
         }

@@ -53,9 +53,14 @@ impl CapacityPage {
     /// The same without what answers a question, where none was asked: only what the fit stands on, and what was held against it.
     #[must_use]
     pub fn without_question(self, is_held_out: bool) -> Self {
-        let title = if is_held_out { "Predictions of memory, held against runs that were not fitted" } else { "No fit of memory" };
+        let title = if is_held_out {
+            "Predictions of memory, held against runs that were not fitted"
+        } else {
+            "No fit of memory"
+        };
         let is_missing = |part: &Part| matches!(part, Part::Text(text) if text.starts_with("Missing ("));
-        let from = self.parts.iter().position(|part| matches!(part, Part::Heading(text) if OF_NO_QUESTION.contains(text)));
+        let from =
+            self.parts.iter().position(|part| matches!(part, Part::Heading(text) if OF_NO_QUESTION.contains(text)));
         let (before, after) = self.parts.split_at(from.unwrap_or(self.parts.len()));
         let missing = before.iter().filter(|part| !is_held_out && is_missing(part));
         Self { title: title.to_owned(), parts: missing.chain(after).cloned().collect() }
@@ -114,7 +119,10 @@ fn head(parts: &mut Vec<Part>, answer: &Answer) {
         parts.push(Part::Text(format!("Missing ({}): {}. To do: {}.", missing.what, missing.why, missing.next)));
     }
     if let Some(nodes) = answer.nodes {
-        parts.push(Part::Text(format!("Divided among {nodes} node{} of the memory that was told, each keeps its limit.", if nodes == 1 { "" } else { "s" })));
+        parts.push(Part::Text(format!(
+            "Divided among {nodes} node{} of the memory that was told, each keeps its limit.",
+            if nodes == 1 { "" } else { "s" }
+        )));
     }
 }
 
@@ -141,7 +149,10 @@ fn estimates(parts: &mut Vec<Part>, answer: &Answer) {
     .flatten()
     .collect();
     if !rows.is_empty() {
-        parts.push(Part::Table { heads: vec!["memory", "expected", "95 % interval", "of the vectors", "what it is"], rows });
+        parts.push(Part::Table {
+            heads: vec!["memory", "expected", "95 % interval", "of the vectors", "what it is"],
+            rows,
+        });
     }
 }
 
@@ -183,7 +194,9 @@ fn rules(parts: &mut Vec<Part>, answer: &Answer) {
         Holds::Yes => 1,
         Holds::Unknown => 2,
     });
-    let told = |one: &soak_capacity::Rule| format!("{}: “{}”. {}.", capital(one.holds.word()), one.rule, capital(&one.because));
+    let told = |one: &soak_capacity::Rule| {
+        format!("{}: “{}”. {}.", capital(one.holds.word()), one.rule, capital(&one.because))
+    };
     parts.extend(rules.into_iter().map(|one| Part::Text(told(one))));
 }
 
@@ -207,7 +220,12 @@ fn against(parts: &mut Vec<Part>, held_out: &HeldOut) {
     let row = |one: &soak_capacity::Prediction| {
         let predicted = one.predicted.map_or_else(
             || ["none".to_owned(), String::new()],
-            |one| [human::bytes(one.value), format!("{} to {}", human::bytes(one.interval[0]), human::bytes(one.interval[1]))],
+            |one| {
+                [
+                    human::bytes(one.value),
+                    format!("{} to {}", human::bytes(one.interval[0]), human::bytes(one.interval[1])),
+                ]
+            },
         );
         let [value, interval] = predicted;
         let inside = if one.inside { "inside" } else { "OUTSIDE" };
@@ -251,7 +269,10 @@ fn observations(parts: &mut Vec<Part>, answer: &Answer) {
     if !answer.left_out.is_empty() {
         parts.push(Part::Heading("Left out"));
         let row = |one: &soak_capacity::LeftOut| vec![one.run.clone(), one.variant.clone(), one.why.clone()];
-        parts.push(Part::Table { heads: vec!["run", "variant", "why"], rows: answer.left_out.iter().map(row).collect() });
+        parts.push(Part::Table {
+            heads: vec!["run", "variant", "why"],
+            rows: answer.left_out.iter().map(row).collect(),
+        });
     }
     if answer.observations.is_empty() {
         return;

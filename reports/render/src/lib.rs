@@ -22,8 +22,8 @@ mod synthetic;
 
 pub use capacity::{CapacityPage, Part};
 pub use github::github;
-pub use html::{capacity_html, diagnosis_html};
 pub use html::html;
+pub use html::{capacity_html, diagnosis_html};
 pub use incident::{Aftermath, post_incident};
 pub use json::verdict_json;
 pub use junit::junit;

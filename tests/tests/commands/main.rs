@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
 
+mod capacity;
 mod damaged;
 mod diag;
 mod guidance;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
 #![expect(clippy::print_stdout, reason = "how long the main job took is worth knowing")]
 
+mod capacity;
 mod chaos;
 mod faults;
 mod http;

@@ -175,9 +175,9 @@ fn stands(held_out: &HeldOut) -> Exit {
     if both.iter().any(|tally| tally.of < HELD_OUT_LEAST) {
         return Exit::Inconclusive;
     }
-    let right = both.iter().all(|tally| {
-        tally.inside as f64 >= INSIDE_LEAST * tally.of as f64 && tally.half_width_most <= HALF_WIDTH_MOST
-    });
+    let right = both
+        .iter()
+        .all(|tally| tally.inside as f64 >= INSIDE_LEAST * tally.of as f64 && tally.half_width_most <= HALF_WIDTH_MOST);
     if right { Exit::Pass } else { Exit::Fail }
 }
 
