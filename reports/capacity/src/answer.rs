@@ -5,7 +5,7 @@ use soak_verdict::human;
 
 use crate::fit::Fit;
 use crate::model::{EXTRAPOLATED, Model};
-use crate::point::Point;
+use crate::point::{Point, same};
 use crate::recorded::{Identity, LeftOut, Observation};
 use crate::rules::{self, Rule};
 use crate::settings::Settings;
@@ -84,6 +84,8 @@ pub struct TradeOff {
     pub peak: Estimate,
     /// Processor time of ingest and index beside that of the GOGC which most runs have, as a factor, of variants that differ in nothing else; absent where there are none.
     pub cpu: Option<f64>,
+    /// How many pairs of variants that is the mean of: one pair is hardly more than a hint.
+    pub cpu_pairs: usize,
 }
 
 /// An answer.
@@ -126,6 +128,20 @@ pub struct Answer {
 }
 
 impl Question {
+    /// The point as far as it was said; the rest is not a number.
+    fn as_said(&self) -> Point {
+        let or_not = |said: Option<f64>| said.unwrap_or(f64::NAN);
+        Point {
+            vectors: self.vectors,
+            dim: self.dim,
+            m: or_not(self.m),
+            batch_rows: or_not(self.batch_rows),
+            streams: or_not(self.streams),
+            qps: or_not(self.qps),
+            gogc: self.gogc,
+        }
+    }
+
     /// The point, with what was not said filled in from the runs, and words about that.
     fn point(&self, observations: &[Observation]) -> (Point, Vec<String>) {
         let mut assumed = Vec::new();
@@ -152,7 +168,7 @@ impl Question {
 /// The value that most variants have; the least of several.
 pub(crate) fn usual(observations: &[Observation], axis: &dyn Fn(&Point) -> f64) -> f64 {
     let values: Vec<f64> = observations.iter().map(|one| axis(&one.point)).collect();
-    let count = |value: f64| values.iter().filter(|other| **other == value).count();
+    let count = |value: f64| values.iter().filter(|other| same(**other, value)).count();
     let better = |best: f64, value: f64| {
         if count(value) > count(best) || (count(value) == count(best) && value < best) { value } else { best }
     };
@@ -164,9 +180,7 @@ impl Answer {
     pub fn to(question: &Question, model: &Result<Model, Vec<Missing>>, runs: &[String]) -> Self {
         match model {
             Ok(model) => Self::of(question, model),
-            Err(missing) => {
-                Self { missing: missing.clone(), runs: runs.to_vec(), ..Self::nothing(question.point(&[]).0) }
-            }
+            Err(missing) => Self { missing: missing.clone(), runs: runs.to_vec(), ..Self::nothing(question.as_said()) },
         }
     }
 
@@ -255,7 +269,7 @@ fn taken_for_granted(model: &Model, point: &Point) -> Vec<String> {
         told.push("the target is not told GOGC: nothing of it is in the answer".to_owned());
     }
     let streams = usual(&model.observations, &|point| point.streams);
-    if point.streams != streams {
+    if !same(point.streams, streams) {
         let (asked, ran) = (human::number(point.streams), human::number(streams));
         told.push(format!("{asked} streams take so many times the batches of one; the runs had {ran}"));
     }
@@ -301,16 +315,16 @@ fn trade_off(model: &Model, point: &Point) -> Vec<TradeOff> {
     let usual = usual(&model.observations, &|point| point.gogc.unwrap_or(-1.0));
     let at = |gogc: f64| {
         let peak = model.says(&Point { gogc: Some(gogc), ..*point }).peak?;
-        Some(TradeOff { gogc, peak, cpu: cpu_factor(&model.observations, gogc, usual) })
+        // Beside itself there is nothing to compare.
+        let (cpu, cpu_pairs) =
+            if same(gogc, usual) { (Some(1.0), 0) } else { cpu_factor(&model.observations, gogc, usual) };
+        Some(TradeOff { gogc, peak, cpu, cpu_pairs })
     };
     model.spread.gogc.all().iter().filter(|gogc| **gogc >= 0.0).filter_map(|gogc| at(*gogc)).collect()
 }
 
-/// The geometric mean of the processor times of variants that differ in GOGC alone.
-fn cpu_factor(observations: &[Observation], gogc: f64, beside: f64) -> Option<f64> {
-    if gogc == beside {
-        return Some(1.0);
-    }
+/// The geometric mean of the processor times of variants that differ in GOGC alone, and how many pairs there are.
+fn cpu_factor(observations: &[Observation], gogc: f64, beside: f64) -> (Option<f64>, usize) {
     let at = |value: f64| observations.iter().filter(move |one| one.point.gogc == Some(value));
     let logs: Vec<f64> = at(gogc)
         .filter_map(|one| {
@@ -319,5 +333,6 @@ fn cpu_factor(observations: &[Observation], gogc: f64, beside: f64) -> Option<f6
         })
         .filter(|ratio| ratio.is_finite())
         .collect();
-    (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
+    let mean = (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp());
+    (mean, logs.len())
 }

@@ -39,7 +39,7 @@ pub(crate) fn solve(rows: &[Vec<f64>], y: &[f64]) -> Option<Solution> {
     let norms: Vec<f64> = (0..columns).map(|j| rows.iter().map(|row| row[j] * row[j]).sum::<f64>().sqrt()).collect();
     let mut best: Option<Solution> = None;
     for set in 1_u32..1 << columns {
-        let active: Vec<usize> = (0..columns).filter(|j| set >> j & 1 == 1).collect();
+        let active: Vec<usize> = (0..columns).filter(|j| (set >> j) & 1 == 1).collect();
         if active.len() > rows.len() || active.iter().any(|j| norms[*j] <= 0.0) {
             continue;
         }

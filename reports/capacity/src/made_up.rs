@@ -5,7 +5,7 @@ use soak_record::Phase;
 use crate::answer::{Answer, Question};
 use crate::held_out::HeldOut;
 use crate::model::Model;
-use crate::point::Point;
+use crate::point::{Point, same};
 use crate::recorded::{Identity, Observation, Recorded};
 use crate::rules::Holds;
 use crate::terms::Term;
@@ -35,7 +35,7 @@ const GO_LIKE: Store = Store {
     noise: 0.03,
 };
 
-/// Gaussian noise of a seed: sums of twelve uniform draws of SplitMix64.
+/// Gaussian noise of a seed: sums of twelve uniform draws of `SplitMix64`.
 struct Noise(u64);
 
 impl Noise {
@@ -223,7 +223,7 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
     let other = answered(&asked(4000.0, 256.0), &one_dim);
     assert_eq!((what_is_missing(&other), other.settled), (vec!["dimensions"], None));
     // One M, one batch, one GOGC: memory at rest goes with neither batch nor GOGC.
-    let plain = only(&|point| point.m == 16.0 && point.batch_rows == 500.0 && point.gogc == Some(100.0));
+    let plain = only(&|point| same(point.m, 16.0) && same(point.batch_rows, 500.0) && point.gogc == Some(100.0));
     let with = |change: &dyn Fn(&mut Question)| {
         let mut question = asked(3000.0, 512.0);
         change(&mut question);
@@ -241,7 +241,7 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
         assert!(answer.settled.is_some(), "memory at rest does not go with {what}");
     }
     // Too few sizes, and none at all.
-    let few = only(&|point| point.dim <= 384.0 && point.m == 16.0);
+    let few = only(&|point| point.dim <= 384.0 && same(point.m, 16.0));
     assert_eq!(what_is_missing(&answered(&asked(3000.0, 256.0), &few)), ["sizes"]);
     assert_eq!(what_is_missing(&answered(&asked(1.0, 1.0), &[])), ["runs"]);
 }

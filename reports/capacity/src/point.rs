@@ -21,6 +21,11 @@ pub struct Point {
     pub gogc: Option<f64>,
 }
 
+/// Whether two settings are the same: they are whole numbers, and no arithmetic has touched them.
+pub(crate) fn same(one: f64, other: f64) -> bool {
+    one.total_cmp(&other).is_eq()
+}
+
 /// Bytes of a component.
 const COMPONENT_BYTES: f64 = 4.0;
 

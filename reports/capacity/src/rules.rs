@@ -6,7 +6,7 @@ use soak_verdict::human;
 use soak_verdict::stats::location::median;
 
 use crate::model::Model;
-use crate::point::Point;
+use crate::point::{Point, same};
 use crate::recorded::Observation;
 use crate::terms::Term;
 
@@ -170,7 +170,7 @@ fn partition(model: &Model, point: &Point) -> Rule {
 /// Memory of a node beside its vector.
 fn node(model: &Model) -> Rule {
     let words = "Memory per node: ~40-80 bytes for 128D vectors";
-    let Some((per_node, dim)) = node_bytes_near(&model.observations, NODE_DIM).filter(|(_, dim)| *dim == NODE_DIM)
+    let Some((per_node, dim)) = node_bytes_near(&model.observations, NODE_DIM).filter(|(_, dim)| same(*dim, NODE_DIM))
     else {
         return rule(words, Holds::Unknown, "no run of 128-D tells the size of its index");
     };
@@ -192,11 +192,11 @@ fn node_bytes_near(observations: &[Observation], dim: f64) -> Option<(f64, f64)>
     let m = crate::answer::usual(observations, &|point| point.m);
     let told: Vec<(f64, f64)> = observations
         .iter()
-        .filter(|one| one.point.m == m)
+        .filter(|one| same(one.point.m, m))
         .filter_map(|one| Some((one.node_bytes?, one.point.dim)))
         .collect();
     let apart = |other: f64| (other / dim).ln().abs();
     let nearest = told.iter().map(|(_, dim)| *dim).min_by(|a, b| apart(*a).total_cmp(&apart(*b)))?;
-    let bytes: Vec<f64> = told.iter().filter(|(_, dim)| *dim == nearest).map(|(bytes, _)| *bytes).collect();
+    let bytes: Vec<f64> = told.iter().filter(|(_, dim)| same(*dim, nearest)).map(|(bytes, _)| *bytes).collect();
     Some((median(&bytes)?, nearest))
 }

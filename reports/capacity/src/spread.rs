@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::point::Point;
+use crate::point::{Point, same};
 
 /// Something that the runs do not tell, and how they could.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,11 +113,11 @@ impl Spread {
     /// What is missing for memory at rest at this point.
     pub(crate) fn for_rest(&self, point: &Point, sets_m: bool) -> Vec<Missing> {
         let mut missing = Vec::new();
-        if !self.dim.vary() && point.dim != self.dim.least() {
+        if !self.dim.vary() && !same(point.dim, self.dim.least()) {
             let why = format!("all runs are of dimension {}", self.dim.words());
             missing.push(Missing::new("dimensions", why, "run other dimensions too: --set 'matrix.dim=[…]'"));
         }
-        if sets_m && !self.m.vary() && point.m != self.m.least() {
+        if sets_m && !self.m.vary() && !same(point.m, self.m.least()) {
             let why = format!("all runs have M {}", self.m.words());
             missing.push(Missing::new("hnsw_m", why, "run another M too: --set 'matrix.hnsw_m=[…]'"));
         }
@@ -127,7 +127,7 @@ impl Spread {
     /// What is missing for a peak at this point, beyond what is for memory at rest.
     pub(crate) fn for_peak(&self, point: &Point, sets_gogc: bool) -> Vec<Missing> {
         let mut missing = Vec::new();
-        if !self.batch_rows.vary() && point.batch_rows != self.batch_rows.least() {
+        if !self.batch_rows.vary() && !same(point.batch_rows, self.batch_rows.least()) {
             let why = format!("all runs have batches of {} rows", self.batch_rows.words());
             missing.push(Missing::new("batch_rows", why, "run other batches too: --set 'matrix.batch_rows=[…]'"));
         }
@@ -135,7 +135,7 @@ impl Spread {
         if sets_gogc && gogc < 0.0 {
             let why = "with GOGC off nothing bounds garbage but GOMEMLIMIT, and the peak is whatever that is";
             missing.push(Missing::new("gogc", why, "ask for a GOGC in percent"));
-        } else if sets_gogc && !self.gogc.vary() && gogc != self.gogc.least() {
+        } else if sets_gogc && !self.gogc.vary() && !same(gogc, self.gogc.least()) {
             let why = format!("all runs have GOGC {}", self.gogc.words());
             missing.push(Missing::new("gogc", why, "run another GOGC too: --set 'matrix.gogc=[…]'"));
         }

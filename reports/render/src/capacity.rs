@@ -78,18 +78,17 @@ fn title(answer: &Answer) -> String {
     }
 }
 
-/// What was asked, in words.
+/// What was asked, in words; what was neither said nor run is not in them.
 fn asked(answer: &Answer) -> String {
     let point = &answer.asked;
-    let number = human::number;
-    let gogc = point.gogc.map_or(String::new(), |gogc| format!(", GOGC {}", number(gogc)));
-    format!(
-        "{} vectors × {}-D, M {}, batches of {}{gogc}",
-        grouped(point.vectors),
-        number(point.dim),
-        number(point.m),
-        number(point.batch_rows)
-    )
+    let mut words = format!("{} vectors × {}-D", grouped(point.vectors), human::number(point.dim));
+    let settings =
+        [(", M ", point.m), (", batches of ", point.batch_rows), (", GOGC ", point.gogc.unwrap_or(f64::NAN))];
+    for (name, value) in settings.into_iter().filter(|(_, value)| value.is_finite()) {
+        words.push_str(name);
+        words.push_str(&human::number(value));
+    }
+    words
 }
 
 /// A whole number with its thousands apart.
@@ -174,7 +173,11 @@ fn trade_off(parts: &mut Vec<Part>, answer: &Answer) {
     parts.push(Part::Heading("GOGC: memory against processor time"));
     let row = |one: &soak_capacity::TradeOff| {
         let [low, high] = one.peak.interval.map(human::bytes);
-        let cpu = one.cpu.map_or_else(|| "not run side by side".to_owned(), |factor| format!("{factor:.2} ×"));
+        let cpu = match (one.cpu, one.cpu_pairs) {
+            (None, _) => "not run side by side".to_owned(),
+            (Some(factor), 0) => format!("{factor:.2} ×"),
+            (Some(factor), pairs) => format!("{factor:.2} × in {}", human::plural(pairs, "pair")),
+        };
         vec![human::number(one.gogc), human::bytes(one.peak.value), format!("{low} to {high}"), cpu]
     };
     parts.push(Part::Table {

@@ -16,7 +16,11 @@ fn runs_of_one_size_have_no_answer_and_say_what_is_missing() {
     for nothing in ["settled", "peak", "limit"] {
         assert!(answer[nothing].is_null(), "{answer:#}");
     }
-    assert_eq!((&answer["missing"][0]["what"], &answer["extrapolated"]), (&"sizes".into(), &false.into()), "{answer:#}");
+    assert_eq!(
+        (&answer["missing"][0]["what"], &answer["extrapolated"]),
+        (&"sizes".into(), &false.into()),
+        "{answer:#}"
+    );
     let human = soak(&ask);
     assert_eq!(human.code, 3);
     assert!(human.stdout.contains("no answer") && human.stdout.contains("Missing (sizes)"), "{}", human.stdout);

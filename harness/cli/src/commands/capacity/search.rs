@@ -188,11 +188,12 @@ impl Search {
         if matches!(plan.target.launch, Launch::Attach(_)) {
             return Err(Failure::usage("what runs already is never limited; name a program or an image with --target"));
         }
-        let mut variants = plan.judged();
-        let (Some(variant), None) = (variants.next().cloned(), variants.next()) else {
-            let ids: Vec<&str> = plan.judged().map(|variant| variant.id.as_str()).collect();
+        let judged: Vec<&Variant> = plan.judged().collect();
+        let [variant] = judged[..] else {
+            let ids: Vec<&str> = judged.iter().map(|variant| variant.id.as_str()).collect();
             return Err(Failure::usage(format!("a search is of one variant; choose with --only: {}", ids.join(", "))));
         };
+        let variant = variant.clone();
         Ok((plan, variant))
     }
 
@@ -211,7 +212,7 @@ impl Search {
         let peak = unlimited.peak_bytes;
         let survived = unlimited.survived;
         found.unlimited = Some(unlimited);
-        let (Some(peak), true, RunEnd::Complete) = (peak, survived, end) else { return Ok((found, end)) };
+        let Some(peak) = peak.filter(|_| survived && end == RunEnd::Complete) else { return Ok((found, end)) };
         let most = (self.at_most.as_f64() / MIB) as Mib;
         let mut bisection = Bisection::new((peak / MIB).ceil() as Mib, most, self.step.0, self.times);
         loop {
