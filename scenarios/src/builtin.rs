@@ -29,6 +29,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("guts-growth", include_str!("../guts-growth.toml")),
     ("guts-connections", include_str!("../guts-connections.toml")),
     ("prove", include_str!("../prove.toml")),
+    ("capacity", include_str!("../capacity.toml")),
 ];
 const PROFILES: &[(&str, &str)] = &[
     ("reference", include_str!("../profiles/reference.toml")),

@@ -15,11 +15,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("soak-diagnosis", &["soak-scenario", "soak-record"]),
     ("soak-engine", &["soak-scenario", "soak-workload", "soak-record", "soak-diagnosis"]),
     ("soak-verdict", &["soak-scenario", "soak-record"]),
-    ("soak-render", &["soak-scenario", "soak-record", "soak-verdict", "soak-diagnosis"]),
+    ("soak-capacity", &["soak-scenario", "soak-record", "soak-verdict"]),
+    ("soak-render", &["soak-scenario", "soak-record", "soak-verdict", "soak-capacity", "soak-diagnosis"]),
     ("soak", &ALL_CRATES),
     ("soak-tests", &ALL_CRATES),
 ];
-const ALL_CRATES: [&str; 8] = [
+const ALL_CRATES: [&str; 9] = [
     "soak-scenario",
     "soak-workload",
     "soak-record",
@@ -27,6 +28,7 @@ const ALL_CRATES: [&str; 8] = [
     "soak-diagnosis",
     "soak-engine",
     "soak-verdict",
+    "soak-capacity",
     "soak-render",
 ];
 

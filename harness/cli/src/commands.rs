@@ -1,6 +1,7 @@
 //! The subcommands: a line here and a file each.
 
 mod baseline;
+mod capacity;
 mod check;
 mod compare;
 mod completions;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Baseline(baseline::Baseline),
     /// Show the runs of a folder over time
     History(history::History),
+    /// Tell what memory another size needs, from recorded runs
+    Capacity(Box<capacity::Capacity>),
     /// Judge a run folder again
     Judge(judge::Judge),
     /// Judge a run folder and write its reports
@@ -81,6 +84,7 @@ impl Command {
             Self::Compare(compare) => compare.execute(),
             Self::Baseline(baseline) => baseline.execute(),
             Self::History(history) => history.execute(),
+            Self::Capacity(capacity) => capacity.execute(),
             Self::Judge(judge) => judge.execute(),
             Self::Report(report) => report.execute(),
             Self::List(list) => list.execute(),

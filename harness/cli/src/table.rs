@@ -21,6 +21,34 @@ pub(crate) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
     out
 }
 
+/// The same for any number of columns, no wider than `width`: a last column of words is broken between them, under its own heading.
+pub(crate) fn columns(heads: &[&str], rows: &[Vec<String>], width: usize) -> String {
+    let all: Vec<Vec<String>> =
+        [heads.iter().map(|head| (*head).to_owned()).collect()].into_iter().chain(rows.iter().cloned()).collect();
+    let last = heads.len().saturating_sub(1);
+    let widest = |column: usize| all.iter().filter_map(|row| row.get(column)).map(|cell| self::width(cell)).max();
+    let widths: Vec<usize> = (0..last).map(|column| widest(column).unwrap_or(0)).collect();
+    let indent: usize = widths.iter().map(|wide| wide + 2).sum();
+    let is_number = |column: usize| {
+        !rows.is_empty()
+            && rows.iter().all(|row| row.get(column).is_some_and(|cell| cell.starts_with(|c: char| c.is_ascii_digit())))
+    };
+    let mut out = String::new();
+    for row in &all {
+        for (column, (cell, wide)) in row.iter().zip(&widths).enumerate() {
+            let wide = *wide;
+            out.push_str(&if is_number(column) { format!("{cell:>wide$}  ") } else { format!("{cell:<wide$}  ") });
+        }
+        // A column that is left little room would be one word a line.
+        let room = width.max(indent + 30);
+        let text = wrapped(row.get(last).map_or("", String::as_str), indent, room);
+        out.push_str(text.trim_start());
+        out.truncate(out.trim_end().len());
+        out.push('\n');
+    }
+    out
+}
+
 fn line<const N: usize>(cells: &[String; N], widths: [usize; N], right: [bool; N]) -> String {
     let padded: Vec<String> = cells
         .iter()
@@ -66,6 +94,13 @@ mod tests {
     fn columns_line_up() {
         let rows = [["a".to_owned(), "1".to_owned()], ["bcd".to_owned(), "1000".to_owned()]];
         assert_eq!(table(["id", "rows"], &rows), "id   rows\na       1\nbcd  1000\n");
+    }
+
+    #[test]
+    fn the_last_column_is_broken_under_its_heading() {
+        let rows = [vec!["a".to_owned(), "10".to_owned(), "one two three four five six seven".to_owned()]];
+        let wide = columns(&["id", "n", "words"], &rows, 20);
+        assert_eq!(wide, "id   n  words\na   10  one two three four five six\n        seven\n");
     }
 
     #[test]

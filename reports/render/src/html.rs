@@ -1,5 +1,6 @@
 //! `report.html`: one page that opens from disk, loads nothing and runs nothing, in light and dark.
 
+mod capacity;
 mod diagnosis;
 mod guidance;
 mod indications;
@@ -11,6 +12,7 @@ use soak_record::Run;
 use soak_scenario::Launch;
 use soak_verdict::RunVerdict;
 
+pub use capacity::html as capacity_html;
 pub use diagnosis::html as diagnosis_html;
 
 use crate::headline::{counts, headline};

@@ -3,6 +3,7 @@
 //! A record is large and a page is small, so [`picture`] draws one variant at a time and lets the caller drop its record; the formats then take the
 //! run, its verdict and the pictures. Every text that came from a scenario or a target is escaped by the one writer of its format.
 
+mod capacity;
 mod compared;
 mod comparison;
 mod facts;
@@ -21,16 +22,17 @@ mod wording;
 #[cfg(test)]
 mod synthetic;
 
+pub use capacity::{CapacityPage, Part};
 pub use compared::{
     RowCells, headline as comparison_headline, html as comparison_html, markdown as comparison_markdown, row_cells,
 };
 pub use github::{comparison_github, github};
 pub use history::history as history_html;
-pub use html::diagnosis_html;
 pub use html::html;
+pub use html::{capacity_html, diagnosis_html};
 pub use incident::{Aftermath, post_incident};
 pub use json::verdict_json;
 pub use junit::junit;
-pub use markdown::{diagnosis_markdown, markdown};
+pub use markdown::{capacity_markdown, diagnosis_markdown, markdown};
 pub use picture::{VariantPicture, picture};
 pub use wording::utc;

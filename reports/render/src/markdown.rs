@@ -1,5 +1,6 @@
 //! `report.md`: the same facts for a pull request or a ticket, as GitHub renders them.
 
+mod capacity;
 mod diagnosis;
 mod guidance;
 pub(crate) mod text;
@@ -8,6 +9,7 @@ use soak_record::Run;
 use soak_scenario::runbook::Level;
 use soak_verdict::{Finding, RunVerdict, VariantVerdict, Verdict, human};
 
+pub use capacity::markdown as capacity_markdown;
 pub use diagnosis::markdown as diagnosis_markdown;
 
 use crate::comparison::comparisons;

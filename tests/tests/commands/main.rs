@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
 
 mod baselines;
+mod capacity;
 mod compare;
 mod damaged;
 mod diag;

@@ -1,0 +1,371 @@
+//! `soak capacity search`: the smallest limit that a load survives, by GOGC and GOMEMLIMIT, and what it costs to live there.
+//!
+//! Each try is an ordinary run of one variant with a limit of its own; what is next is decided by [`Bisection`].
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use soak_capacity::{Bisection, Mib, Next};
+use soak_engine::RunEnd;
+use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord, write_whole};
+use soak_scenario::units::{Bytes, Gogc, Limit, Share, Span};
+use soak_scenario::{Launch, Loaded, Plan, Variant, load};
+use soak_verdict::human;
+
+use crate::commands::{Exit, Failure};
+use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
+use crate::scenario_args::Choices;
+use crate::table::columns;
+use crate::{mistakes, output, progress, run_id};
+
+/// The search as a document, in its folder.
+const DOCUMENT: &str = "search.json";
+const MIB: f64 = 1_048_576.0;
+
+/// Find the smallest memory limit that a load survives: 0 found, 3 there was too little time, or nothing survives
+#[derive(Debug, Args)]
+pub(super) struct Search {
+    /// The scenario whose load it is; it has to be one variant: choose it with --only, or by --set
+    #[arg(default_value = "capacity")]
+    scenario: String,
+    #[command(flatten)]
+    choices: Choices,
+    /// GOGC in percent, or off; several by commas [default: the variant's]
+    #[arg(long, value_delimiter = ',', value_name = "PERCENT")]
+    gogc: Vec<Gogc>,
+    /// GOMEMLIMIT as a share of the limit, such as 90%, or off; several by commas
+    #[arg(long, value_delimiter = ',', value_name = "SHARE", default_value = "off")]
+    gomemlimit: Vec<SoftLimit>,
+    /// How often what is found has to survive
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    times: u32,
+    /// How fine it is searched, and no finer than 1 MiB
+    #[arg(long, value_name = "SHARE", default_value = "2%")]
+    step: Share,
+    /// The greatest limit that is tried
+    #[arg(long, value_name = "SIZE", default_value = "8GiB")]
+    at_most: Bytes,
+    /// How long all of it may take
+    #[arg(long, value_name = "TIME", default_value = "30min")]
+    within: Span,
+    /// The search's folder, with a run's folder for each try [default: runs/ID]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// For whom the result is written
+    #[arg(long, value_enum, default_value_t = SearchFormat::Human)]
+    format: SearchFormat,
+}
+
+/// For whom a search is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SearchFormat {
+    /// For a person
+    Human,
+    /// One JSON document
+    Json,
+}
+
+/// GOMEMLIMIT beside a limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum SoftLimit {
+    Off,
+    Of(Share),
+}
+
+impl std::str::FromStr for SoftLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            share => match share.parse() {
+                Ok(share) if share > Share(0.0) => Ok(Self::Of(share)),
+                _ => Err("expected a share of the limit, such as 90%, or off".to_owned()),
+            },
+        }
+    }
+}
+
+impl SoftLimit {
+    fn beside(self, limit: Mib) -> Limit {
+        match self {
+            Self::Off => Limit::Off,
+            Self::Of(share) => Limit::At(Bytes::mib(((limit as f64 * share.0) as u64).max(1))),
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::Off => "off".to_owned(),
+            Self::Of(share) => format!("{share} of the limit"),
+        }
+    }
+}
+
+/// What came of one limit.
+#[derive(Debug, Clone, Serialize)]
+struct Tried {
+    limit_mib: Mib,
+    survived: bool,
+    /// How the target ended, where it did not.
+    why: Option<String>,
+    /// The most that the cgroup charged, or that was resident where nothing tells.
+    peak_bytes: Option<f64>,
+    cpu_seconds: Option<f64>,
+    search_p99_ms: Option<f64>,
+    run: String,
+}
+
+/// What was found at one GOGC and GOMEMLIMIT.
+#[derive(Debug, Serialize)]
+struct Found {
+    gogc: String,
+    gomemlimit: String,
+    /// The smallest limit that survived every time; absent where there was no time, or none did.
+    limit: Option<Bytes>,
+    /// Runs with that limit, and how many of them survived.
+    at_limit: [usize; 2],
+    /// The same of a tenth less.
+    at_less: [usize; 2],
+    /// Without any limit.
+    unlimited: Option<Tried>,
+    tried: Vec<Tried>,
+}
+
+impl Search {
+    pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let (plan, variant) = self.load_of()?;
+        keep_off_the_targets(&plan)?;
+        let id = run_id::fresh("search");
+        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
+        let gogc = if self.gogc.is_empty() { vec![variant.knobs.gogc] } else { self.gogc.clone() };
+        let points: Vec<(Gogc, SoftLimit)> =
+            gogc.iter().flat_map(|gogc| self.gomemlimit.iter().map(move |soft| (*gogc, *soft))).collect();
+        let mut tries = Tries {
+            plan: &plan,
+            variant: &variant,
+            id: &id,
+            out: &out,
+            began: Instant::now(),
+            longest: Duration::ZERO,
+            made: 0,
+        };
+        let (mut found, mut interrupted) = (Vec::new(), false);
+        for (gogc, soft) in points {
+            let (one, ended) = self.find(&mut tries, gogc, soft)?;
+            found.push(one);
+            if ended == RunEnd::Interrupted {
+                interrupted = true;
+                break;
+            }
+        }
+        let document =
+            serde_json::json!({ "load": variant.id, "target": plan.target.launch.to_string(), "found": found });
+        let document = serde_json::to_string_pretty(&document).map_err(Failure::platform)?;
+        write_whole(&out.join(DOCUMENT), document.as_bytes()).map_err(Failure::platform)?;
+        match self.format {
+            SearchFormat::Json => output::print(&format!("{document}\n"))?,
+            SearchFormat::Human => output::print(&words(&plan, &variant, &found, &out))?,
+        }
+        Ok(if interrupted {
+            Exit::Interrupted
+        } else if found.iter().all(|one| one.limit.is_some()) {
+            Exit::Pass
+        } else {
+            Exit::Inconclusive
+        })
+    }
+
+    /// The plan and its one variant.
+    fn load_of(&self) -> Result<(Plan, Variant), Failure> {
+        let Loaded { plan, warnings } = load(&self.choices.request(&self.scenario))?;
+        if !warnings.is_empty() {
+            output::say(&mistakes::draw(&warnings));
+        }
+        refuse_impossible_faults(&plan)?;
+        if matches!(plan.target.launch, Launch::Attach(_)) {
+            return Err(Failure::usage("what runs already is never limited; name a program or an image with --target"));
+        }
+        let judged: Vec<&Variant> = plan.judged().collect();
+        let [variant] = judged[..] else {
+            let ids: Vec<&str> = judged.iter().map(|variant| variant.id.as_str()).collect();
+            return Err(Failure::usage(format!("a search is of one variant; choose with --only: {}", ids.join(", "))));
+        };
+        let variant = variant.clone();
+        Ok((plan, variant))
+    }
+
+    /// The smallest limit at one GOGC and GOMEMLIMIT.
+    fn find(&self, tries: &mut Tries<'_>, gogc: Gogc, soft: SoftLimit) -> Result<(Found, RunEnd), Failure> {
+        let mut found = Found {
+            gogc: gogc.to_string(),
+            gomemlimit: soft.words(),
+            limit: None,
+            at_limit: [0; 2],
+            at_less: [0; 2],
+            unlimited: None,
+            tried: Vec::new(),
+        };
+        let (unlimited, end) = tries.one(gogc, Limit::Off, None)?;
+        let peak = unlimited.peak_bytes;
+        let survived = unlimited.survived;
+        found.unlimited = Some(unlimited);
+        let Some(peak) = peak.filter(|_| survived && end == RunEnd::Complete) else { return Ok((found, end)) };
+        let most = (self.at_most.as_f64() / MIB) as Mib;
+        let mut bisection = Bisection::new((peak / MIB).ceil() as Mib, most, self.step.0, self.times);
+        loop {
+            let limit = match bisection.next() {
+                Next::Try(limit) => limit,
+                Next::Found(limit) => {
+                    let of = |limit: Mib| {
+                        let all = found.tried.iter().filter(move |one| one.limit_mib == limit);
+                        [all.clone().filter(|one| one.survived).count(), all.count()]
+                    };
+                    (found.at_limit, found.at_less) = (of(limit), of((limit as f64 * 0.9).floor() as Mib));
+                    found.limit = Some(Bytes::mib(limit));
+                    return Ok((found, RunEnd::Complete));
+                }
+                Next::NotUpTo(_) => return Ok((found, RunEnd::Complete)),
+            };
+            if tries.began.elapsed() + tries.longest > self.within.0 {
+                output::say("there is no time left: give it more with --within\n");
+                return Ok((found, RunEnd::Complete));
+            }
+            let (tried, end) = tries.one(gogc, soft.beside(limit), Some(limit))?;
+            if end != RunEnd::Complete {
+                return Ok((found, end));
+            }
+            bisection.told(tried.survived);
+            found.tried.push(tried);
+        }
+    }
+}
+
+/// Runs of one search.
+struct Tries<'a> {
+    plan: &'a Plan,
+    variant: &'a Variant,
+    id: &'a str,
+    out: &'a Path,
+    began: Instant,
+    longest: Duration,
+    made: usize,
+}
+
+impl Tries<'_> {
+    /// One run with a limit, or without.
+    fn one(&mut self, gogc: Gogc, gomemlimit: Limit, limit: Option<Mib>) -> Result<(Tried, RunEnd), Failure> {
+        let since = Instant::now();
+        self.made += 1;
+        let mut variant = self.variant.clone();
+        variant.knobs.gogc = gogc;
+        variant.knobs.gomemlimit = gomemlimit;
+        variant.knobs.memory_limit = limit.map_or(Limit::Off, |limit| Limit::At(Bytes::mib(limit)));
+        let shown = variant.knobs.memory_limit;
+        output::say(&format!("try {}: limit {shown}, GOGC {gogc}, GOMEMLIMIT {gomemlimit}\n", self.made));
+        let name = format!("try-{:03}", self.made);
+        let folder = self.out.join(&name);
+        let plan = self.plan.of_one(&variant);
+        let end = execute(&plan, &format!("{}-{}", self.id, self.made), &folder, progress::for_a_person(&plan))?;
+        let run = Run::open(&folder).map_err(Failure::platform)?;
+        let record = run.variant(0).map_err(Failure::platform)?;
+        self.longest = self.longest.max(since.elapsed());
+        Ok((tried(&record, limit.unwrap_or(0), name)?, end))
+    }
+}
+
+/// What a record says of its limit. That the machine failed is no answer.
+fn tried(record: &VariantRecord, limit_mib: Mib, run: String) -> Result<Tried, Failure> {
+    let mut why = None;
+    for event in &record.events {
+        match &event.kind {
+            EventKind::VariantEnded { outcome: Outcome::PlatformFailed { reason } } => {
+                return Err(Failure::platform(reason));
+            }
+            EventKind::VariantEnded { outcome: Outcome::TargetFailed { reason } | Outcome::Stopped { reason } } => {
+                why = Some(reason.clone());
+            }
+            EventKind::Oom { victim, .. } => {
+                let victim = victim.as_deref().unwrap_or("a process of it");
+                why.get_or_insert(format!("the kernel killed {victim} for memory"));
+            }
+            EventKind::Ingested { refused_rows, indeterminate_rows, .. } if refused_rows + indeterminate_rows > 0 => {
+                why.get_or_insert(format!("{} rows were not taken", refused_rows + indeterminate_rows));
+            }
+            _ => {}
+        }
+    }
+    let ended = record
+        .events
+        .iter()
+        .any(|event| matches!(&event.kind, EventKind::VariantEnded { outcome: Outcome::Completed }));
+    let series = |name: &str| record.series.get(name).map(|series| series.values.as_slice());
+    let most = |name: &str| series(name)?.iter().copied().reduce(f64::max);
+    let latencies: Vec<f64> = record
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Latency { phase: Phase::Query, operation, summary, .. } if operation == "search" => {
+                Some(summary.corrected.p99_ms)
+            }
+            _ => None,
+        })
+        .collect();
+    Ok(Tried {
+        limit_mib,
+        survived: ended && why.is_none(),
+        why,
+        peak_bytes: most("cgroup_usage_bytes").or_else(|| most("rss_bytes")),
+        cpu_seconds: series("cpu_seconds_total").and_then(|values| values.last().copied()),
+        search_p99_ms: soak_verdict::stats::location::median(&latencies),
+        run,
+    })
+}
+
+fn words(plan: &Plan, variant: &Variant, found: &[Found], out: &Path) -> String {
+    let mut text = format!(
+        "The smallest limit that {} survives with {} a cycle, {} cycles\n\n",
+        plan.target.launch, variant.id, plan.cycle.count
+    );
+    let middle = |tried: &[&Tried], of: fn(&Tried) -> Option<f64>| {
+        soak_verdict::stats::location::median(&tried.iter().filter_map(|one| of(one)).collect::<Vec<_>>())
+    };
+    let number = |value: Option<f64>, unit: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), unit);
+    let milliseconds = |value: f64| format!("{value:.1} ms");
+    let mut rows = Vec::new();
+    for one in found {
+        let free: Vec<&Tried> = one.unlimited.iter().collect();
+        let at: Vec<&Tried> =
+            one.tried.iter().filter(|tried| tried.survived && one.limit == Some(Bytes::mib(tried.limit_mib))).collect();
+        let survived = |[survived, of]: [usize; 2]| format!("{survived} of {of}");
+        rows.push(vec![
+            one.gogc.clone(),
+            one.gomemlimit.clone(),
+            one.limit.map_or_else(|| "not found".to_owned(), |limit| limit.to_string()),
+            survived(one.at_limit),
+            survived(one.at_less),
+            number(middle(&at, |tried| tried.cpu_seconds), human::seconds),
+            number(middle(&at, |tried| tried.search_p99_ms), milliseconds),
+            number(middle(&free, |tried| tried.peak_bytes), human::bytes),
+            number(middle(&free, |tried| tried.cpu_seconds), human::seconds),
+            number(middle(&free, |tried| tried.search_p99_ms), milliseconds),
+        ]);
+    }
+    let heads = [
+        "GOGC",
+        "GOMEMLIMIT",
+        "limit",
+        "survived",
+        "with 10 % less",
+        "processor",
+        "p99",
+        "unlimited: peak",
+        "processor",
+        "p99",
+    ];
+    text.push_str(&columns(&heads, &rows, output::WIDTH));
+    text.push_str(&format!("\nTries: {}\n", out.display()));
+    text
+}

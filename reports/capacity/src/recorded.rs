@@ -1,0 +1,328 @@
+//! What a run measured: of each variant its point, its memory at rest with all vectors in it, and its peak.
+
+use serde::Serialize;
+use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
+use soak_scenario::units::{Gogc, Limit};
+use soak_scenario::{Launch, Plan, Schedule};
+
+use crate::point::Point;
+
+/// The kernel counts mapped files too when a limit is met, so the whole resident set is what a limit has to hold.
+const MEMORY: &str = "rss_bytes";
+
+/// What one variant measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Observation {
+    /// The run.
+    pub run: String,
+    /// The variant.
+    pub variant: String,
+    /// Where it stood.
+    pub point: Point,
+    /// Collected and at rest, with every vector of the cycle in memory: the mean of the counted cycles.
+    pub settled_bytes: f64,
+    /// The most of all counted cycles.
+    pub peak_bytes: f64,
+    /// In which phase that was.
+    pub peak_phase: Phase,
+    /// Of the index, for each node, where the target tells it; the vector included where the index holds it.
+    pub node_bytes: Option<f64>,
+    /// Share of the memory above the idle process that compaction gave back.
+    pub reclaimed: Option<f64>,
+    /// Processor seconds of the target for a million components put and indexed.
+    pub cpu_s_per_million: Option<f64>,
+    /// 99th percentile of searches, from when they were due.
+    pub search_p99_ms: Option<f64>,
+}
+
+/// A variant that tells nothing of memory, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The run.
+    pub run: String,
+    /// The variant.
+    pub variant: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What has to be the same in all runs of a fit, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Identity(pub Vec<(&'static str, String)>);
+
+/// What a run tells of memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// The run's id.
+    pub run: String,
+    /// What was run.
+    pub identity: Identity,
+    /// Whether a setting reaches such a target: the links of a node.
+    pub sets_m: bool,
+    /// The same of GOGC.
+    pub sets_gogc: bool,
+    /// The same of GOMEMLIMIT.
+    pub sets_gomemlimit: bool,
+    /// What was measured.
+    pub observations: Vec<Observation>,
+    /// What was not, and why.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Recorded {
+    /// What a run tells, of the records of those of its variants that it came to.
+    pub fn of(run: &Run, records: &mut dyn Iterator<Item = VariantRecord>) -> Self {
+        let profile = &run.plan.target.profile;
+        let mut recorded = Self {
+            run: run.id.clone(),
+            identity: identity(run),
+            sets_m: profile.sets("hnsw_m"),
+            sets_gogc: profile.sets("gogc"),
+            sets_gomemlimit: profile.sets("gomemlimit"),
+            observations: Vec::new(),
+            left_out: Vec::new(),
+        };
+        for record in records {
+            match Seen(&run.plan, &record).observe(&run.id) {
+                Ok(observation) => recorded.observations.push(observation),
+                Err(why) => {
+                    recorded.left_out.push(LeftOut { run: run.id.clone(), variant: record.variant.id.clone(), why });
+                }
+            }
+        }
+        recorded
+    }
+}
+
+fn identity(run: &Run) -> Identity {
+    let target = &run.plan.target;
+    let harness = run.events.iter().find_map(|event| match &event.kind {
+        EventKind::RunStarted { harness, .. } => Some(harness.clone()),
+        _ => None,
+    });
+    let launch = match &target.launch {
+        // The embedded store is the harness itself.
+        Launch::Embedded => {
+            format!("embedded, of soak {}", harness.unwrap_or_else(|| "of an unknown version".to_owned()))
+        }
+        Launch::Process(path) => format!("process:{path}"),
+        other => other.to_string(),
+    };
+    let misbehave: Vec<String> =
+        target.misbehave.settings().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let ingest = &run.plan.workload.ingest;
+    Identity(vec![
+        ("target", launch),
+        ("profile", target.profile.name.clone()),
+        ("misbehaviour", if misbehave.is_empty() { "none".to_owned() } else { misbehave.join(" ") }),
+        ("data kept on disk", target.durable.to_string()),
+        ("ids", run.plan.workload.ids.name().to_owned()),
+        ("rows put a second time", ingest.upserts.to_string()),
+    ])
+}
+
+/// A variant's record with its plan.
+struct Seen<'a>(&'a Plan, &'a VariantRecord);
+
+impl Seen<'_> {
+    fn observe(&self, run: &str) -> Result<Observation, String> {
+        let Self(plan, record) = *self;
+        self.fits()?;
+        let counted = plan.cycle.warm_up..plan.cycle.most();
+        let mut settled = Vec::new();
+        let mut highest: Option<(f64, Phase)> = None;
+        let mut vectors = None;
+        for cycle in counted.clone() {
+            let Some(rows) = self.rows(cycle) else { continue };
+            // A cycle that took less than the others is another size.
+            if *vectors.get_or_insert(rows) != rows {
+                return Err(format!("cycle {cycle} took {rows} rows, the ones before it other numbers"));
+            }
+            settled.extend(self.level(MEMORY, Phase::BeforeCompact, Some(cycle)));
+            let peak = self.peak(cycle);
+            if peak.is_some_and(|(bytes, _)| highest.is_none_or(|(most, _)| bytes > most)) {
+                highest = peak;
+            }
+        }
+        let (Some(vectors), Some((peak_bytes, peak_phase)), false) = (vectors, highest, settled.is_empty()) else {
+            return Err(format!("no counted cycle has both an account of its rows and samples of {MEMORY} at rest"));
+        };
+        let point = self.point(vectors as f64);
+        let over = |of: &dyn Fn(u32) -> Option<f64>| mean(&counted.clone().filter_map(of).collect::<Vec<_>>());
+        let idle = self.level(MEMORY, Phase::ColdIdle, None);
+        Ok(Observation {
+            run: run.to_owned(),
+            variant: record.variant.id.clone(),
+            point,
+            settled_bytes: mean(&settled).unwrap_or_default(),
+            peak_bytes,
+            peak_phase,
+            node_bytes: over(&|cycle| self.node_bytes(cycle)),
+            reclaimed: over(&|cycle| self.reclaimed(cycle, idle?)),
+            cpu_s_per_million: over(&|cycle| self.cpu(cycle))
+                .map(|seconds| seconds * 1e6 / (point.vectors * point.dim)),
+            search_p99_ms: over(&|cycle| self.search_p99(cycle)),
+        })
+    }
+
+    /// Whether this variant tells what its size needs.
+    fn fits(&self) -> Result<(), String> {
+        let Self(plan, record) = *self;
+        let knobs = &record.variant.knobs;
+        if record.variant.dose.is_some() {
+            return Err("it leaks on purpose".to_owned());
+        }
+        if !plan.faults.is_empty() {
+            return Err("faults are injected in it".to_owned());
+        }
+        if knobs.memory_limit != Limit::Off || knobs.gomemlimit != Limit::Off {
+            return Err("a limit holds its peak down".to_owned());
+        }
+        if !record.broken.is_empty() {
+            return Err(format!("its samples are damaged: {}", record.broken.join(", ")));
+        }
+        let ended = record.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::VariantEnded { outcome } => Some(outcome),
+            _ => None,
+        });
+        match ended {
+            Some(Outcome::Completed) => {}
+            Some(
+                Outcome::TargetFailed { reason } | Outcome::PlatformFailed { reason } | Outcome::Stopped { reason },
+            ) => {
+                return Err(format!("it did not come to its end: {reason}"));
+            }
+            Some(Outcome::Interrupted) | None => return Err("it was broken off".to_owned()),
+        }
+        let untrue: Vec<String> = record
+            .events
+            .iter()
+            .filter_map(|event| match &event.kind {
+                EventKind::Attested { knob, requested, effective, holds: Some(false), .. } => {
+                    Some(format!("{knob} {requested} is really {}", effective.as_deref().unwrap_or("something else")))
+                }
+                _ => None,
+            })
+            .collect();
+        if untrue.is_empty() { Ok(()) } else { Err(untrue.join(", ")) }
+    }
+
+    fn point(&self, vectors: f64) -> Point {
+        let Self(plan, record) = *self;
+        let knobs = &record.variant.knobs;
+        Point {
+            vectors,
+            dim: f64::from(knobs.dim),
+            m: f64::from(knobs.hnsw_m),
+            batch_rows: f64::from(knobs.batch_rows),
+            streams: f64::from(plan.workload.ingest.streams),
+            qps: match plan.workload.query.schedule {
+                Schedule::Constant(rate) => rate.a_second(),
+                Schedule::Ramp { from, to } | Schedule::Step { from, to, .. } => from.a_second().max(to.a_second()),
+                Schedule::Burst { base, peak, .. } => base.a_second().max(peak.a_second()),
+                Schedule::All => f64::INFINITY,
+            },
+            gogc: match knobs.gogc {
+                Gogc::Percent(percent) => Some(f64::from(percent)),
+                Gogc::Off => None,
+            },
+        }
+    }
+
+    /// Rows that a cycle holds in the end of its ingest; `None` where some are uncertain or were refused.
+    fn rows(&self, cycle: u32) -> Option<u64> {
+        self.1.events.iter().find_map(|event| match &event.kind {
+            EventKind::Ingested { cycle: of, acked_rows, indeterminate_rows: 0, refused_rows: 0, .. }
+                if *of == cycle =>
+            {
+                Some(*acked_rows)
+            }
+            _ => None,
+        })
+    }
+
+    /// The median of a series in the window of this phase and cycle.
+    fn level(&self, series: &str, phase: Phase, cycle: Option<u32>) -> Option<f64> {
+        let (from_s, to_s) = self.1.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Window { phase: of, cycle: in_cycle, from_s, to_s, .. }
+                if *of == phase && *in_cycle == cycle =>
+            {
+                Some((*from_s, *to_s))
+            }
+            _ => None,
+        })?;
+        soak_verdict::stats::location::median(self.1.series.get(series)?.within(from_s, to_s).1)
+    }
+
+    /// When a phase of a cycle began and ended.
+    fn span(&self, wanted: Phase, of: u32) -> Option<[f64; 2]> {
+        let mut began = None;
+        for event in &self.1.events {
+            match &event.kind {
+                EventKind::PhaseStarted { phase, cycle: Some(cycle) } if *phase == wanted && *cycle == of => {
+                    began = Some(event.at_s);
+                }
+                EventKind::PhaseEnded { phase, cycle: Some(cycle), .. } if *phase == wanted && *cycle == of => {
+                    return Some([began?, event.at_s]);
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The most that a cycle took, from its first batch until it is empty again, and in which phase.
+    fn peak(&self, cycle: u32) -> Option<(f64, Phase)> {
+        const PHASES: [Phase; 8] = [
+            Phase::Ingest,
+            Phase::Index,
+            Phase::Query,
+            Phase::Delete,
+            Phase::BeforeCompact,
+            Phase::Compact,
+            Phase::AfterCompact,
+            Phase::Clear,
+        ];
+        let series = self.1.series.get(MEMORY)?;
+        let highest = |phase: Phase| {
+            let [from_s, to_s] = self.span(phase, cycle)?;
+            let most = series.within(from_s, to_s).1.iter().copied().reduce(f64::max)?;
+            Some((most, phase))
+        };
+        PHASES.into_iter().filter_map(highest).max_by(|one, other| one.0.total_cmp(&other.0))
+    }
+
+    fn node_bytes(&self, cycle: u32) -> Option<f64> {
+        let level = |series| self.level(series, Phase::BeforeCompact, Some(cycle)).filter(|value| *value > 0.0);
+        Some(level("graph_bytes")? / level("indexed_vectors")?)
+    }
+
+    fn reclaimed(&self, cycle: u32, idle: f64) -> Option<f64> {
+        let before = self.level(MEMORY, Phase::BeforeCompact, Some(cycle))? - idle;
+        let after = self.level(MEMORY, Phase::AfterCompact, Some(cycle))? - idle;
+        (before > 0.0).then(|| 1.0 - after / before)
+    }
+
+    /// Processor seconds of ingest and index.
+    fn cpu(&self, cycle: u32) -> Option<f64> {
+        let series = self.1.series.get("cpu_seconds_total")?;
+        let (from_s, to_s) = (self.span(Phase::Ingest, cycle)?[0], self.span(Phase::Index, cycle)?[1]);
+        let within = series.within(from_s, to_s).1;
+        Some(within.last()? - within.first()?)
+    }
+
+    fn search_p99(&self, of: u32) -> Option<f64> {
+        self.1.events.iter().find_map(|event| match &event.kind {
+            EventKind::Latency { cycle, phase: Phase::Query, operation, summary }
+                if *cycle == of && operation == "search" =>
+            {
+                Some(summary.corrected.p99_ms)
+            }
+            _ => None,
+        })
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}

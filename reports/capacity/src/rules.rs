@@ -1,0 +1,202 @@
+//! The runbook's rules for capacity, held against what the runs of this build say.
+
+use serde::Serialize;
+use soak_record::Phase;
+use soak_verdict::human;
+use soak_verdict::stats::location::median;
+
+use crate::model::Model;
+use crate::point::{Point, same};
+use crate::recorded::Observation;
+use crate::terms::Term;
+
+/// Whether a rule holds for this build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// The runs cannot tell.
+    Unknown,
+}
+
+impl Holds {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "holds",
+            Self::No => "is wrong here",
+            Self::Unknown => "not known",
+        }
+    }
+}
+
+/// A rule of the runbook.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rule {
+    /// The runbook's words.
+    pub rule: String,
+    /// Whether it holds.
+    pub holds: Holds,
+    /// With the numbers.
+    pub because: String,
+}
+
+/// “Allocate 2-3x memory”.
+const ALLOCATE: [f64; 2] = [2.0, 3.0];
+/// “should be ~40-80 bytes for 128D vectors”.
+const NODE_BYTES: [f64; 2] = [40.0, 80.0];
+const NODE_DIM: f64 = 128.0;
+/// “Red Flags: >5GB in single HNSW graph”.
+const GRAPH_BYTES_MAX: f64 = 5e9;
+/// The runbook's batch sizes: “import_batch_size: 500  # Instead of 4096”.
+const BATCHES: [f64; 2] = [500.0, 4096.0];
+/// Less than this of a peak is not worth a setting.
+const WORTH: f64 = 0.05;
+
+fn rule(rule: impl Into<String>, holds: Holds, because: impl Into<String>) -> Rule {
+    Rule { rule: rule.into(), holds, because: because.into() }
+}
+
+/// All of them.
+pub(crate) fn held(model: &Model, point: &Point) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = [1536.0, 3072.0].into_iter().map(|dim| allocate(model, point, dim)).collect();
+    rules.extend([batches(model, point), compaction(model), partition(model, point), node(model)]);
+    rules
+}
+
+/// How many times the bytes of its vectors a deployment needs.
+fn allocate(model: &Model, point: &Point, dim: f64) -> Rule {
+    let words = format!("High-dimensional vectors ({dim}D): Allocate 2-3x memory");
+    // As many bytes of vectors as were asked of, or the base would make another number of them.
+    let vectors = (point.data_bytes() / (dim * 4.0)).max(1.0).round();
+    let at = Point { dim, vectors, ..*point };
+    let Some(peak) = model.says(&at).peak else {
+        return rule(words, Holds::Unknown, "the runs do not tell of this dimension and these settings");
+    };
+    let times = |bytes: f64| bytes / at.data_bytes();
+    let (least, most) = (times(peak.interval[0]), times(peak.interval[1]));
+    let measured = format!(
+        "{} of {dim}-D vectors ({}) peak at {:.2} times their bytes ({least:.2} to {most:.2}, 95 % sure)",
+        human::bytes(at.data_bytes()),
+        human::number(vectors),
+        times(peak.value)
+    );
+    let [low, high] = ALLOCATE;
+    if least > high {
+        rule(words, Holds::No, format!("{measured}: three times are too little, and it would be killed"))
+    } else if most < low {
+        rule(words, Holds::No, format!("{measured}: twice is more than it needs"))
+    } else if most <= high {
+        rule(words, Holds::Yes, format!("{measured}; allocate {most:.1} times"))
+    } else {
+        rule(words, Holds::Unknown, format!("{measured}: three times may be too little"))
+    }
+}
+
+/// What smaller batches save.
+fn batches(model: &Model, point: &Point) -> Rule {
+    let words = "High QPS workload: Use smaller batches";
+    if !model.peak.terms.contains(&Term::Batches) {
+        return rule(words, Holds::Unknown, "all runs have batches of one size");
+    }
+    let [small, large] = BATCHES.map(|batch_rows| model.says(&Point { batch_rows, ..*point }).peak);
+    let (Some(small), Some(large)) = (small, large) else {
+        return rule(words, Holds::Unknown, "the runs do not tell of this point");
+    };
+    let saved = large.value - small.value;
+    let qps = if model.spread.qps.vary() {
+        ""
+    } else {
+        "; the rate of searches was the same in all runs, so nothing is known of that"
+    };
+    let measured = format!(
+        "{} rows a batch instead of {} save {} of a peak of {} here{qps}",
+        BATCHES[0],
+        BATCHES[1],
+        human::bytes(saved),
+        human::bytes(large.value)
+    );
+    let holds = if saved >= WORTH * large.value { Holds::Yes } else { Holds::No };
+    rule(words, holds, measured)
+}
+
+/// Whether more compactions keep the peak down, or make it.
+fn compaction(model: &Model) -> Rule {
+    let words = "High QPS workload: … more frequent compaction";
+    let all = &model.observations;
+    let while_compacting = all.iter().filter(|one| one.peak_phase == Phase::Compact).count();
+    let reclaimed: Vec<f64> = all.iter().filter_map(|one| one.reclaimed).collect();
+    let Some(reclaimed) = median(&reclaimed) else {
+        return rule(words, Holds::Unknown, "no run tells what compaction gives back");
+    };
+    let measured = format!(
+        "in {while_compacting} of {} variants the peak is in compaction itself; what it gives back afterwards is {} in the middle",
+        all.len(),
+        human::percent(reclaimed)
+    );
+    if 2 * while_compacting > all.len() {
+        rule(words, Holds::No, format!("{measured}: more of them lower memory at rest, and not the limit"))
+    } else {
+        rule(words, Holds::Yes, measured)
+    }
+}
+
+/// From which size on it has to be divided.
+fn partition(model: &Model, point: &Point) -> Rule {
+    let words = "Large datasets: Enable partitioning (red flag: >5GB in single HNSW graph)";
+    let Some((per_node, dim)) = node_bytes_near(&model.observations, point.dim) else {
+        return rule(words, Holds::Unknown, "the target does not tell the size of its index");
+    };
+    // An index that holds the vectors grows with the dimension; one that does not, does not.
+    let holds_vector = per_node >= dim * 4.0;
+    let per_node = if holds_vector { per_node - dim * 4.0 + point.vector_bytes() } else { per_node };
+    let most = GRAPH_BYTES_MAX / per_node;
+    let measured = format!(
+        "a node of its index takes {} at {}-D, so 5 GB are {} vectors; {} were asked of",
+        human::bytes(per_node),
+        point.dim,
+        human::number(most.floor()),
+        human::number(point.vectors)
+    );
+    let parts = (point.vectors / most).ceil();
+    let told =
+        if parts > 1.0 { format!("{measured}: {parts} parts") } else { format!("{measured}: one part is enough") };
+    rule(words, Holds::Yes, told)
+}
+
+/// Memory of a node beside its vector.
+fn node(model: &Model) -> Rule {
+    let words = "Memory per node: ~40-80 bytes for 128D vectors";
+    let Some((per_node, dim)) = node_bytes_near(&model.observations, NODE_DIM).filter(|(_, dim)| same(*dim, NODE_DIM))
+    else {
+        return rule(words, Holds::Unknown, "no run of 128-D tells the size of its index");
+    };
+    let vector = dim * 4.0;
+    let beside = if per_node >= vector { per_node - vector } else { per_node };
+    let copy = if per_node >= vector { ", beside a copy of the vector" } else { "" };
+    let m = crate::answer::usual(&model.observations, &|point| point.m);
+    let measured = format!(
+        "it takes {} bytes a node{copy}; at M {m} the links of the ground layer alone, 2·M of 4 bytes, are {}",
+        beside.round(),
+        2.0 * m * 4.0
+    );
+    let [low, high] = NODE_BYTES;
+    rule(words, if (low..=high).contains(&beside) { Holds::Yes } else { Holds::No }, measured)
+}
+
+/// Bytes of a node in the median of the variants of the dimension nearest to this, at the M that most have; and that dimension.
+fn node_bytes_near(observations: &[Observation], dim: f64) -> Option<(f64, f64)> {
+    let m = crate::answer::usual(observations, &|point| point.m);
+    let told: Vec<(f64, f64)> = observations
+        .iter()
+        .filter(|one| same(one.point.m, m))
+        .filter_map(|one| Some((one.node_bytes?, one.point.dim)))
+        .collect();
+    let apart = |other: f64| (other / dim).ln().abs();
+    let nearest = told.iter().map(|(_, dim)| *dim).min_by(|a, b| apart(*a).total_cmp(&apart(*b)))?;
+    let bytes: Vec<f64> = told.iter().filter(|(_, dim)| same(*dim, nearest)).map(|(bytes, _)| *bytes).collect();
+    Some((median(&bytes)?, nearest))
+}

@@ -1,0 +1,76 @@
+//! Capacity, from runs to an answer: a fit of a tiny run says what a run of another size then takes; and a search finds a limit that is one.
+
+use std::path::Path;
+use std::process::Command;
+
+use soak_tests::{Ended, binary, is_root, scenario, soak, turn};
+
+/// As little as tells a base, vectors and rows apart.
+const TINY: [&str; 5] = [
+    "matrix.include=[]",
+    "matrix.hnsw_m=[8]",
+    "matrix.ef_construction=[24]",
+    "cycle.count=2",
+    "workload.query.duration=100ms",
+];
+
+fn run(out: &Path, edits: &[&str]) {
+    let ended = Ended::from(scenario("capacity", out, &[&TINY, edits].concat()).output().unwrap());
+    assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+}
+
+#[test]
+fn a_fit_says_what_another_size_takes() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (fit, other) = (folder.path().join("fit"), folder.path().join("other"));
+    let sizes = "workload.vectors_per_cycle={64=4000,128=1000,256=2500,512=800,1024=1500,2048=600}";
+    run(&fit, &["matrix.dim=[64,128,256,512,1024,2048]", sizes]);
+    run(&other, &["matrix.dim=[768]", "workload.vectors_per_cycle=1200"]);
+    let (fit, other) = (fit.to_str().unwrap(), other.to_str().unwrap());
+    let ask = ["capacity", fit, "--against", other, "--vectors", "1200", "--dim", "768", "--format", "json"];
+    let ended = soak(&ask);
+    let answer = ended.json();
+    assert_eq!((ended.code, &answer["extrapolated"]), (0, &false.into()), "{answer:#}");
+    let of = |name: &str| answer[name]["value"].as_f64().unwrap();
+    assert!(of("settled") < of("peak") && of("peak") < of("limit"), "{answer:#}");
+    // The store holds each vector twice, in its slab and in its graph.
+    assert!(of("settled") > 2.0 * 1200.0 * 768.0 * 4.0, "{answer:#}");
+    let predictions = answer["held_out"]["predictions"].as_array().unwrap();
+    assert_eq!(predictions.len(), 2);
+    for one in predictions {
+        let error = one["measured"].as_f64().unwrap() / one["predicted"]["value"].as_f64().unwrap() - 1.0;
+        assert!(error.abs() < 0.12, "{one:#}");
+    }
+    assert!(answer["settings"]["systemd"].as_str().unwrap().contains("MemoryMax="), "{answer:#}");
+    // M was the same in all runs, so of another nothing is known.
+    let other_m = soak(&["capacity", fit, "--vectors", "1200", "--dim", "768", "--m", "32", "--format", "json"]);
+    assert_eq!((other_m.code, &other_m.json()["missing"][0]["what"]), (3, &"hnsw_m".into()), "{}", other_m.stdout);
+    // Too few were held out to say whether predictions stand.
+    assert_eq!(soak(&["capacity", fit, "--against", other]).code, 3);
+}
+
+#[test]
+fn a_search_finds_a_limit_that_is_one() {
+    let _turn = turn();
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("search");
+    let mut command = Command::new(binary());
+    command.args(["capacity", "search", "--times", "1", "--step", "5%", "--format", "json", "--out"]).arg(&out);
+    command.env("SOAK_STATE_DIR", folder.path().join("state"));
+    for edit in TINY.iter().chain(&["matrix.dim=[1024]", "workload.vectors_per_cycle=1500"]) {
+        command.args(["--set", edit]);
+    }
+    let ended = Ended::from(command.output().unwrap());
+    let found = ended.json()["found"][0].clone();
+    assert_eq!(ended.code, 0, "{found:#}\n{}", ended.stderr);
+    let survived = |name: &str| [0, 1].map(|side: usize| found[name][side].as_u64().unwrap());
+    let ([at, of], [less, _]) = (survived("at_limit"), survived("at_less"));
+    assert!(at == of && of >= 1 && less == 0, "{found:#}");
+    let tried = found["tried"].as_array().unwrap();
+    assert!(tried.iter().any(|one| one["survived"] == false && one["why"].is_string()), "{found:#}");
+    assert!(tried.iter().any(|one| one["survived"] == true), "{found:#}");
+}
