@@ -28,8 +28,7 @@ pub use compared::{
 };
 pub use github::{comparison_github, github};
 pub use history::history as history_html;
-pub use html::html;
-pub use html::{capacity_html, diagnosis_html};
+pub use html::{capacity_html, diagnosis_html, html};
 pub use incident::{Aftermath, post_incident};
 pub use json::verdict_json;
 pub use junit::junit;

@@ -5,7 +5,8 @@ use soak_scenario::Plan;
 use soak_verdict::{floors, human};
 
 /// What the cells of a row are.
-pub(crate) const CYCLE_HEADS: [&str; 6] = ["Cycle", "Begins at", "RssAnon floor", "Heap floor", "Highest RSS", "Counted"];
+pub(crate) const CYCLE_HEADS: [&str; 6] =
+    ["Cycle", "Begins at", "RssAnon floor", "Heap floor", "Highest RSS", "Counted"];
 
 /// A row for each cycle that came to its floor.
 pub(super) fn rows(plan: &Plan, record: &VariantRecord) -> Vec<[String; 6]> {
