@@ -15,7 +15,7 @@ use crate::{compared, output, sides};
 
 /// Names of the files that a comparison is written to.
 const JSON: &str = "comparison.json";
-const MARKDOWN: &str = "comparison.md";
+pub(crate) const MARKDOWN: &str = "comparison.md";
 pub(crate) const HTML: &str = "comparison.html";
 
 /// Compare a candidate with a base, each a run's folder or id, or a baseline's name; fails where the candidate is worse

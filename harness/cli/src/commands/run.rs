@@ -34,7 +34,7 @@ pub(crate) struct Run {
     #[arg(long, value_enum, default_value_t = RunFormat::Human)]
     format: RunFormat,
     /// Only see whether everything is wired up: one variant, two short cycles without faults, some ten to twenty seconds; a list of what answered, and no verdict
-    #[arg(long, conflicts_with = "try_remedies")]
+    #[arg(long, conflicts_with_all = ["try_remedies", "against"])]
     smoke: bool,
     /// Where a variant fails: run it again with each remedy of the runbook that can be applied, and show which helps. The exit code stays that of the run
     #[arg(long)]

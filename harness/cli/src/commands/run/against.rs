@@ -11,7 +11,7 @@ use soak_verdict::compare::Settings;
 use soak_verdict::{Digest, Verdict};
 
 use super::{Run, RunFormat};
-use crate::commands::compare::{self, CompareFormat, HTML};
+use crate::commands::compare::{self, CompareFormat, HTML, MARKDOWN};
 use crate::commands::{Exit, Failure};
 use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
@@ -93,7 +93,10 @@ impl Run {
         match self.format {
             RunFormat::Json => output::print_json(serde_json::to_string(&comparison))?,
             RunFormat::Human => compare::print(&comparison, CompareFormat::Human)?,
-            RunFormat::Github => output::print(&soak_render::comparison_github(&comparison))?,
+            RunFormat::Github => {
+                output::print(&soak_render::comparison_github(&comparison))?;
+                super::job_summary(&path.join(MARKDOWN));
+            }
         }
         if self.format == RunFormat::Human {
             let verdict = Verdict::over(candidate.iter().map(|run| run.verdict)).unwrap_or(Verdict::Inconclusive);
