@@ -40,7 +40,7 @@ pub fn history(folder: &str, entries: &[Entry]) -> String {
                 m.leaf(
                     "p",
                     &[("class", "muted")],
-                    "Figures are geometric means over cycles and variants. The one before is the last run that was the same experiment on the same machine; a change is no \
+                    "Figures are geometric means over cycles and variants. The one before is the last run of the same experiment, kind of target and machine; a change is no \
                      verdict: `soak compare` says whether it is one.",
                 );
                 for (scenario, pace) in groups(entries) {

@@ -185,7 +185,7 @@ impl Comparison {
 /// Compares the runs of a candidate with those of a base.
 pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Result<Comparison, Incomparable> {
     let (other_machine, variants) = check(base, candidate, settings)?;
-    let (Some(first), Some(of_candidate)) = (base.first(), candidate.first()) else {
+    let Some(first) = base.first() else {
         return Err(Incomparable(vec!["there is nothing to compare".to_owned()]));
     };
     let sides = Sides { base, candidate, settings, other_machine };
@@ -210,7 +210,7 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
         paired: settings.paired,
         base: Side::of(base),
         candidate: Side::of(candidate),
-        notes: notes(first, of_candidate, &variants, settings),
+        notes: notes([base, candidate], &variants, settings),
         rows,
     })
 }
@@ -381,7 +381,7 @@ fn logarithms(sides: &[Vec<Values<'_>>; 2], quantity: &Quantity) -> Result<Logs,
             match run {
                 Err(End::TargetFailed) => return Err(format!("The target of the {name} did not come to its end.")),
                 Err(_) => return Err(format!("A run of the {name} broke off.")),
-                Ok(values) if values.is_empty() => return Err(format!("It was not recorded of the {name}.")),
+                Ok([]) => return Err(format!("It was not recorded of the {name}.")),
                 Ok(_) => {}
             }
         }

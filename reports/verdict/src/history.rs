@@ -1,4 +1,4 @@
-//! Runs in the order in which they were made, each beside the one before that was the same experiment on the same machine.
+//! Runs in the order in which they were made, each beside the one before that was the same experiment on the same kind of target and the same machine.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub struct Entry {
     pub figures: BTreeMap<String, f64>,
     /// The same of each variant, in the order of the plan.
     pub variants: Vec<(String, BTreeMap<String, f64>)>,
-    /// The run before that was the same experiment on the same machine.
+    /// The run before that was the same experiment on the same kind of target and the same machine.
     pub before: Option<String>,
     /// Change of each quantity since then, over the variants of both.
     pub changes: BTreeMap<String, f64>,
@@ -44,7 +44,7 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
     runs.sort_by(|left, right| (left.unix_s, &left.run).cmp(&(right.unix_s, &right.run)));
     let mut entries = Vec::new();
     for (at, run) in runs.iter().enumerate() {
-        let before = runs[..at].iter().rev().find(|before| alike(before, run));
+        let before = runs[..at].iter().rev().find(|before| alike(before, run) && of_one_kind(before, run));
         let changes = before.map(|before| changes(before, run)).unwrap_or_default();
         let variants: Vec<(String, BTreeMap<String, f64>)> =
             run.variants.iter().map(|variant| (variant.id.clone(), figures(&[variant]))).collect();
@@ -64,6 +64,23 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
         });
     }
     entries
+}
+
+/// Whether two runs are of builds of one thing, as far as what was started tells: tags of images and folders of programs change with the build.
+fn of_one_kind(left: &Digest, right: &Digest) -> bool {
+    let name = |run: &Digest| {
+        let target = run.plan.target.launch.to_string();
+        let (kind, what) = target.split_once(':').unwrap_or((&target, ""));
+        match kind {
+            "process" => what.rsplit('/').next().unwrap_or(what).to_owned(),
+            // The port of a registry comes before a slash.
+            "container" => {
+                what.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(what, |parts| parts.0).to_owned()
+            }
+            _ => kind.to_owned(),
+        }
+    };
+    left.plan.target.profile.name == right.plan.target.profile.name && name(left) == name(right)
 }
 
 /// Geometric means over cycles and variants, of what was recorded.
@@ -135,5 +152,19 @@ mod tests {
         let change = entries[2].changes["rss_settled"];
         assert!((0.35..0.55).contains(&change), "{change}");
         assert!(entries[2].figures["throughput"] > 0.0 && entries[2].variants.len() == 2);
+    }
+
+    #[test]
+    fn another_tag_or_folder_is_another_build_of_the_same_thing() {
+        use soak_scenario::Launch;
+
+        let of = |path: &str| {
+            let mut run = run("a", 1, Pace::Quick, 0.0);
+            run.plan.target.launch = Launch::Process(path.to_owned());
+            run
+        };
+        assert!(of_one_kind(&of("/a/store"), &of("/b/store")));
+        assert!(!of_one_kind(&of("/a/store"), &of("/a/other")));
+        assert!(!of_one_kind(&of("/a/store"), &run("a", 1, Pace::Quick, 0.0)));
     }
 }

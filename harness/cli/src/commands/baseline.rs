@@ -75,7 +75,7 @@ fn save(baselines: &Baselines, name: &str, runs: &[String], replace: bool, add: 
         return Err(Failure::usage(format!("there is a baseline {name} already: --replace it, or --add to it")));
     }
     let found = sides::find_all(runs, baselines)?;
-    for run in found.iter().filter(|run| !run.complete || run.platform_failed) {
+    if let Some(run) = found.iter().find(|run| !run.complete || run.platform_failed) {
         let why = if run.platform_failed { "the harness or the machine failed" } else { "it did not come to its end" };
         return Err(Failure::usage(format!("{} is no baseline: {why}; run it again", run.run)));
     }

@@ -113,7 +113,7 @@ fn words(entries: &[Entry]) -> String {
     ];
     let rows: Vec<[String; 10]> = entries.iter().map(row).collect();
     format!(
-        "{}\nsettled since: change of settled memory to the last run that was the same experiment on the same machine.\n",
+        "{}\nsettled since: change of settled memory to the last run of the same experiment, kind of target and machine.\n",
         table(heads, &rows)
     )
 }

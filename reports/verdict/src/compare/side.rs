@@ -97,8 +97,9 @@ pub(super) fn check(
     }
 }
 
-/// What a reader should know: how the builds differ, the kernels, and what was left out.
-pub(super) fn notes(base: &Digest, candidate: &Digest, variants: &[String], settings: &Settings) -> Vec<String> {
+/// What a reader should know: how the builds differ, the kernels, what was left out, and what one run a side cannot show.
+pub(super) fn notes(sides: [&[Digest]; 2], variants: &[String], settings: &Settings) -> Vec<String> {
+    let [Some(base), Some(candidate)] = sides.map(<[Digest]>::first) else { return Vec::new() };
     let names = ["the base", "the candidate"];
     let mut notes: Vec<String> = builds(base, candidate).iter().map(|one| format!("{}.", one.words(names))).collect();
     let (unlike, kernel) = machines(base, candidate);
@@ -117,6 +118,12 @@ pub(super) fn notes(base: &Digest, candidate: &Digest, variants: &[String], sett
         if !alone.is_empty() {
             notes.push(format!("Only the {name} has {}, which is not compared.", alone.join(", ")));
         }
+    }
+    if sides.iter().all(|side| side.len() == 1) {
+        notes.push(
+            "One run a side: what two processes of one build differ by is allowed for as it was measured of other stores. Several runs a side, or turns, measure it."
+                .to_owned(),
+        );
     }
     notes
 }
