@@ -37,7 +37,8 @@ pub(crate) fn columns(heads: &[&str], rows: &[Vec<String>], width: usize) -> Str
     for row in &all {
         for (column, (cell, wide)) in row.iter().zip(&widths).enumerate() {
             let wide = *wide;
-            out.push_str(&if is_number(column) { format!("{cell:>wide$}  ") } else { format!("{cell:<wide$}  ") });
+            let padded = if is_number(column) { format!("{cell:>wide$}  ") } else { format!("{cell:<wide$}  ") };
+            out.push_str(&padded);
         }
         // A column that is left little room would be one word a line.
         let room = width.max(indent + 30);

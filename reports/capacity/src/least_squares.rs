@@ -150,7 +150,7 @@ mod tests {
         let rows: Vec<Vec<f64>> = (1..6).map(|i| vec![1.0, f64::from(i)]).collect();
         let y: Vec<f64> = (1..6).map(|i| 10.0 - f64::from(i)).collect();
         let found = solve(&rows, &y).unwrap();
-        assert_eq!(found.coefficients[1], 0.0);
+        assert!(found.coefficients[1].abs() < 1e-300, "{found:?}");
         assert!((found.coefficients[0] - 7.0).abs() < 1e-9, "the mean is what is left: {found:?}");
     }
 

@@ -51,7 +51,7 @@ const NODE_BYTES: [f64; 2] = [40.0, 80.0];
 const NODE_DIM: f64 = 128.0;
 /// “Red Flags: >5GB in single HNSW graph”.
 const GRAPH_BYTES_MAX: f64 = 5e9;
-/// The runbook's batch sizes: “import_batch_size: 500  # Instead of 4096”.
+/// The runbook's batch sizes: `import_batch_size: 500  # Instead of 4096`.
 const BATCHES: [f64; 2] = [500.0, 4096.0];
 /// Less than this of a peak is not worth a setting.
 const WORTH: f64 = 0.05;
@@ -72,7 +72,7 @@ fn allocate(model: &Model, point: &Point, dim: f64) -> Rule {
     let words = format!("High-dimensional vectors ({dim}D): Allocate 2-3x memory");
     // As many bytes of vectors as were asked of, or the base would make another number of them.
     let vectors = (point.data_bytes() / (dim * 4.0)).max(1.0).round();
-    let at = Point { dim, vectors, ..*point };
+    let at = Point { vectors, dim, ..*point };
     let Some(peak) = model.says(&at).peak else {
         return rule(words, Holds::Unknown, "the runs do not tell of this dimension and these settings");
     };

@@ -2,6 +2,7 @@
 
 mod search;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -201,11 +202,15 @@ pub(super) fn in_words(page: &CapacityPage) -> String {
     let mut out = wrapped(&page.title, 0, output::WIDTH);
     for part in &page.parts {
         match part {
-            Part::Heading(text) => out.push_str(&format!("\n{text}\n")),
+            Part::Heading(text) => {
+                let _ = writeln!(out, "\n{text}");
+            }
             Part::Text(text) => out.push_str(&wrapped(text, 0, output::WIDTH)),
             Part::Lines(lines) => {
                 out.push('\n');
-                lines.lines().for_each(|line| out.push_str(&format!("    {line}\n")));
+                for line in lines.lines() {
+                    let _ = writeln!(out, "    {line}");
+                }
             }
             Part::Table { heads, rows } => {
                 out.push('\n');

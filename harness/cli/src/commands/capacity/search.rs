@@ -2,6 +2,7 @@
 //!
 //! Each try is an ordinary run of one variant with a limit of its own; what is next is decided by [`Bisection`].
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -366,6 +367,6 @@ fn words(plan: &Plan, variant: &Variant, found: &[Found], out: &Path) -> String 
         "p99",
     ];
     text.push_str(&columns(&heads, &rows, output::WIDTH));
-    text.push_str(&format!("\nTries: {}\n", out.display()));
+    let _ = writeln!(text, "\nTries: {}", out.display());
     text
 }
