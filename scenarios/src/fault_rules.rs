@@ -173,7 +173,7 @@ impl Rules<'_> {
             self.report(
                 &format!("faults.{name}.inject"),
                 message,
-                &format!("expected endpoints.{endpoint} in the profile"),
+                format!("expected endpoints.{endpoint} in the profile"),
             );
         }
         if fault.inject.kind().lever == "disk" && self.plan.target.data_volume.is_none() {

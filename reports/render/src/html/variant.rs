@@ -78,7 +78,9 @@ fn numbers(m: &mut Markup, picture: &VariantPicture) {
                 for [cycle, rest @ ..] in &picture.cycles {
                     m.element("tr", &[], |m| {
                         m.leaf("th", &[("scope", "row")], cycle);
-                        rest.iter().for_each(|cell| m.leaf("td", &[], cell));
+                        for cell in rest {
+                            m.leaf("td", &[], cell);
+                        }
                     });
                 }
             });
@@ -277,7 +279,9 @@ fn growing(m: &mut Markup, picture: &VariantPicture) {
             for [function, more, share, stack] in &growing.rows {
                 m.element("tr", &[], |m| {
                     m.leaf("th", &[("scope", "row")], function);
-                    [more, share].into_iter().for_each(|cell| m.leaf("td", &[], cell));
+                    for cell in [more, share] {
+                        m.leaf("td", &[], cell);
+                    }
                     m.leaf("td", &[("class", "words")], stack);
                 });
             }
