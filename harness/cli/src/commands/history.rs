@@ -34,7 +34,7 @@ impl History {
                 Ok(digest) if digest.variants.is_empty() => {}
                 Ok(digest) => digests.push(digest),
                 Err(failure) => {
-                    output::say(&format!("warning: left out: {}", failure.words().trim_start_matches("error: ")))
+                    output::say(&format!("warning: left out: {}", failure.words().trim_start_matches("error: ")));
                 }
             }
         }
