@@ -18,11 +18,11 @@ pub(crate) fn kept(folder: &Path, variant: &str, phase: &str) -> Option<Artefact
     read_files(|name| std::fs::read(folder.join(name)).ok())
 }
 
-/// What was kept last, with the words for when, and what was kept when idle.
-pub(crate) fn last_and_idle(
-    folder: &Path,
-    variant: &str,
-) -> (Option<(Artefacts, &'static str)>, Option<(Artefacts, &'static str)>) {
+/// What was kept in one phase, and the words for when that was.
+pub(crate) type Kept = (Artefacts, &'static str);
+
+/// What was kept last, and what was kept when idle.
+pub(crate) fn last_and_idle(folder: &Path, variant: &str) -> (Option<Kept>, Option<Kept>) {
     let mut found = PHASES.iter().filter_map(|(phase, words)| Some((kept(folder, variant, phase)?, *words)));
     (found.next(), found.next_back())
 }

@@ -6,7 +6,7 @@ fn answers(ended: &Ended) -> Vec<(String, String)> {
     let last = ended.stdout.lines().last().unwrap();
     let told: serde_json::Value = serde_json::from_str(last).unwrap();
     let text = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap().to_owned();
-    told["smoke"].as_array().unwrap().iter().map(|one| (text(one, "part"), text(one, "answer"))).collect()
+    told["smoke"].as_array().unwrap().iter().map(|one| (text(one, "name"), text(one, "answer"))).collect()
 }
 
 fn of(ended: &Ended, part: &str) -> String {

@@ -27,15 +27,15 @@ pub(super) enum Answer {
 /// One part of what a run stands on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Part {
-    pub(super) part: &'static str,
+    pub(super) name: &'static str,
     pub(super) answer: Answer,
     /// What answered or did not, in a sentence.
     pub(super) told: String,
 }
 
 impl Part {
-    fn new(part: &'static str, answer: Answer, told: impl Into<String>) -> Self {
-        Self { part, answer, told: told.into() }
+    fn new(name: &'static str, answer: Answer, told: impl Into<String>) -> Self {
+        Self { name, answer, told: told.into() }
     }
 }
 
@@ -75,14 +75,14 @@ pub(super) fn exit(parts: &[Part]) -> Exit {
 /// The list, for a person.
 pub(super) fn table(parts: &[Part]) -> String {
     let mut out = String::from("\nWired up?\n");
-    for Part { part, answer, told } in parts {
+    for Part { name, answer, told } in parts {
         let mark = match answer {
             Answer::Wired => '✓',
             Answer::Lacking => '·',
             Answer::Silent => '?',
             Answer::Broken => '✗',
         };
-        out.push_str(&wrapped(&format!("{mark} {part}: {told}"), 2, WIDTH));
+        out.push_str(&wrapped(&format!("{mark} {name}: {told}"), 2, WIDTH));
     }
     out.push_str(match exit(parts) {
         Exit::Pass => "Everything that this target has answers. How it behaves, a run without --smoke tells.\n",
