@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use soak_scenario::{Dose, FLOORS};
 
 use crate::human;
+use crate::judge::TARGET;
 use crate::outcome::{DoseVerdict, Finding, Seen, VariantVerdict, Verdict};
 
 /// The finding that such a variant is left with.
@@ -39,7 +40,7 @@ pub(crate) fn conclude(dose: Dose, mut variant: VariantVerdict, to_its_end: bool
     let found = DoseVerdict { tolerances: dose.tolerances, bytes_per_cycle: dose.bytes_per_cycle, answers };
     let finding = finding(&dose, &found, to_its_end);
     // A leak may bring the kernel to kill the target; what else ends it is the target's own.
-    let own = |finding: &Finding| finding.criterion == "target" && !finding.reason.contains("for memory");
+    let own = |finding: &Finding| finding.criterion == TARGET && !finding.reason.contains("for memory");
     for other in variant.findings.iter_mut().filter(|finding| !own(finding)) {
         // What this variant was made to do is no finding against the target.
         other.reason = format!("For information, this variant leaks on purpose. {}", other.reason);

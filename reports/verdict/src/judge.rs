@@ -18,6 +18,9 @@ use crate::observed::Observed;
 use crate::outcome::{AttestedKnob, Finding, Indication, RunVerdict, VERDICT_SCHEMA, VariantVerdict, Verdict};
 use crate::stats::{holm, location};
 
+/// What the end of a target is called among the criteria, where it is a failure.
+pub(crate) const TARGET: &str = "target";
+
 /// The chance of any false fail per criterion, over all variants.
 pub const ALPHA: f64 = 0.05;
 
@@ -366,7 +369,7 @@ fn stands_on(id: &str, source: &str) -> bool {
 /// The finding of a target that died, was killed or gave up.
 fn target_failed(reason: &str) -> Finding {
     Finding {
-        criterion: "target".to_owned(),
+        criterion: TARGET.to_owned(),
         verdict: Some(Verdict::Fail),
         informational: false,
         value: Some(1.0),

@@ -6,6 +6,7 @@ use soak_scenario::criterion::{Bounds, find};
 use soak_scenario::runbook::Seen;
 use soak_scenario::{Plan, Variant};
 
+use crate::judge::TARGET;
 use crate::outcome::{Finding, RunVerdict, VariantVerdict, Verdict};
 
 /// The trial in which nothing is changed: what it says, chance says.
@@ -102,9 +103,15 @@ impl Trial {
         let before = failed.finding(criterion);
         let after = with.and_then(|with| with.finding(criterion));
         let same = unchanged.and_then(|one| one.finding(criterion));
-        let holds_anyway = same.is_some_and(|finding| finding.verdict != Some(Verdict::Fail));
+        // Of a target that lives there is no finding that says so.
+        let lives = |one: &VariantVerdict| {
+            criterion == TARGET && one.finding(criterion).is_none() && one.verdict == Verdict::Pass
+        };
+        let holds_anyway =
+            same.is_some_and(|finding| finding.verdict != Some(Verdict::Fail)) || unchanged.is_some_and(lives);
         let answer = match (before, after.and_then(|after| Some((after, after.verdict?)))) {
             (Some(_), Some((_, Verdict::Pass))) if holds_anyway => Answer::CannotTell,
+            (Some(_), None) if with.is_some_and(lives) && !holds_anyway => Answer::Helps,
             (Some(_), Some((_, Verdict::Pass))) => Answer::Helps,
             (Some(before), Some((after, Verdict::Fail)))
                 if less(criterion, before, after) && same.is_none_or(|same| less(criterion, same, after)) =>
@@ -181,6 +188,21 @@ mod tests {
         assert_eq!(fewer.answer, Answer::HelpsInPart, "{fewer:?}");
         let missing = Trial::of("gogc_10", "rss_floor", &failed.variants[0], None, None);
         assert_eq!((missing.answer, missing.verdict), (Answer::CannotTell, None));
+    }
+
+    #[test]
+    fn a_target_that_lives_with_a_remedy_is_helped() {
+        let healthy = leak(0.0).variants.remove(0);
+        let mut killed = healthy.clone();
+        let mut end = killed.findings[0].clone();
+        (end.criterion, end.verdict) = (TARGET.to_owned(), Some(Verdict::Fail));
+        (killed.findings, killed.verdict) = (vec![end], Verdict::Fail);
+        let answer = |with: &VariantVerdict, unchanged: &VariantVerdict| {
+            Trial::of("raise_limit", TARGET, &killed, Some(with), Some(unchanged)).answer
+        };
+        assert_eq!(answer(&healthy, &killed), Answer::Helps);
+        assert_eq!(answer(&killed, &killed), Answer::DoesNotHelp);
+        assert_eq!(answer(&healthy, &healthy), Answer::CannotTell, "it lives without the remedy as well");
     }
 
     #[test]

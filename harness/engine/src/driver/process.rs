@@ -77,7 +77,7 @@ impl Recipe {
         if let Some(score) = self.plan.target.oom_score_adj {
             let path = format!("/proc/{}/oom_score_adj", life.pid);
             std::fs::write(&path, score.to_string())
-                .map_err(|error| format!("cannot write {score} to {path}: {error}; to lower it needs root"))?;
+                .map_err(|error| format!("cannot write {score} to {path}: {error}; to lower it needs a right that not every root has (CAP_SYS_RESOURCE)"))?;
         }
         Ok(life)
     }
