@@ -42,6 +42,9 @@ pub struct Site {
     pub count: f64,
 }
 
+/// Growth below this is what any program does between two profiles.
+const TELLING_BYTES: f64 = 1_048_576.0;
+
 /// What a stack holds more than before.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Growth {
@@ -63,6 +66,11 @@ impl Growth {
     /// How many bytes more.
     pub fn more_bytes(&self) -> f64 {
         self.after_bytes - self.before_bytes
+    }
+
+    /// Whether it is more than what any program's heap does between two profiles.
+    pub fn is_telling(&self) -> bool {
+        self.more_bytes() >= TELLING_BYTES
     }
 }
 

@@ -91,9 +91,6 @@ pub(crate) const GROWING_HEADS: [&str; 4] = ["Function", "More", "Of all growth"
 /// Sites that are shown; the rest is in `soak diag`.
 const SITES: usize = 5;
 
-/// Growth below this is what any program does between two profiles.
-const TELLING_BYTES: f64 = 1_048_576.0;
-
 /// Groups of tasks that are kept.
 const TASK_GROUPS: usize = 12;
 
@@ -122,7 +119,7 @@ impl VariantPicture {
     /// The same with what of the heap grew: its sites, most first, and between when and when.
     #[must_use]
     pub fn with_growing_sites(mut self, sites: &[Growth], when: String) -> Self {
-        let telling = sites.iter().filter(|site| site.more_bytes() >= TELLING_BYTES).take(SITES);
+        let telling = sites.iter().filter(|site| site.is_telling()).take(SITES);
         let row = |site: &Growth| {
             let (more, share) = (human::bytes(site.more_bytes()), human::percent(site.share));
             [site.function.clone(), more, share, site.stack.clone()]

@@ -11,8 +11,6 @@ use crate::pprof::Pprof;
 use crate::sites::{self, Growth, Site};
 use crate::{smaps, tasks};
 
-/// Growth below this is what any program does between two profiles.
-const TELLING_BYTES: f64 = 1_048_576.0;
 /// Sites of a profile that are told in words.
 const LARGEST: usize = 5;
 
@@ -79,7 +77,7 @@ fn growing(subject: &Subject, now: Option<&[Site]>, before: Option<&[Site]>, tol
         return item.missing(&format!("{} has no heap profile", subject.before_is), "name another with --baseline");
     };
     let grown = sites::growth(before, now);
-    if let Some(most) = grown.first().filter(|most| most.more_bytes() >= TELLING_BYTES) {
+    if let Some(most) = grown.first().filter(|most| most.is_telling()) {
         told.push(format!(
             "{} holds {:.1} MiB more than at {}, {:.0} % of all growth of the heap.",
             most.function,
