@@ -60,6 +60,8 @@ pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Er
         stop: document.part("/stop")?,
         criteria: document.part("/criteria")?,
         variants: parts.variants,
+        // A control with a mistake in it is none; the mistake is reported.
+        positive_control: document.part("/positive_control").unwrap_or_default(),
         no_control: None,
         edits: parts.edits,
     })

@@ -30,9 +30,9 @@ pub struct Dose {
 }
 
 impl Plan {
-    /// The variants that are judged: all but those that leak on purpose.
+    /// The variants that are judged: all but those that something was put into on purpose.
     pub fn judged(&self) -> impl Iterator<Item = &Variant> {
-        self.variants.iter().filter(|variant| variant.dose.is_none())
+        self.variants.iter().filter(|variant| !variant.is_control())
     }
 
     /// Bytes of vectors that a cycle puts.
@@ -50,6 +50,9 @@ impl Plan {
 
     /// What the target is told to do wrong in this variant.
     pub fn misbehaviour(&self, variant: &Variant) -> Misbehave {
+        if let Some(control) = &variant.control {
+            return control.misbehave.clone();
+        }
         let retain_batches = variant.dose.map_or(self.target.misbehave.retain_batches, |dose| Some(dose.retained));
         Misbehave { retain_batches, ..self.target.misbehave.clone() }
     }
@@ -88,16 +91,8 @@ impl Plan {
         Ok(Variant { id, dose: Some(dose), ..variant.clone() })
     }
 
-    /// Adds the positive control, or says why there is none.
-    pub(crate) fn add_control(&mut self) {
-        match self.control() {
-            Ok(control) => self.variants.push(control),
-            Err(why) => self.no_control = Some(why),
-        }
-    }
-
     /// The variant that puts most, with a leak of two to four tolerances, the size drawn from the seed.
-    fn control(&self) -> Result<Variant, String> {
+    pub(crate) fn leaking(&self) -> Result<Variant, String> {
         let size = |variant: &&Variant| self.bytes_per_cycle(&variant.knobs);
         // The most data moves the floors most; of several the first, which is the likeliest to be asked for alone.
         let most = self.judged().reduce(|most, other| if size(&other) > size(&most) { other } else { most });

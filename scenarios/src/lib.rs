@@ -20,6 +20,7 @@ mod assemble;
 mod builtin;
 mod check;
 mod condition;
+mod control;
 pub mod criterion;
 mod diagnostic;
 mod dose;
@@ -52,6 +53,7 @@ pub mod units;
 
 pub use builtin::{Builtin, builtin_profiles, builtin_scenarios};
 pub use condition::*;
+pub use control::PositiveControl;
 pub use diagnostic::{Diagnostic, Severity};
 pub use dose::{CONTROL_TOLERANCES, Dose, FLOORS};
 pub use fault::*;

@@ -155,7 +155,7 @@ fn plan(found: Found, request: &Request<'_>) -> Result<Loaded, LoadError> {
     match plan {
         Ok(mut plan) if loading.mistakes.iter().all(|one| one.severity == Severity::Warning) => {
             if loading.wants_control(pace) {
-                plan.add_control();
+                plan.add_controls();
             }
             Ok(Loaded { plan, warnings: loading.mistakes })
         }

@@ -157,6 +157,7 @@ fn name(points: &[Point], plan_seed: u64) -> Vec<Variant> {
             seed: data_seed(plan_seed, knobs.dim),
             knobs,
             dose: None,
+            control: None,
         })
     };
     points.iter().filter_map(variant).collect()

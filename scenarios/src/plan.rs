@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::PositiveControl;
 use crate::dose::Dose;
 use crate::fault::Fault;
 use crate::launch::Launch;
@@ -56,7 +57,10 @@ pub struct Plan {
     pub criteria: BTreeMap<String, Threshold>,
     /// The points of the matrix, in the order in which they run.
     pub variants: Vec<Variant>,
-    /// Why there is no positive control although one is wanted.
+    /// What the scenario has to be able to see, besides a leak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive_control: Option<PositiveControl>,
+    /// Why a positive control is missing although one is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_control: Option<String>,
     /// The command-line edits (`--set path=value`) that were applied, for the line that reproduces a finding.
@@ -518,6 +522,16 @@ pub struct Variant {
     /// The leak that is put in on purpose; such a variant shows what the run can see, and is not judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dose: Option<Dose>,
+    /// The misbehaviour that is put in on purpose, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<PositiveControl>,
+}
+
+impl Variant {
+    /// Whether something was put into it on purpose, to show what the run can see.
+    pub fn is_control(&self) -> bool {
+        self.dose.is_some() || self.control.is_some()
+    }
 }
 
 /// The settings of a variant.

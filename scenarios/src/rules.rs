@@ -29,6 +29,7 @@ pub(crate) fn check(plan: &Plan, root: &Node, removed: &BTreeSet<String>) -> Vec
     rules.thresholds();
     rules.reclaimable();
     rules.misbehaviour();
+    rules.positive_control();
     rules.protocol();
     rules.knobs_reach();
     rules.found
@@ -266,6 +267,24 @@ impl Rules<'_> {
         let message = format!("a target of profile `{}` cannot be told to misbehave", target.profile.name);
         let expected = "expected no target.misbehave, or a profile with can_misbehave = true";
         self.report("target.misbehave", message, expected);
+    }
+
+    /// Something is put in, and what the load is to leave behind it does not put again by itself.
+    fn positive_control(&mut self) {
+        let Some(control) = &self.plan.positive_control else { return };
+        let workload = &self.plan.workload;
+        if control.is_empty() {
+            let expected = "expected misbehave, leave_rows or leave_connections";
+            self.report("positive_control", "nothing is put in on purpose", expected);
+        } else if control.leave_rows.is_some() && self.sound(&["workload.clear", "workload.same_names"]) {
+            if workload.clear != Clear::Rows {
+                let message = "rows are left behind, but a cycle ends by dropping the dataset that holds them";
+                self.report("positive_control.leave_rows", message, "expected workload.clear = \"rows\"");
+            } else if workload.same_names {
+                let message = "rows are left behind, but the next cycle makes them again under the same names";
+                self.report("positive_control.leave_rows", message, "expected workload.same_names = false");
+            }
+        }
     }
 }
 

@@ -40,6 +40,11 @@ fn root() -> Vec<Field> {
             Kind::Flag,
             "one more variant leaks on purpose, two to four tolerances a cycle, to show that the run can see it; unless said otherwise at every pace but quick",
         ),
+        optional(
+            "positive_control",
+            Kind::Section(positive_control()),
+            "what this scenario is there to see: at the same paces one more variant has it on purpose, and a criterion that does not see it loses its passes",
+        ),
         optional("runbook", Kind::Section(runbook()), "the runbook section that the scenario rehearses"),
         section("target", target(), "what is tested"),
         section("matrix", matrix(), "the variants: every combination of the lists, less `exclude`, plus `include`"),
@@ -65,10 +70,28 @@ fn runbook() -> Vec<Field> {
     ]
 }
 
-fn target() -> Vec<Field> {
+fn positive_control() -> Vec<Field> {
+    let criteria = Kind::Choice(CRITERIA.iter().map(|criterion| criterion.id).collect());
+    vec![
+        section("misbehave", misbehave(), "what the target is told to do wrong, as in `target.misbehave`"),
+        optional(
+            "leave_rows",
+            Kind::Quantity(Quantity::Share),
+            "share of a cycle's rows that the load leaves behind, for targets that cannot be told to leak",
+        ),
+        optional(
+            "leave_connections",
+            Kind::Integer { min: 1, max: 10_000 },
+            "connections that the load opens in each cycle and never closes, likewise",
+        ),
+        required("seen_by", Kind::List(Box::new(criteria)), "the criteria that have to see it"),
+    ]
+}
+
+fn misbehave() -> Vec<Field> {
     let rate = Kind::Quantity(Quantity::ByteRate);
     let bad = Kind::Choice(BadCompaction::ALL.iter().map(|bad| bad.name()).collect());
-    let misbehave = vec![
+    vec![
         optional("heap_leak", rate.clone(), "heap memory that is allocated, touched and never freed"),
         optional("task_leak", Kind::Quantity(Quantity::Rate), "tasks that are started and never end"),
         optional("compaction", bad, "what compaction does instead of its work"),
@@ -101,7 +124,10 @@ fn target() -> Vec<Field> {
             Kind::Quantity(Quantity::Share),
             "share of the connections that are kept once their clients have closed them",
         ),
-    ];
+    ]
+}
+
+fn target() -> Vec<Field> {
     let doc = "how to talk to the target: a built-in profile, or a path to a profile's file";
     vec![
         with_default("profile", Kind::Text(TextRule::NotEmpty), "\"reference\"", doc),
@@ -123,7 +149,7 @@ fn target() -> Vec<Field> {
             "false",
             "faults may be injected into a target that was running already (`attach:`)",
         ),
-        section("misbehave", misbehave, "faults of its own that the target is asked to have; none in a healthy run"),
+        section("misbehave", misbehave(), "faults of its own that the target is asked to have; none in a healthy run"),
     ]
 }
 

@@ -27,7 +27,7 @@ impl Plan {
     /// What is due in a cycle of a variant, in the order in which it begins. Warm-up cycles have none.
     pub fn due(&self, variant: &Variant, cycle: u32) -> Vec<Due<'_>> {
         let Some(counted) = cycle.checked_sub(self.cycle.warm_up) else { return Vec::new() };
-        if variant.dose.is_some() {
+        if variant.is_control() {
             // A variant that shows what the run can see is disturbed by nothing else.
             return Vec::new();
         }
@@ -38,7 +38,7 @@ impl Plan {
 
     /// Faults that are due once, at a time since the target was started.
     pub fn due_at(&self, variant: &Variant) -> Vec<(&str, &Fault, Span)> {
-        if variant.dose.is_some() {
+        if variant.is_control() {
             return Vec::new();
         }
         let timed = self.faults.iter().filter_map(|(name, fault)| Some((name.as_str(), fault, fault.at?)));

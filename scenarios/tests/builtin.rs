@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as a test does")]
 
-use soak_scenario::{LoadError, Pace, Request, builtin_profiles, builtin_scenarios, load};
+use soak_scenario::{FLOORS, LoadError, Pace, Request, builtin_profiles, builtin_scenarios, load};
 
 fn ids(request: &Request<'_>) -> Vec<String> {
     load(request).unwrap().plan.variants.into_iter().map(|variant| variant.id).collect()
@@ -128,6 +128,64 @@ fn why_there_is_no_control_is_said() {
     assert!((2.0..=4.0).contains(&dose.tolerances) && dose.bytes_per_cycle > 262_000.0, "{dose:?}");
     let quick = |edits: &[String]| load(&Request { edits, ..scenario2() }).unwrap().plan.variants.len();
     assert_eq!((quick(&[]), quick(&["control=true".to_owned()])), (6, 7));
+}
+
+/// What a scenario has on purpose at a pace: the settings of each control, and the criteria that have to see it.
+fn controls(scenario: &str, pace: Pace, edits: &[&str]) -> (Vec<(String, Vec<String>)>, Option<String>) {
+    let edits: Vec<String> = edits.iter().map(|edit| (*edit).to_owned()).collect();
+    let plan = load(&Request { scenario, pace: Some(pace), edits: &edits, ..Request::default() }).unwrap().plan;
+    let floors = || FLOORS.iter().filter(|id| plan.criteria.contains_key(**id)).map(|id| (*id).to_owned()).collect();
+    let leaks = plan.variants.iter().filter(|one| one.dose.is_some()).map(|_| ("leak".to_owned(), floors()));
+    let own = plan
+        .variants
+        .iter()
+        .filter_map(|one| Some((one.control.as_ref()?.words(), one.control.as_ref()?.seen_by.clone())));
+    (leaks.chain(own).collect(), plan.no_control)
+}
+
+#[test]
+fn each_scenario_of_a_runbook_has_on_purpose_what_it_is_there_to_see() {
+    let of = |put_in: &str, seen_by: &[&str]| (put_in.to_owned(), seen_by.iter().map(|id| (*id).to_owned()).collect());
+    let leak = || of("leak", &["rss_floor", "heap_floor"]);
+    let rss = || of("leak", &["rss_floor"]);
+    let everything = "task_leak=90/min, compaction=noop, series_leak=600/min, connection_leak=5%";
+    let everyone = ["goroutine_baseline", "connection_baseline", "compaction_reclaim", "metrics_cardinality"];
+    for (scenario, wanted) in [
+        ("scenario1", vec![leak(), of("series_leak=600/min", &["metrics_cardinality"])]),
+        ("scenario2", vec![leak()]),
+        (
+            "scenario3",
+            vec![leak(), of("fragment=true, mapped_file=256MiB", &["resident_per_vector", "compaction_reclaim"])],
+        ),
+        (
+            "scenario4",
+            vec![rss(), of("task_leak=90/min, connection_leak=5%", &["goroutine_baseline", "connection_baseline"])],
+        ),
+        ("scenario5", vec![rss(), of("compaction=weak", &["compaction_reclaim"])]),
+        ("gate", vec![leak(), of(everything, &everyone)]),
+        ("guts-growth", vec![of("leave_rows=20%", &["rss_floor"])]),
+    ] {
+        assert_eq!(controls(scenario, Pace::Gate, &[]), (wanted, None), "{scenario}");
+        assert_eq!(controls(scenario, Pace::Quick, &[]), (Vec::new(), None), "{scenario}");
+    }
+    let (connections, floors) = controls("guts-connections", Pace::Gate, &[]);
+    assert_eq!(connections, [of("leave_connections=8", &["connection_baseline"])]);
+    assert!(floors.unwrap().contains("cannot be told to leak"), "of its floor nothing shows what it can see");
+}
+
+#[test]
+fn a_control_is_of_what_is_judged() {
+    // Scenario 2 judges goroutines and no connections.
+    let of = |seen_by: &'static str| ["positive_control.misbehave.task_leak=90/min", seen_by];
+    let both = of("positive_control.seen_by=[\"goroutine_baseline\",\"connection_baseline\"]");
+    let (some, none) = controls("scenario2", Pace::Gate, &both);
+    assert_eq!((some[1].1.as_slice(), none), (&["goroutine_baseline".to_owned()][..], None));
+    let neither = of("positive_control.seen_by=[\"connection_baseline\"]");
+    let (leak, why) = controls("scenario2", Pace::Gate, &neither);
+    assert_eq!((leak.len(), why.unwrap().as_str()), (1, "no threshold is set for connection_baseline"));
+    let (nothing, why) = controls("scenario4", Pace::Gate, &["target.misbehave.task_leak=2/min"]);
+    assert_eq!((nothing.len(), why.unwrap().as_str()), (0, "the target is told to misbehave already"));
+    assert_eq!(controls("scenario4", Pace::Quick, &["control=true"]).0.len(), 2);
 }
 
 #[test]

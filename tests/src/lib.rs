@@ -9,6 +9,7 @@ mod recorded;
 mod repository;
 mod run;
 mod target;
+mod terminal;
 mod tools;
 
 pub use child::{Running, is_alive, signal, until};
@@ -18,4 +19,5 @@ pub use recorded::{Made, Story, record};
 pub use repository::{Text, root, texts};
 pub use run::{Judged, events, every_fault, scenario, scenario2, turn};
 pub use target::{Kind, Target, http};
+pub use terminal::OnTerminal;
 pub use tools::{SmallDisk, docker, go_target, image, is_root, prometheus};

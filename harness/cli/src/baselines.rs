@@ -50,9 +50,10 @@ impl Baselines {
         read(&self.root.join(name))
     }
 
-    /// Keeps these runs under a name that is free.
+    /// Keeps these runs under a name, and no others. What was there goes when they are written: a full disk in between costs nothing.
     pub(crate) fn save(&self, name: &str, runs: &[Digest]) -> Result<(), Failure> {
         let folder = self.root.join(name);
+        let mut before = files(&folder);
         let io = |path: &Path, error: &std::io::Error| {
             Failure::platform(format!("cannot write {}: {error}", path.display()))
         };
@@ -62,8 +63,9 @@ impl Baselines {
             let mut text = serde_json::to_string_pretty(run).map_err(Failure::platform)?;
             text.push('\n');
             write_whole(&path, text.as_bytes()).map_err(Failure::platform)?;
+            before.retain(|other| *other != path);
         }
-        Ok(())
+        remove_all(&before)
     }
 
     /// Removes a baseline; whatever else is in its folder stays.
@@ -72,10 +74,7 @@ impl Baselines {
             return Err(Failure::usage(self.missing(name)));
         }
         let folder = self.root.join(name);
-        for file in files(&folder) {
-            fs::remove_file(&file)
-                .map_err(|error| Failure::platform(format!("cannot remove {}: {error}", file.display())))?;
-        }
+        remove_all(&files(&folder))?;
         // A folder that holds something else as well stays, and is no baseline any more.
         let _ = fs::remove_dir(&folder);
         Ok(())
@@ -92,6 +91,14 @@ impl Baselines {
             names => format!("there is {}", names.join(", ")),
         }
     }
+}
+
+fn remove_all(files: &[PathBuf]) -> Result<(), Failure> {
+    for file in files {
+        fs::remove_file(file)
+            .map_err(|error| Failure::platform(format!("cannot remove {}: {error}", file.display())))?;
+    }
+    Ok(())
 }
 
 /// What may be the name of a baseline, which is a folder's.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use soak_engine::residue::Register;
 use soak_engine::target::Driver;
 use soak_engine::{
-    AttachDriver, ContainerDriver, Image, ImageError, Journal, Listener, ProcessDriver, Program, RunEnd,
+    AttachDriver, ContainerDriver, Image, ImageError, Journal, Listener, ProcessDriver, Program, RunEnd, Wishes,
 };
 use soak_record::{RecordError, Recorder, RunFolder};
 use soak_scenario::{Attach, ContainerLaunch, Launch, Plan};
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::failure::{Exit, Failure};
 use crate::guard::Guard;
-use crate::output;
+use crate::{live, output};
 
 /// Keeps the harness off the processors that the plan gives to its target alone. Before any thread is started: what is started later inherits it.
 pub(crate) fn keep_off_the_targets(plan: &Plan) -> Result<(), Failure> {
@@ -44,6 +44,28 @@ pub(crate) fn impossible_faults(plan: &Plan) -> Option<String> {
 
 /// Runs a plan into the folder of `path`, under this id, told to `progress`; a person's interruption ends it in good order.
 pub(crate) fn execute(plan: &Plan, id: &str, path: &Path, progress: Box<dyn Listener>) -> Result<RunEnd, Failure> {
+    let (tell, told) = watch::channel(false);
+    let stop = Arc::new(tell);
+    execute_with(plan, (id, path), progress, &stop, Wishes::only_to_stop(told))
+}
+
+/// The same under the eyes of a person, who can ask for more than the end.
+pub(crate) fn execute_live(plan: &Plan, (id, path): (&str, &Path)) -> Result<RunEnd, Failure> {
+    let (tell, told) = watch::channel(false);
+    let stop = Arc::new(tell);
+    let (operator, wishes) = Wishes::of_operator(told);
+    let (listener, _live) = live::start(plan, path, operator, &stop)?;
+    execute_with(plan, (id, path), listener, &stop, wishes)
+}
+
+/// `stop` is told of interruptions, and `wishes` hear it.
+fn execute_with(
+    plan: &Plan,
+    (id, path): (&str, &Path),
+    progress: Box<dyn Listener>,
+    stop: &Arc<watch::Sender<bool>>,
+    wishes: Wishes,
+) -> Result<RunEnd, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
     let prepared = runtime.block_on(prepare(plan))?;
     let folder = RunFolder::create(path, plan).map_err(cannot_create)?;
@@ -51,8 +73,9 @@ pub(crate) fn execute(plan: &Plan, id: &str, path: &Path, progress: Box<dyn List
     let (recorder, thread) = Recorder::start(&folder).map_err(Failure::platform)?;
     let driver = prepared.driver(plan, folder, id, guard.register());
     let end = runtime.block_on(async {
+        interruptions(Arc::clone(stop));
         let journal = Journal::new(vec![Box::new(recorder), progress]);
-        soak_engine::run(plan, id, driver.as_ref(), &journal, soak_verdict::more_cycles, interruptions()).await
+        soak_engine::run(plan, id, driver.as_ref(), &journal, soak_verdict::more_cycles, wishes).await
     });
     drop(driver);
     runtime.block_on(guard.close());
@@ -126,10 +149,8 @@ fn cannot_create(error: RecordError) -> Failure {
     }
 }
 
-/// Becomes true at the first Ctrl-C or SIGTERM; the second ends the harness at once, and the kernel ends the target with it.
-fn interruptions() -> watch::Receiver<bool> {
-    let (tell, told) = watch::channel(false);
-    let tell = Arc::new(tell);
+/// Tells of the first Ctrl-C or SIGTERM; the second ends the harness at once, and the kernel ends the target with it.
+fn interruptions(tell: Arc<watch::Sender<bool>>) {
     tokio::spawn(async move {
         let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
         loop {
@@ -137,13 +158,21 @@ fn interruptions() -> watch::Receiver<bool> {
                 asked = tokio::signal::ctrl_c() => if asked.is_err() { return },
                 _ = term.recv() => {}
             }
-            if tell.send_replace(true) {
-                std::process::exit(Exit::Interrupted as i32);
-            }
-            output::say(
-                "\nstopping: the target is ended, what was recorded is kept and judged (once more: stop at once)\n",
-            );
+            interrupt(&tell);
         }
     });
-    told
+}
+
+/// Asks the run to end, in good order the first time and at once the second.
+pub(crate) fn interrupt(tell: &watch::Sender<bool>) {
+    if tell.send_replace(true) {
+        live::leave();
+        std::process::exit(Exit::Interrupted as i32);
+    }
+    // A live view says it itself.
+    if !live::is_on() {
+        output::say(
+            "\nstopping: the target is ended, what was recorded is kept and judged (once more: stop at once)\n",
+        );
+    }
 }

@@ -7,6 +7,7 @@ mod dumps;
 mod execution;
 mod failure;
 mod guard;
+mod live;
 mod mistakes;
 mod output;
 mod progress;

@@ -121,7 +121,7 @@ impl Listener for PlainLines {
 }
 
 /// What a person should see at once.
-fn notable(event: &Event) -> Option<String> {
+pub(crate) fn notable(event: &Event) -> Option<String> {
     let variant = event.variant.as_deref().unwrap_or("run");
     let text = match &event.kind {
         EventKind::Attested { knob, requested, effective, holds: Some(false), .. } => {
@@ -138,6 +138,8 @@ fn notable(event: &Event) -> Option<String> {
             format!("killed for memory at its limit of {}", human::bytes(*limit as f64))
         }
         EventKind::Oom { evidence, .. } => format!("killed for memory? {}", evidence.join("; ")),
+        EventKind::ByHand { action, error: None, .. } => format!("somebody {}", action.words()),
+        EventKind::ByHand { action, error: Some(error), .. } => format!("somebody {}: {error}", action.words()),
         EventKind::CyclesAdded { more, .. } => format!("its floors are still filling: {more} more cycles"),
         EventKind::SamplesDropped { source, rows } => format!("{rows} samples of {source} were lost"),
         EventKind::VariantEnded { outcome: Outcome::TargetFailed { reason } } => format!("the target failed: {reason}"),

@@ -58,7 +58,7 @@ pub(crate) fn digest(folder: &Path) -> Result<Digest, Failure> {
     let mut variants = Vec::new();
     let verdict = over_records(&run, |records| {
         let watched = records.inspect(|record| {
-            if record.variant.dose.is_none() {
+            if !record.variant.is_control() {
                 variants.push(VariantDigest::of(&run.plan, record));
             }
         });

@@ -97,7 +97,7 @@ fn not_judged(verdict: &RunVerdict) -> String {
 }
 
 fn headline(verdict: &RunVerdict) -> String {
-    let control = if verdict.variants.iter().any(|one| one.dose.is_some()) { " and a control" } else { "" };
+    let control = verdict.and_controls();
     let mut out = format!(
         "{} — {}, pace {}, seed {}, {}{control}\n",
         verdict.verdict.name().to_uppercase(),
@@ -270,6 +270,7 @@ mod tests {
     fn verdict() -> RunVerdict {
         let variant = |id: &str, floor| VariantVerdict {
             dose: None,
+            control: None,
             indications: Vec::new(),
             guidance: Vec::new(),
             id: id.to_owned(),

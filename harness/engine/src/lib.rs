@@ -18,6 +18,7 @@ pub mod load;
 mod losses;
 pub mod machine;
 mod oom;
+mod operator;
 mod patience;
 pub mod residue;
 mod rest;
@@ -32,6 +33,7 @@ pub use client::{DataSpec, FlightClient, HttpClient, Planes};
 pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};
 pub use journal::{Journal, Listener};
 pub use oom::OutOfMemory;
+pub use operator::{Operator, PAUSE_AT_MOST, Wishes};
 pub use patience::MoreCycles;
 pub use run::{RunEnd, run};
 

@@ -2,9 +2,9 @@
 
 use soak_record::{EventKind, Outcome};
 use soak_scenario::Plan;
-use tokio::sync::watch;
 
 use crate::journal::Journal;
+use crate::operator::Wishes;
 use crate::patience::MoreCycles;
 use crate::target::Driver;
 use crate::variant::run_variant;
@@ -22,14 +22,14 @@ pub enum RunEnd {
     PlatformFailed(String),
 }
 
-/// Runs a plan. `more_cycles` is asked when a variant's cycles are over. `interrupted` becomes true when a person wants it to end; whatever was started is stopped before this returns.
+/// Runs a plan. `more_cycles` is asked when a variant's cycles are over. `wishes` is what a person wants of it while it goes on; whatever was started is stopped before this returns.
 pub async fn run(
     plan: &Plan,
     run: &str,
     driver: &dyn Driver,
     journal: &Journal,
     more_cycles: MoreCycles,
-    interrupted: watch::Receiver<bool>,
+    mut wishes: Wishes,
 ) -> RunEnd {
     journal.event(EventKind::RunStarted {
         run: run.to_owned(),
@@ -39,7 +39,7 @@ pub async fn run(
     });
     let mut end = RunEnd::Complete;
     for index in 0..plan.variants.len() {
-        match run_variant(plan, index, driver, journal, more_cycles, interrupted.clone()).await {
+        match run_variant(plan, index, driver, journal, more_cycles, &mut wishes).await {
             Outcome::Completed | Outcome::TargetFailed { .. } => {}
             Outcome::Interrupted => end = RunEnd::Interrupted,
             Outcome::Stopped { reason } => end = RunEnd::Stopped(reason),

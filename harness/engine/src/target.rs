@@ -1,6 +1,7 @@
 //! What stands behind the run loop: a driver that starts targets, and the three ways to reach one. A simulated target implements the same.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +28,10 @@ pub trait Target: Send + Sync {
     fn pid(&self) -> u32;
     /// How load reaches it.
     fn client(&self) -> Arc<dyn Client>;
+    /// Where load reaches it; `None` where there is no connection to it.
+    fn addr(&self) -> Option<SocketAddr> {
+        None
+    }
     /// How it is asked for collection, compaction and dumps.
     fn control(&self) -> Arc<dyn Control>;
     /// How its series are read.

@@ -1,5 +1,6 @@
 //! One variant: the shell around the machine. It does what the machine says, and tells the machine what happened.
 
+mod by_hand;
 mod checks;
 mod clear;
 mod compaction;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use soak_record::{EventKind, LatencySummary, Outcome, Phase};
 use soak_scenario::{Plan, Protocol, Schedule, Variant};
 use soak_workload::{Ledger, Operations, RowState, SECOND_VERSION, Starts};
-use tokio::sync::watch;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use crate::attest::{When, attest};
@@ -20,11 +21,13 @@ use crate::journal::Journal;
 use crate::load::{self, Books, IngestJob, QueryJob};
 use crate::losses::Losses;
 use crate::machine::{Command, Input, Machine, Step};
+use crate::operator::Wishes;
 use crate::patience::{MoreCycles, median};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
 use crate::stop;
 use crate::target::{Batch, Driver, Families, Target, within};
+use by_hand::{ByHand, Now};
 
 /// How often a boot and an index are asked whether they are done.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -34,6 +37,8 @@ const DEATH_WITHIN: Duration = Duration::from_secs(5);
 
 /// The share of what it can use from which the harness may have been the bottleneck.
 const SATURATED: f64 = 0.85;
+
+const BOOT: Step = Step { phase: Phase::Boot, cycle: None };
 
 /// Why a step ends the variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +61,7 @@ pub(crate) struct Performer<'a> {
     books: Arc<Books>,
     operations: Option<Operations>,
     conductor: Arc<Conductor>,
+    wishes: Wishes,
     idle_goroutines: Option<f64>,
     /// The metrics page at the idle baseline.
     idle_page: Option<Families>,
@@ -63,6 +69,8 @@ pub(crate) struct Performer<'a> {
     compactions_before: Option<f64>,
     /// Cycle and level of the anonymous memory at its end.
     floors: Vec<(u32, f64)>,
+    /// Connections that are left open on purpose, to the end of the variant.
+    left_open: Vec<TcpStream>,
 }
 
 /// Runs one variant from boot to stop. Its target is gone when this returns, whatever happened.
@@ -72,7 +80,7 @@ pub(crate) async fn run_variant(
     driver: &dyn Driver,
     journal: &Journal,
     more_cycles: MoreCycles,
-    mut interrupted: watch::Receiver<bool>,
+    wishes: &mut Wishes,
 ) -> Outcome {
     let variant = &plan.variants[index];
     let journal = &journal.of_variant(index, &variant.id);
@@ -82,11 +90,16 @@ pub(crate) async fn run_variant(
     let mut losses = Losses::default();
     let mut input = Input::Done;
     let mut failed = false;
+    let mut by_hand = ByHand::new(wishes);
     let outcome = loop {
         let step = match machine.next(input) {
             Command::Do(step) => step,
             Command::End(outcome) => break outcome,
         };
+        if step.phase.is_load() {
+            // Between two phases a pause lengthens neither.
+            by_hand.wishes().until_load_may_go_on().await;
+        }
         journal.event(EventKind::PhaseStarted { phase: step.phase, cycle: step.cycle });
         let began = Instant::now();
         input = match (step.phase, &mut performer) {
@@ -101,9 +114,9 @@ pub(crate) async fn run_variant(
                 Input::Done
             }
             (Phase::Boot, performer) => {
-                boot(plan, index, driver, journal, (performer, &mut losses), &mut interrupted).await
+                boot(plan, index, driver, journal, (performer, &mut losses), &mut by_hand).await
             }
-            (_, Some(performer)) => watched(performer, &mut losses, step, &mut interrupted).await,
+            (_, Some(performer)) => watched(performer, &mut losses, step, &mut by_hand).await,
             (_, None) => unreachable_step(),
         };
         failed |= matches!(input, Input::Failed(Outcome::TargetFailed { .. } | Outcome::Stopped { .. }));
@@ -136,13 +149,13 @@ async fn boot<'a>(
     driver: &dyn Driver,
     journal: &'a Journal,
     (performer, losses): (&mut Option<Performer<'a>>, &mut Losses),
-    interrupted: &mut watch::Receiver<bool>,
+    by_hand: &mut ByHand<'_>,
 ) -> Input {
     let variant = &plan.variants[index];
     let started = tokio::select! {
         started = driver.start(index, variant) => started,
         // What was half made is in the register.
-        true = asked(interrupted) => return Input::Interrupted,
+        () = by_hand.until_stop(Now { plan, journal, target: None, step: BOOT }) => return Input::Interrupted,
     };
     let target = match started {
         Ok(target) => target,
@@ -161,24 +174,22 @@ async fn boot<'a>(
         books,
         operations: None,
         conductor: Arc::new(conductor),
+        wishes: by_hand.wishes().clone(),
         idle_goroutines: None,
         idle_page: None,
         compactions_before: None,
         floors: Vec::new(),
+        left_open: Vec::new(),
     });
-    watched(performer, losses, Step { phase: Phase::Boot, cycle: None }, interrupted).await
+    watched(performer, losses, BOOT, by_hand).await
 }
 
 /// Performs a step unless the target dies or a person interrupts. Where a part of the target has ended, the step goes on over the rest for a while.
-async fn watched(
-    performer: &mut Performer<'_>,
-    losses: &mut Losses,
-    step: Step,
-    interrupted: &mut watch::Receiver<bool>,
-) -> Input {
+async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step, by_hand: &mut ByHand<'_>) -> Input {
     let target = Arc::clone(&performer.target);
     let conductor = Arc::clone(&performer.conductor);
     let (journal, plan) = (performer.journal, performer.plan);
+    let now = |target| Now { plan, journal, target: Some(target), step };
     let done = {
         // Faults first: the work has to know which are due.
         let faults = conductor.conduct(step);
@@ -201,8 +212,7 @@ async fn watched(
                 }
                 fate = losses.watched_enough() => return Input::Failed(fate),
                 reason = &mut stop => return Input::Failed(Outcome::Stopped { reason }),
-                // An error means that nobody can interrupt any more.
-                true = asked(interrupted) => return Input::Interrupted,
+                () = by_hand.until_stop(now(&target)) => return Input::Interrupted,
             }
         }
     };
@@ -224,15 +234,10 @@ async fn watched(
                 () = sleep(DEATH_WITHIN), if losses.so_far().is_none() => {
                     return Input::Failed(Outcome::TargetFailed { reason });
                 }
-                true = asked(interrupted) => return Input::Interrupted,
+                () = by_hand.until_stop(now(&target)) => return Input::Interrupted,
             }
         },
     }
-}
-
-/// Waits until a person interrupts; false when nobody can any more.
-async fn asked(interrupted: &mut watch::Receiver<bool>) -> bool {
-    interrupted.wait_for(|interrupted| *interrupted).await.is_ok()
 }
 
 async fn stop(performer: Performer<'_>) {
@@ -398,7 +403,7 @@ impl Performer<'_> {
         let job = QueryJob { query: self.plan.workload.query.clone(), deadline: self.plan.deadlines.call.0 };
         let usage = HarnessUse::start();
         let around = load::Around {
-            held: &|| self.target.load_is_held(),
+            held: &|| self.target.load_is_held() || self.wishes.load_is_held(),
             goes_on: &|| {
                 self.conductor.work_is_over();
                 self.conductor.disturbance().is_pending()

@@ -169,8 +169,8 @@ impl Seen<'_> {
     fn fits(&self) -> Result<(), String> {
         let Self(plan, record) = *self;
         let knobs = &record.variant.knobs;
-        if record.variant.dose.is_some() {
-            return Err("it leaks on purpose".to_owned());
+        if record.variant.is_control() {
+            return Err("it misbehaves on purpose".to_owned());
         }
         if !plan.faults.is_empty() {
             return Err("faults are injected in it".to_owned());

@@ -55,6 +55,11 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether load is put on the target in it.
+    pub fn is_load(self) -> bool {
+        matches!(self, Self::Ingest | Self::Query | Self::Delete)
+    }
+
     /// What is done in it, for people: “during …”.
     pub fn words(self) -> &'static str {
         match self {
@@ -264,6 +269,19 @@ pub enum EventKind {
         /// Cycles that come beyond them.
         more: u32,
     },
+    /// A person took a hand in the run. Counts against the verdict.
+    ByHand {
+        /// What was done.
+        action: HandAction,
+        /// In which phase.
+        phase: Phase,
+        /// Of which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// Why nothing came of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
     /// Samples were lost because the disk did not keep up. Counts against the verdict.
     SamplesDropped {
         /// From which source.
@@ -418,6 +436,29 @@ pub enum Stage {
     During,
     /// While the way back is watched.
     After,
+}
+
+/// What a person did to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandAction {
+    /// The load rests: nothing is asked of the target.
+    PauseLoad,
+    /// It goes on.
+    ResumeLoad,
+    /// The target was asked to compact.
+    Compact,
+}
+
+impl HandAction {
+    /// What was done, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::PauseLoad => "paused the load",
+            Self::ResumeLoad => "let the load go on",
+            Self::Compact => "asked for a compaction",
+        }
+    }
 }
 
 /// Who met whose memory limit.

@@ -16,7 +16,7 @@ pub(crate) fn headline(verdict: &RunVerdict, planned: usize) -> String {
         (Verdict::Inconclusive, None) => format!("INCONCLUSIVE — {what}: {}", open(verdict, planned)),
         (Verdict::Pass, None) => {
             let held = verdict.findings().filter(|(_, finding)| finding.verdict == Some(Verdict::Pass)).count();
-            let control = if verdict.variants.iter().any(|one| one.dose.is_some()) { " and a control" } else { "" };
+            let control = verdict.and_controls();
             let hold = if held == 1 { "holds" } else { "hold" };
             format!(
                 "PASS — {what}: {}{control}, {} {hold}",

@@ -279,6 +279,7 @@ pub(crate) fn variant(id: &str, findings: Vec<Finding>) -> VariantVerdict {
         guidance: Vec::new(),
         notes: Vec::new(),
         dose: None,
+        control: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a pass stands on: every counted cycle with a floor that was really sampled, and a target that really took the load.
 
-use soak_record::{EventKind, Phase};
+use std::collections::BTreeSet;
+
+use soak_record::{EventKind, HandAction, Phase};
 
 use crate::criteria::pressure_that_never_was;
 use crate::human;
@@ -23,11 +25,23 @@ pub(crate) fn doubts(observed: &Observed<'_>) -> Vec<String> {
         deletes(observed),
         operations(observed),
         kills(observed),
+        by_hand(observed),
         pressure_that_never_was(observed),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// What a person did to it.
+fn by_hand(observed: &Observed<'_>) -> Option<String> {
+    let done = observed.events().filter_map(|event| match event {
+        EventKind::ByHand { action, error: None, .. } if *action != HandAction::ResumeLoad => Some(*action),
+        _ => None,
+    });
+    let done: BTreeSet<HandAction> = done.collect();
+    let words: Vec<&str> = done.into_iter().map(HandAction::words).collect();
+    (!words.is_empty()).then(|| format!("but a person took a hand in it and {}", words.join(" and ")))
 }
 
 /// Cycles without a floor, or with one that hardly holds a sample.

@@ -37,7 +37,7 @@ pub fn explain(
             (VariantRecord { series: BTreeMap::new(), ..record }, evidence)
         })
         .collect();
-    let (judged, dosed): (Vec<_>, Vec<_>) = measured.into_iter().partition(|(record, _)| record.variant.dose.is_none());
+    let (judged, dosed): (Vec<_>, Vec<_>) = measured.into_iter().partition(|(record, _)| !record.variant.is_control());
     let family = judged.len();
     let groups = std::iter::once(judged).chain(dosed.into_iter().map(|one| vec![one]));
     let mut explained = Vec::new();

@@ -172,17 +172,17 @@ fn notes(observed: &Observed<'_>) -> Vec<String> {
     notes
 }
 
-/// The second step. A variant that leaks on purpose is ruled by itself, as strictly as if it were one of the others.
+/// The second step. A variant that misbehaves on purpose is ruled by itself, as strictly as if it were one of the others.
 fn rule_all(plan: &Plan, measured: Vec<Measured>) -> Vec<VariantVerdict> {
-    let dose = |id: &str| plan.variants.iter().find(|variant| variant.id == id).and_then(|variant| variant.dose);
-    let (judged, dosed): (Vec<Measured>, Vec<Measured>) =
-        measured.into_iter().partition(|variant| dose(&variant.id).is_none());
+    let control = |id: &str| plan.variants.iter().find(|variant| variant.id == id && variant.is_control());
+    let (judged, controls): (Vec<Measured>, Vec<Measured>) =
+        measured.into_iter().partition(|variant| control(&variant.id).is_none());
     let family = judged.len();
     let mut variants = rule(plan, judged, family);
-    for one in dosed {
-        let (dose, to_its_end) = (dose(&one.id), matches!(one.ending, Ending::Completed));
+    for one in controls {
+        let (planned, to_its_end) = (control(&one.id), matches!(one.ending, Ending::Completed));
         let ruled = rule(plan, vec![one], family).into_iter();
-        variants.extend(ruled.filter_map(|ruled| Some(control::conclude(dose?, ruled, to_its_end))));
+        variants.extend(ruled.filter_map(|ruled| Some(control::conclude(planned?, ruled, to_its_end))));
     }
     control::withdraw(&mut variants);
     variants
@@ -296,8 +296,17 @@ fn is_set(id: &str, threshold: Threshold) -> bool {
 fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantVerdict {
     let Measured { id, attested, ending, dropped, broken, doubts: more, indications, facts, notes, .. } = measured;
     let verdict = Verdict::Inconclusive;
-    let mut variant =
-        VariantVerdict { id, verdict, attested, findings, indications, guidance: Vec::new(), notes, dose: None };
+    let mut variant = VariantVerdict {
+        id,
+        verdict,
+        attested,
+        findings,
+        indications,
+        guidance: Vec::new(),
+        notes,
+        dose: None,
+        control: None,
+    };
     match &ending {
         Ending::TargetFailed(reason) => variant.findings.insert(0, target_failed(reason)),
         Ending::PlatformFailed(reason) => {
@@ -352,8 +361,8 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
     let early = (!matches!(ending, Ending::Completed)).then_some(Verdict::Inconclusive);
     let found = variant.findings.iter().filter_map(|finding| finding.verdict);
     variant.verdict = Verdict::over(found.chain(early)).unwrap_or(Verdict::Inconclusive);
-    // What leaks on purpose needs no explanation.
-    if let Some(planned) = plan.variants.iter().find(|one| one.id == variant.id && one.dose.is_none()) {
+    // What misbehaves on purpose needs no explanation.
+    if let Some(planned) = plan.judged().find(|one| one.id == variant.id) {
         variant.guidance = guide(plan, planned, &facts, &variant.findings);
     }
     variant

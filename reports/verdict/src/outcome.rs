@@ -78,9 +78,18 @@ impl RunVerdict {
         }
     }
 
-    /// The variants that are judged: all but those that leak on purpose.
+    /// The variants that are judged: all but those that something was put into on purpose.
     pub fn judged(&self) -> impl Iterator<Item = &VariantVerdict> {
-        self.variants.iter().filter(|variant| variant.dose.is_none())
+        self.variants.iter().filter(|variant| !variant.is_control())
+    }
+
+    /// What is said after the number of judged variants where there are controls beside them: ` and a control`.
+    pub fn and_controls(&self) -> String {
+        match self.variants.iter().filter(|variant| variant.is_control()).count() {
+            0 => String::new(),
+            1 => " and a control".to_owned(),
+            count => format!(" and {count} controls"),
+        }
     }
 
     /// Variant and finding of everything that was found.
@@ -111,6 +120,18 @@ pub struct VariantVerdict {
     /// What was seen of a leak that was put in on purpose. Its findings are information, but for the one that says whether it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dose: Option<DoseVerdict>,
+    /// What was seen of another misbehaviour that was put in on purpose, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlVerdict>,
+}
+
+/// What was seen of a misbehaviour that was put in on purpose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ControlVerdict {
+    /// What was put in, in words.
+    pub put_in: String,
+    /// The answer of each criterion that has to see it; absent where it gave none.
+    pub answers: BTreeMap<String, Option<Verdict>>,
 }
 
 /// What a threshold of a runbook says of a variant.
@@ -157,6 +178,11 @@ pub struct Seen {
 }
 
 impl VariantVerdict {
+    /// Whether something was put into it on purpose, to show what the run can see.
+    pub fn is_control(&self) -> bool {
+        self.dose.is_some() || self.control.is_some()
+    }
+
     /// The finding of this criterion.
     pub fn finding(&self, criterion: &str) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.criterion == criterion)

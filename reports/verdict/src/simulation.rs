@@ -1,13 +1,15 @@
 //! Whole records, synthetic and seeded, through the whole judge: healthy ones pass, each misbehaviour fails where it should and only there.
 
+mod on_purpose;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use soak_record::{Event, EventKind, Outcome, Phase, Series, TaskGroup, VariantRecord};
+use soak_record::{Event, EventKind, HandAction, Outcome, Phase, Series, TaskGroup, VariantRecord};
 use soak_scenario::Plan;
 
 use crate::stats::draws::normal;
-use crate::{CONTROL, RunVerdict, Verdict, judge};
+use crate::{RunVerdict, Verdict, judge};
 
 const MIB: f64 = 1_048_576.0;
 const CYCLES: u32 = 7;
@@ -346,67 +348,6 @@ fn a_setting_without_effect_turns_passes_into_doubt() {
     assert!(!verdict.complete && verdict.exit_code() == 3);
 }
 
-/// A run of six healthy variants, and a control of three tolerances that keeps so many MiB a cycle in truth.
-fn controlled(kept: f64) -> RunVerdict {
-    let mut plan = plan();
-    let control = plan.dosed(&plan.variants[2], 3.0, "dim2-rows500-control".to_owned()).unwrap();
-    plan.variants.push(control);
-    let kept = |i: usize| if i == 6 { kept } else { 0.0 };
-    let target = |i: usize| Target { seed: 40 + i as u64, retained_per_cycle: kept(i), ..HEALTHY };
-    judge("run-1", &plan, (0..7).map(|i| Builder::record(&plan, i, target(i))).collect::<Vec<_>>())
-}
-
-#[test]
-fn a_control_that_is_found_is_no_fail() {
-    let verdict = controlled(3.0);
-    assert_eq!((verdict.verdict, verdict.judged().count(), verdict.exit_code()), (Verdict::Pass, 6, 0));
-    let control = verdict.variants.last().unwrap();
-    let dose = control.dose.as_ref().unwrap();
-    assert!(dose.answers.values().all(|seen| seen.verdict == Verdict::Fail), "{dose:?}");
-    let finding = control.finding(CONTROL).unwrap();
-    assert_eq!(finding.verdict, Some(Verdict::Pass), "{}", finding.reason);
-    assert!(
-        finding.reason.contains("3.00 MiB a cycle") && finding.reason.contains("rss_floor says fail"),
-        "{}",
-        finding.reason
-    );
-    let others = control.findings.iter().filter(|other| other.criterion != CONTROL);
-    assert!(others.clone().count() >= 8 && others.clone().all(|other| other.verdict.is_none() && other.informational));
-}
-
-#[test]
-fn a_control_that_is_not_found_takes_the_passes_of_the_floors() {
-    let verdict = controlled(0.0);
-    assert_eq!((verdict.verdict, verdict.exit_code()), (Verdict::Inconclusive, 3));
-    let control = verdict.variants.last().unwrap().finding(CONTROL).unwrap();
-    assert!(
-        control.reason.contains("could not have seen such a leak by heap_floor and rss_floor"),
-        "{}",
-        control.reason
-    );
-    for variant in verdict.judged() {
-        for id in ["rss_floor", "heap_floor"] {
-            let finding = variant.finding(id).unwrap();
-            assert_eq!(finding.verdict, Some(Verdict::Inconclusive), "{}", finding.reason);
-            assert!(finding.reason.contains("was not found"), "{}", finding.reason);
-        }
-        assert_eq!(variant.finding("goroutine_baseline").unwrap().verdict, Some(Verdict::Pass));
-    }
-}
-
-#[test]
-fn what_leaks_beside_a_control_fails_all_the_same() {
-    let mut plan = plan();
-    let control = plan.dosed(&plan.variants[0], 2.0, "control".to_owned()).unwrap();
-    plan.variants.push(control);
-    let leak = |i: usize| Target { seed: 60 + i as u64, retained_per_cycle: if i == 1 { 5.0 } else { 0.0 }, ..HEALTHY };
-    // The control's own record shows nothing.
-    let verdict = judge("run-1", &plan, (0..7).map(|i| Builder::record(&plan, i, leak(i))).collect::<Vec<_>>());
-    assert_eq!((verdict.verdict, verdict.exit_code()), (Verdict::Fail, 1));
-    assert_eq!(verdict.variants[1].finding("rss_floor").unwrap().verdict, Some(Verdict::Fail));
-    assert_eq!(verdict.variants[0].finding("rss_floor").unwrap().verdict, Some(Verdict::Inconclusive));
-}
-
 #[test]
 fn the_working_of_a_criterion_is_told() {
     let plan = plan();
@@ -540,4 +481,40 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_hand_in_the_run_takes_passes_back_and_no_fails() {
+    let plan = plan();
+    let judged = |retained_per_cycle: f64, error: Option<&str>| {
+        let mut record = Builder::record(&plan, 0, Target { seed: 7, retained_per_cycle, ..HEALTHY });
+        let error = error.map(str::to_owned);
+        let kind = EventKind::ByHand { action: HandAction::Compact, phase: Phase::Query, cycle: Some(3), error };
+        record.events.push(Event { at_s: 50.0, variant: None, kind });
+        judge("r", &plan, [record]).variants.remove(0)
+    };
+    let healthy = judged(0.0, None);
+    let finding = healthy.finding("rss_floor").unwrap();
+    assert_eq!(finding.verdict, Some(Verdict::Inconclusive));
+    assert!(finding.reason.contains("a person took a hand in it and asked for a compaction"), "{}", finding.reason);
+    assert_eq!(judged(5.0, None).finding("rss_floor").unwrap().verdict, Some(Verdict::Fail));
+    let refused = judged(0.0, Some("the target cannot be asked to"));
+    assert_eq!(refused.finding("rss_floor").unwrap().verdict, Some(Verdict::Pass), "nothing came of it");
+}
+
+#[test]
+fn what_is_said_so_far_is_as_strict_as_the_end() {
+    let plan = plan();
+    let leak = Builder::record(&plan, 0, Target { seed: 8, retained_per_cycle: 5.0, ..HEALTHY });
+    let said = |record: &VariantRecord, id: &str| {
+        let found = crate::so_far(&plan, record).into_iter().find(|finding| finding.criterion == id);
+        found.and_then(|finding| finding.verdict)
+    };
+    assert_eq!(said(&leak, "rss_floor"), Some(Verdict::Fail));
+    let mut early = leak;
+    let third = |event: &Event| matches!(event.kind, EventKind::PhaseStarted { cycle: Some(3), .. });
+    let until = early.events.iter().find(|event| third(event)).unwrap().at_s;
+    early.events.retain(|event| event.at_s < until);
+    assert_eq!(said(&early, "rss_floor"), Some(Verdict::Inconclusive), "two cycles show nothing yet");
+    assert!(crate::so_far(&plan, &early).iter().all(|finding| !finding.informational));
 }

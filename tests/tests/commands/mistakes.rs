@@ -140,3 +140,11 @@ fn json_carries_the_mistakes_itself() {
     let plan = soak(&["plan", "nope", "--format", "json"]);
     assert_eq!((plan.code, plan.stdout.as_str()), (2, ""));
 }
+
+#[test]
+fn a_live_view_needs_a_terminal_and_is_for_a_person() {
+    refused(&["run", "scenario2", "--live"], &["--live needs a terminal", "progress is told in lines"]);
+    for other in [&["--format", "json"][..], &["--smoke"], &["--against", "embedded"]] {
+        refused(&[&["run", "scenario2", "--live"], other].concat(), &["cannot be used with"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! Two builds by turns, for real: a candidate that keeps a share of every batch is worse than one that does not.
 
-use soak_tests::{Ended, soak, turn};
+use soak_tests::{Ended, Running, soak, turn, until};
 
 use crate::small::command;
 
@@ -29,4 +29,27 @@ fn a_candidate_that_keeps_batches_is_worse_than_its_base() {
     // Each turn is a run like any other.
     let again = soak(&["compare", out.join("base-1").to_str().unwrap(), out.join("candidate-1").to_str().unwrap()]);
     assert_eq!(again.code, 1, "{}", again.stderr);
+}
+
+#[test]
+fn what_is_interrupted_says_what_the_rounds_before_say() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = command(&out, &["cycle.count=4"]);
+    command.args(["--against", "embedded", "--rounds", "3", "--format", "json"]);
+    let mut running = Running::start(&mut command);
+    // In the second round the candidate goes first.
+    let second = out.join("candidate-2/events.jsonl");
+    until("the second round begins", || {
+        running.line();
+        second.exists().then_some(())
+    });
+    running.signal("INT");
+    while !running.line().is_empty() {}
+    assert_eq!(running.wait(), 130);
+    let document: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("comparison.json")).unwrap()).unwrap();
+    let runs = |side: &str| document[side]["runs"].as_array().unwrap().len();
+    assert_eq!([runs("base"), runs("candidate")], [1, 1], "{document:#}");
 }

@@ -42,6 +42,17 @@ fn fails(name: &str, edits: &[&str], expected: &[&str], case: &str) -> Judged {
     judged
 }
 
+/// A healthy run that was shown, on purpose, what it is there to see: each criterion saw its misbehaviour, and nothing is held against the target.
+fn sees(name: &str, seen_by: &[&str]) {
+    let judged = run(name, &["control=true"]);
+    assert_eq!((judged.ended.code, judged.with("fail")), (0, Vec::new()), "{name}: {:#}", judged.verdict);
+    let variants = judged.verdict["variants"].as_array().unwrap();
+    let own = variants.iter().find_map(|variant| variant["control"]["answers"].as_object()).unwrap();
+    let saw: Vec<&str> = own.iter().filter(|(_, answer)| *answer == "fail").map(|(id, _)| id.as_str()).collect();
+    assert_eq!(saw, seen_by, "{name}: {:#}", judged.verdict);
+    assert_eq!(judged.cases(), [""; 0], "{name}: what was put in on purpose is no case");
+}
+
 /// A healthy run: nothing fails, and no case is named.
 fn passes(name: &str, edits: &[&str]) -> Judged {
     let judged = run(name, edits);
@@ -111,7 +122,7 @@ fn memory_that_vectors_do_not_justify_is_told_apart() {
 #[test]
 fn tasks_and_connections_are_told_apart() {
     let _turn = turn();
-    passes("scenario4", &[]);
+    sees("scenario4", &["connection_baseline", "goroutine_baseline"]);
     let tasks = ["target.misbehave.task_leak=90/min"];
     let tasks = fails("scenario4", &tasks, &["goroutine_baseline"], "goroutines");
     let told = reason(&tasks, "goroutine_baseline");

@@ -99,6 +99,20 @@ fn connections_and_labels_that_are_kept_are_named() {
 }
 
 #[test]
+fn a_node_that_cannot_be_told_to_misbehave_is_left_something_by_the_load() {
+    let _turn = turn();
+    for (name, criterion) in [("guts-growth", "rss_floor"), ("guts-connections", "connection_baseline")] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let mut command = scenario(name, &out, &[&["control=true"], &SMALL[..]].concat());
+        on_stand_in(&mut command);
+        let judged = Judged::of(command, &out);
+        assert_eq!((judged.ended.code, judged.with("fail")), (0, Vec::new()), "{:#}", judged.verdict);
+        assert_eq!(judged.verdict["variants"][1]["control"]["answers"][criterion], "fail", "{:#}", judged.verdict);
+    }
+}
+
+#[test]
 fn what_a_page_does_not_have_is_said_and_the_rest_goes_on() {
     let _turn = turn();
     let notes = |judged: &Judged| judged.verdict["variants"][0]["notes"].to_string();

@@ -9,6 +9,7 @@ mod chaos;
 mod faults;
 mod http;
 mod lifecycle;
+mod live;
 mod main_job;
 mod proof;
 mod remedies;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use soak_engine::{Journal, Listener, RunEnd, run};
+use soak_engine::{Journal, Listener, RunEnd, Wishes, run};
 use soak_record::{Event, EventKind, Outcome, Phase, Sample, Series, VariantRecord};
 use soak_scenario::Plan;
 use soak_verdict::{RunVerdict, judge};
@@ -66,7 +66,9 @@ pub(crate) fn simulate_until(plan: &Plan, seed: u64, faults: Faults, interrupt: 
             }
             tell.send_replace(true);
         });
-        let end = run(plan, "simulated", &driver, &journal, soak_verdict::more_cycles, interrupted).await;
+        let end =
+            run(plan, "simulated", &driver, &journal, soak_verdict::more_cycles, Wishes::only_to_stop(interrupted))
+                .await;
         person.abort();
         end
     });

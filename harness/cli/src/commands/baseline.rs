@@ -92,9 +92,6 @@ fn save(baselines: &Baselines, name: &str, runs: &[String], replace: bool, add: 
             run.run
         ));
     }
-    if there && replace {
-        baselines.remove(name)?;
-    }
     baselines.save(name, &all)?;
     output::print(&format!("{name}: {}\n", all.iter().map(|run| run.run.as_str()).collect::<Vec<_>>().join(", ")))?;
     Ok(Exit::Pass)

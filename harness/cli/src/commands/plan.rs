@@ -101,6 +101,10 @@ fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
         let [leaked, tolerances] = [human::bytes(dose.bytes_per_cycle), human::number(dose.tolerances)];
         facts.push(("control", format!("{} leaks {leaked} a cycle on purpose, {tolerances} tolerances", variant.id)));
     }
+    for (variant, control) in plan.variants.iter().filter_map(|variant| Some((variant, variant.control.as_ref()?))) {
+        let (words, criteria) = (control.words(), control.seen_by.join(" and "));
+        facts.push(("control", format!("{} has {words} on purpose, for {criteria} to see", variant.id)));
+    }
     if !plan.edits.is_empty() {
         facts.push(("set", plan.edits.join("  ")));
     }

@@ -17,10 +17,10 @@ use soak_verdict::{RunVerdict, Verdict};
 
 use super::compare::Rules;
 use super::{Exit, Failure};
-use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
+use crate::execution::{execute, execute_live, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
 use crate::scenario_args::ScenarioArgs;
-use crate::{dumps, output, reports, run_id, summary};
+use crate::{dumps, live, output, reports, run_id, summary};
 
 /// Run a scenario, judge it, write its reports; the exit code is the verdict
 #[derive(Debug, Args)]
@@ -33,6 +33,9 @@ pub(crate) struct Run {
     /// For whom progress and verdict are written
     #[arg(long, value_enum, default_value_t = RunFormat::Human)]
     format: RunFormat,
+    /// Watch it: phases, memory against the limit, load, faults and the verdict so far, with keys to pause the load, compact and stop early; on a terminal of 80 × 24 or more
+    #[arg(long, conflicts_with_all = ["format", "smoke", "against"])]
+    live: bool,
     /// Only see whether everything is wired up: one variant, two short cycles without faults, some ten to twenty seconds; a list of what answered, and no verdict
     #[arg(long, conflicts_with_all = ["try_remedies", "against"])]
     smoke: bool,
@@ -107,15 +110,14 @@ impl Run {
         }
         let plan = self.scenario.load()?;
         let plan = if self.smoke { plan.smoke() } else { plan };
+        if self.live {
+            live::refuse_without_terminal()?;
+        }
         refuse_impossible_faults(&plan)?;
         keep_off_the_targets(&plan)?;
         let id = run_id::fresh(&plan.scenario);
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
-        let progress: Box<dyn Listener> = match self.format {
-            RunFormat::Json => Box::new(JsonLines),
-            _ => progress::for_a_person(&plan),
-        };
-        let end = execute(&plan, &id, &path, progress)?;
+        let end = self.carry_out(&plan, &id, &path)?;
         if self.smoke && end == RunEnd::Complete {
             return self.wired(&path);
         }
@@ -127,6 +129,18 @@ impl Run {
             return self.remedies(&plan, &verdict, &id, &path);
         }
         Ok(Exit::from(&verdict))
+    }
+
+    /// Runs the plan, watched as it was asked for.
+    fn carry_out(&self, plan: &Plan, id: &str, path: &Path) -> Result<RunEnd, Failure> {
+        if self.live {
+            return execute_live(plan, (id, path));
+        }
+        let progress: Box<dyn Listener> = match self.format {
+            RunFormat::Json => Box::new(JsonLines),
+            _ => progress::for_a_person(plan),
+        };
+        execute(plan, id, path, progress)
     }
 
     /// Judges and reports what there is, also of a run that was cut short.

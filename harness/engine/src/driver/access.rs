@@ -153,6 +153,14 @@ impl Access {
         })
     }
 
+    /// Where load reaches it, past any proxy.
+    pub(super) fn loaded(&self) -> SocketAddr {
+        match &self.speaks {
+            Speaks::Flight(_) => self.addrs.data,
+            Speaks::Http(_) => self.addrs.http,
+        }
+    }
+
     /// How load reaches it.
     pub(super) fn client(&self) -> Arc<dyn Client> {
         self.speaks.client()

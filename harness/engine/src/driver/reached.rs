@@ -1,5 +1,6 @@
 //! A target as the run loop has it, whatever started it: load, control and probe by its access, faults by its levers, and its end by its driver.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -39,6 +40,10 @@ impl<T: Driven> Target for Reached<T> {
 
     fn client(&self) -> Arc<dyn Client> {
         self.0.access().client()
+    }
+
+    fn addr(&self) -> Option<SocketAddr> {
+        Some(self.0.access().loaded())
     }
 
     fn control(&self) -> Arc<dyn Control> {

@@ -2,13 +2,14 @@
 
 use soak_scenario::Clear;
 use soak_workload::Ledger;
+use tokio::net::TcpStream;
 
 use super::{Performer, StepError};
 use crate::load;
-use crate::target::within;
+use crate::target::{CallError, within};
 
 impl Performer<'_> {
-    pub(super) async fn clear(&self, cycle: u32) -> Result<(), StepError> {
+    pub(super) async fn clear(&mut self, cycle: u32) -> Result<(), StepError> {
         if self.conductor.take_unchecked() {
             self.check_rows(cycle).await?;
         }
@@ -21,6 +22,18 @@ impl Performer<'_> {
             (ledger.first(), ledger.len())
         };
         *self.books.ledger() = Ledger::new(first + rows, 0);
+        self.leave_connections().await
+    }
+
+    /// In a variant that leaks by them, opens connections that are never spoken on.
+    async fn leave_connections(&mut self) -> Result<(), StepError> {
+        let count = self.variant.control.as_ref().and_then(|control| control.leave_connections).unwrap_or(0);
+        let Some(addr) = self.target.addr().filter(|_| count > 0) else { return Ok(()) };
+        for _ in 0..count {
+            let opened = within(self.call(), async { TcpStream::connect(addr).await.map_err(|e| broken(&e)) }).await;
+            let failed = |error| StepError::Failed(format!("a connection to {addr} could not be opened: {error}"));
+            self.left_open.push(opened.map_err(failed)?);
+        }
         Ok(())
     }
 
@@ -36,10 +49,14 @@ impl Performer<'_> {
 
     /// Deletes every row that is or may be there, and has what is left of them compacted away.
     async fn delete_all(&self) -> Result<(), StepError> {
-        let ids = self.books.ledger().perhaps_there();
+        let mut ids = self.books.ledger().perhaps_there();
+        // In a variant that leaks by them, some rows are forgotten on purpose.
+        let share = self.variant.control.as_ref().and_then(|control| control.leave_rows);
+        let forgotten = share.map_or(0, |share| (share.0 * ids.len() as f64).round() as usize);
+        ids.truncate(ids.len() - forgotten);
         let in_flight = self.plan.workload.query.in_flight;
         let deleted = load::delete(&self.target.client(), ids, in_flight, self.call(), &self.books).await;
-        let left = self.books.ledger().live();
+        let left = self.books.ledger().live().saturating_sub(forgotten as u64);
         if left > 0 && !self.conductor.was_disturbed() {
             let why = deleted.last_error.unwrap_or_else(|| "it gave no reason".to_owned());
             return Err(StepError::Failed(format!("{left} rows could not be deleted at the end of a cycle: {why}")));
@@ -50,4 +67,8 @@ impl Performer<'_> {
         }
         Ok(())
     }
+}
+
+fn broken(error: &std::io::Error) -> CallError {
+    CallError::Broken(error.to_string())
 }

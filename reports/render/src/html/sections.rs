@@ -66,7 +66,7 @@ pub(super) fn matrix(m: &mut Markup, run: &Run, verdict: &RunVerdict) {
 fn question(id: &str) -> &'static str {
     match criterion::find(id) {
         Some(spec) => spec.doc,
-        None if id == CONTROL => "Was the leak seen that was put in on purpose?",
+        None if id == CONTROL => "Was what was put in on purpose seen?",
         None => "Did the target itself fail?",
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn check(
     let variants: Vec<String> = first
         .plan
         .judged()
-        .filter(|variant| other.planned(&variant.id).is_some_and(|one| one.dose.is_none()))
+        .filter(|variant| other.planned(&variant.id).is_some_and(|one| !one.is_control()))
         .map(|variant| variant.id.clone())
         .collect();
     if variants.is_empty() && lines.is_empty() {

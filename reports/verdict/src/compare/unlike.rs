@@ -53,7 +53,7 @@ const TOLD: usize = 6;
 pub(super) fn experiment(left: &Digest, right: &Digest) -> Vec<Unlike> {
     let mut found = parts(&left.plan, &right.plan, &EXPERIMENT);
     for variant in left.plan.judged() {
-        let Some(other) = right.planned(&variant.id).filter(|other| other.dose.is_none()) else { continue };
+        let Some(other) = right.planned(&variant.id).filter(|other| !other.is_control()) else { continue };
         for ((name, here), (_, there)) in variant.knobs.settings().into_iter().zip(other.knobs.settings()) {
             if here != there && OF_THE_LOAD.contains(&name) {
                 found.push(Unlike::new(format!("{name} of {}", variant.id), here, there));

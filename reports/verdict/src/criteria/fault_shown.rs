@@ -55,7 +55,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
 
 /// What casts doubt on every pass: pressure that never was, as the clause of a sentence that begins with “but”.
 pub(crate) fn doubt(observed: &Observed<'_>) -> Option<String> {
-    if observed.plan.faults.is_empty() || observed.record.variant.dose.is_some() {
+    if observed.plan.faults.is_empty() || observed.record.variant.is_control() {
         return None;
     }
     let (faults, skipped) = (injected(&observed.record.events), skipped(&observed.record.events));

@@ -35,7 +35,7 @@ impl Run {
             for side in order(round) {
                 let (digest, end) = self.turn(&plans[side], &id, &path, (round, side))?;
                 if end == RunEnd::Interrupted {
-                    return Ok(Exit::Interrupted);
+                    return self.cut_short(digests, &path);
                 }
                 if digest.platform_failed {
                     return Ok(Exit::Platform);
@@ -84,6 +84,21 @@ impl Run {
             }
         }
         Ok((reports::digest(&folder).map_err(Failure::of_platform)?, end))
+    }
+
+    /// What the rounds that came to their end say. A round of which one side is missing says nothing.
+    fn cut_short(&self, mut digests: [Vec<Digest>; 2], path: &Path) -> Result<Exit, Failure> {
+        let rounds = digests[0].len().min(digests[1].len());
+        if rounds == 0 {
+            output::say("interrupted before a round was over: there is nothing to compare\n");
+        } else {
+            output::say(&format!("interrupted: what follows is of {rounds} of {} rounds\n", self.rounds));
+            for side in &mut digests {
+                side.truncate(rounds);
+            }
+            self.conclude(&digests, path)?;
+        }
+        Ok(Exit::Interrupted)
     }
 
     fn conclude(&self, [base, candidate]: &[Vec<Digest>; 2], path: &Path) -> Result<Exit, Failure> {
