@@ -2,6 +2,7 @@
 
 mod access;
 mod attach;
+mod build;
 mod cgroup;
 mod container;
 mod control;

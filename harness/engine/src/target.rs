@@ -26,6 +26,10 @@ pub trait Driver: Send + Sync {
 pub trait Target: Send + Sync {
     /// Process id; 0 where there is none.
     fn pid(&self) -> u32;
+    /// Which build it is, where that can be told.
+    fn build(&self) -> Option<String> {
+        None
+    }
     /// How load reaches it.
     fn client(&self) -> Arc<dyn Client>;
     /// Where load reaches it; `None` where there is no connection to it.

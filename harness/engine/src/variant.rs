@@ -161,7 +161,7 @@ async fn boot<'a>(
         Ok(target) => target,
         Err(error) => return Input::Failed(Outcome::PlatformFailed { reason: error.to_string() }),
     };
-    journal.event(EventKind::TargetStarted { pid: target.pid() });
+    journal.event(EventKind::TargetStarted { pid: target.pid(), build: target.build() });
     let books = Arc::new(Books::default());
     let samplers = Samplers::start(journal, &target.probe(), &books, &plan.sampling);
     let conductor = Conductor::new(plan, variant, journal, &target, (&books, &samplers.latest));

@@ -108,6 +108,9 @@ pub enum EventKind {
     TargetStarted {
         /// Process id.
         pid: u32,
+        /// Which build it is: `sha256:…` of its program, or of its image; absent where that could not be told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        build: Option<String>,
     },
     /// A phase began.
     PhaseStarted {

@@ -34,6 +34,16 @@ impl Run {
         Ok(VariantRecord { variant, events, series, broken })
     }
 
+    /// Which build was tested, where that could be told and was the same for every variant.
+    pub fn build(&self) -> Option<String> {
+        let mut builds = self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::TargetStarted { build, .. } => Some(build),
+            _ => None,
+        });
+        let first = builds.next()?;
+        if builds.all(|build| build == first) { first.clone() } else { None }
+    }
+
     /// Whether the run came to its end.
     pub fn is_complete(&self) -> bool {
         self.events.iter().any(|event| matches!(event.kind, EventKind::RunEnded { complete: true }))

@@ -91,7 +91,8 @@ fn cells(row: &Row) -> [String; 9] {
 fn side(side: &Side) -> String {
     let runs: Vec<String> =
         side.runs.iter().map(|run| format!("{} ({}, {})", run.run, utc(run.unix_s), run.verdict.name())).collect();
-    format!("{} (soak {}), by the profile {}: {}", side.target, side.harness, side.profile, runs.join(", "))
+    let build = side.build.as_deref().map_or_else(String::new, |build| format!(", build {}", human::build(build)));
+    format!("{} (soak {}{build}), by the profile {}: {}", side.target, side.harness, side.profile, runs.join(", "))
 }
 
 fn explained(comparison: &Comparison) -> String {
@@ -239,6 +240,7 @@ mod tests {
             target: "embedded".to_owned(),
             profile: "reference".to_owned(),
             harness: "0".to_owned(),
+            build: None,
             host: String::new(),
             runs: vec![SideRun { run: run.to_owned(), unix_s: 0, verdict: Verdict::Pass }],
         };

@@ -23,6 +23,7 @@ pub(crate) fn facts(run: &Run, verdict: &RunVerdict) -> Vec<(&'static str, Strin
         ("Pace", plan.pace.name().to_owned()),
         ("Seed", plan.seed.to_string()),
         ("Target", target(plan)),
+        ("Build", run.build().unwrap_or_else(unknown)),
         ("Cycles", cycles(plan)),
         ("Variants", format!("{} of {} ran", verdict.variants.len(), plan.variants.len())),
         ("Complete", if verdict.complete { "yes" } else { "no" }.to_owned()),

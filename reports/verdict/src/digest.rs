@@ -31,6 +31,9 @@ pub struct Digest {
     pub harness: String,
     /// Kernel, cores, memory.
     pub host: String,
+    /// Which build was tested: `sha256:…` of its program or image, where that could be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// Its verdict by the scenario's own thresholds.
     pub verdict: Verdict,
     /// Whether the harness or the machine failed.
@@ -84,6 +87,7 @@ impl Digest {
             unix_s,
             harness,
             host,
+            build: run.build(),
             verdict: verdict.verdict,
             platform_failed: verdict.platform.is_some(),
             complete: verdict.complete,

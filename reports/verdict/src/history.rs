@@ -128,6 +128,7 @@ mod tests {
             unix_s,
             harness,
             host,
+            build: None,
             verdict,
             platform_failed,
             complete,

@@ -1,5 +1,10 @@
 //! Numbers as people read them: `1.3 MiB`, `12.4 s`, `27.9 %`. Never parsed back.
 
+/// A build's hash, as much of it as tells builds apart.
+pub fn build(hash: &str) -> String {
+    hash.chars().take("sha256:".len() + 12).collect()
+}
+
 /// A number of bytes with its sign, in the unit that leaves one to three digits before the point.
 pub fn bytes(value: f64) -> String {
     let units = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1024.0)];

@@ -36,13 +36,13 @@ fn what_is_interrupted_says_what_the_rounds_before_say() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let mut command = command(&out, &["cycle.count=4"]);
+    let mut command = command(&out, &["cycle.count=5"]);
     command.args(["--against", "embedded", "--rounds", "3", "--format", "json"]);
     let mut running = Running::start(&mut command);
     // In the second round the candidate goes first.
     let second = out.join("candidate-2/events.jsonl");
     until("the second round begins", || {
-        running.line();
+        assert!(!running.line().is_empty(), "it ended before");
         second.exists().then_some(())
     });
     running.signal("INT");

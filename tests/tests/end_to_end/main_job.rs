@@ -97,16 +97,27 @@ fn only_entry(folder: &std::path::Path) -> std::path::PathBuf {
     entries[0].clone()
 }
 
-/// A real browser renders it, as on a desk, on a phone, and on paper.
+/// How bright a picture is, 0 to 1.
+fn brightness(picture: &[u8]) -> f64 {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(picture)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut pixels).unwrap();
+    let colours = &pixels[..frame.buffer_size()];
+    colours.iter().map(|part| f64::from(*part) / 255.0).sum::<f64>() / colours.len() as f64
+}
+
+/// A real browser renders it, as on a desk by day and by night, on a phone, and on paper.
 fn seen_in_a_browser(report: &std::path::Path) {
     let Some(browser) = std::env::var_os("SOAK_TEST_CHROMIUM") else {
         println!("no browser: set SOAK_TEST_CHROMIUM to look at the report (ci/test does)");
         return;
     };
     let desk = (["--window-size=1200,1600", "--screenshot"], "desk.png", 40_000);
+    // Blink's number of the dark scheme.
+    let night = (["--blink-settings=preferredColorScheme=0", "--screenshot"], "night.png", 20_000);
     let phone = (["--window-size=500,900", "--screenshot"], "phone.png", 20_000);
     let paper = (["--no-pdf-header-footer", "--print-to-pdf"], "paper.pdf", 40_000);
-    for ([first, into], name, least) in [desk, phone, paper] {
+    for ([first, into], name, least) in [desk, night, phone, paper] {
         let (profile, seen) = (tempfile::tempdir().unwrap(), report.with_file_name(name));
         let mut command = std::process::Command::new(&browser);
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]);
@@ -117,5 +128,10 @@ fn seen_in_a_browser(report: &std::path::Path) {
         let ended = Ended::from(command.output().unwrap());
         let bytes = until("what the browser shows", || std::fs::read(&seen).ok());
         assert!(bytes.len() > least, "{name}: a blank page is small: {} bytes\n{}", bytes.len(), ended.stderr);
+        match name {
+            "night.png" => assert!(brightness(&bytes) < 0.35, "{name}: {}", brightness(&bytes)),
+            "desk.png" => assert!(brightness(&bytes) > 0.75, "{name}: {}", brightness(&bytes)),
+            _ => {}
+        }
     }
 }

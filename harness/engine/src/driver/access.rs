@@ -189,6 +189,7 @@ impl Access {
     pub(super) fn reach(&self, run: &str, register: &Register, scratch: PathBuf, data: Option<&DataFolder>) -> Reach {
         Reach {
             run: run.to_owned(),
+            build: None,
             register: register.clone(),
             world: fault::kernel(register.clone()),
             planes: Planes { data: self.addrs.data, meta: self.addrs.meta },

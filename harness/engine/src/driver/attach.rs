@@ -9,6 +9,7 @@ use soak_scenario::{Attach, AttachTo, Plan, Ports, Variant};
 use testcontainers::bollard::models::PortBinding;
 
 use super::access::{Access, Addrs};
+use super::build;
 use super::cgroup::{Controller, Group};
 use super::container::is_of;
 use super::docker;
@@ -76,7 +77,11 @@ impl Driver for AttachDriver {
         let watched = Watched { pid, group: group.clone() };
         let access = Access::new(&self.plan, variant, (&self.attach).into(), watched).await.map_err(StartError)?;
         let reach = access.reach(&self.run, &self.register, self.folder.path(file::ARTIFACTS), None);
-        let reach = Reach { inside, ..reach };
+        let build = match pid {
+            Some(pid) => build::of_process(pid).await,
+            None => None,
+        };
+        let reach = Reach { build, inside, ..reach };
         let started = pid.and_then(proc::started_ticks);
         let in_container = matches!(self.attach.to, AttachTo::Container(_));
         Ok(Arc::new(Reached(Arc::new(Core { pid, started, group, in_container, access, reach }))))

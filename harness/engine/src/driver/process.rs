@@ -11,8 +11,10 @@ use soak_record::{RunFolder, file};
 use soak_scenario::units::Limit;
 use soak_scenario::{Injection, Plan, Variant};
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 use super::access::{Access, Addrs, Place, arguments, environment};
+use super::build;
 use super::cgroup::{Group, OwnGroup};
 use super::data_folder::DataFolder;
 use super::lives::Lives;
@@ -39,6 +41,7 @@ pub struct ProcessDriver {
     recipe: Arc<Recipe>,
     folder: RunFolder,
     register: Register,
+    build: OnceCell<Option<String>>,
 }
 
 /// How a target is started, for the first time and again.
@@ -119,11 +122,13 @@ impl Driver for ProcessDriver {
 impl ProcessDriver {
     /// A driver for this plan; logs go to the run folder's artifacts.
     pub fn new(program: Program, plan: Plan, folder: RunFolder, run: String, register: Register) -> Self {
-        Self { recipe: Arc::new(Recipe { program, plan, run }), folder, register }
+        Self { recipe: Arc::new(Recipe { program, plan, run }), folder, register, build: OnceCell::new() }
     }
 
     async fn start_process(&self, index: usize, variant: &Variant) -> Result<Core, String> {
         let plan = &self.recipe.plan;
+        let program = self.recipe.program.0.clone();
+        let build = self.build.get_or_init(|| build::of_program(program)).await.clone();
         let addrs = Addrs::free().map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         let artifacts = self.folder.path(file::ARTIFACTS);
         let log_path = artifacts.join(format!("{index:03}-target.log"));
@@ -137,6 +142,7 @@ impl ProcessDriver {
         let group = cgroup.as_ref().map(|cgroup| cgroup.group().clone());
         let access = Access::new(plan, variant, addrs, Watched { pid: Some(life.pid), group }).await?;
         let reach = access.reach(&self.recipe.run, &self.register, artifacts, data.as_ref());
+        let reach = Reach { build, ..reach };
         Ok(Core {
             recipe: Arc::clone(&self.recipe),
             variant: variant.clone(),

@@ -38,6 +38,10 @@ impl<T: Driven> Target for Reached<T> {
         self.0.main_pid().unwrap_or(0)
     }
 
+    fn build(&self) -> Option<String> {
+        self.0.reach().build.clone()
+    }
+
     fn client(&self) -> Arc<dyn Client> {
         self.0.access().client()
     }

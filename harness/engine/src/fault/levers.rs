@@ -29,6 +29,8 @@ pub(crate) enum EndBy {
 pub(crate) struct Reach {
     /// The run's id.
     pub(crate) run: String,
+    /// Which build the target is, where that can be told.
+    pub(crate) build: Option<String>,
     /// Where what is made is written down.
     pub(crate) register: Register,
     /// What settings are changed in.

@@ -21,6 +21,9 @@ pub struct Side {
     pub harness: String,
     /// The machine.
     pub host: String,
+    /// Which build it is, where that was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// Its runs, in the order in which they were given.
     pub runs: Vec<SideRun>,
 }
@@ -46,6 +49,7 @@ impl Side {
             profile: text(|run| run.plan.target.profile.name.clone()),
             harness: text(|run| run.harness.clone()),
             host: text(|run| run.host.clone()),
+            build: first.and_then(|run| run.build.clone()),
             runs: runs
                 .iter()
                 .map(|run| SideRun { run: run.run.clone(), unix_s: run.unix_s, verdict: run.verdict })
@@ -102,6 +106,9 @@ pub(super) fn notes(sides: [&[Digest]; 2], variants: &[String], settings: &Setti
     let [Some(base), Some(candidate)] = sides.map(<[Digest]>::first) else { return Vec::new() };
     let names = ["the base", "the candidate"];
     let mut notes: Vec<String> = builds(base, candidate).iter().map(|one| format!("{}.", one.words(names))).collect();
+    if let Some(build) = base.build.as_ref().filter(|build| candidate.build.as_ref() == Some(build)) {
+        notes.push(format!("Both sides are one build, {}.", human::build(build)));
+    }
     let (unlike, kernel) = machines(base, candidate);
     if settings.across_machines && !unlike.is_empty() {
         let words: Vec<String> = unlike.iter().map(|one| one.words(names)).collect();

@@ -90,6 +90,7 @@ impl Draws {
             run: format!("{name}-{place}"),
             unix_s: u64::from(place),
             harness: "0".to_owned(),
+            build: None,
             host: "Linux 6.1 x86_64, 2 cores, 8.0 GiB".to_owned(),
             verdict: Verdict::Pass,
             platform_failed: false,
