@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use soak_record::{EventKind, Phase, VariantRecord};
-use soak_scenario::{Knobs, Launch, Plan, Threshold, criterion};
+use soak_scenario::{Knobs, Launch, Plan, Threshold, Variant, criterion};
 
 use crate::claimed;
 use crate::control;
@@ -68,7 +68,8 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         _ => None,
     });
     if let Some(why) = &plan.no_control {
-        notes.push(format!("There is no positive control: {why}."));
+        let which = if plan.variants.iter().any(Variant::is_control) { "A" } else { "Every" };
+        notes.push(format!("{which} positive control is missing: {why}."));
     }
     let variants = rule_all(plan, measured);
     let all_ran = (!never_ran.is_empty()).then_some(Verdict::Inconclusive);

@@ -105,7 +105,7 @@ fn a_node_that_cannot_be_told_to_misbehave_is_left_something_by_the_load() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
         // Of 4 MiB a cycle, more than is tolerated.
-        let leaves = if name == "guts-growth" { &["positive_control.leave_rows=60%"][..] } else { &[] };
+        let leaves = if name == "guts-growth" { &["positive_control.leave_rows=45%"][..] } else { &[] };
         let mut command = scenario(name, &out, &[&["control=true"], &SMALL[..], leaves].concat());
         on_stand_in(&mut command);
         let judged = Judged::of(command, &out);

@@ -95,7 +95,7 @@ fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
         facts.push(("all with", same));
     }
     if let Some(why) = &plan.no_control {
-        facts.push(("control", format!("none: {why}")));
+        facts.push(("control", format!("missing: {why}")));
     }
     for (variant, dose) in plan.variants.iter().filter_map(|variant| Some((variant, variant.dose?))) {
         let [leaked, tolerances] = [human::bytes(dose.bytes_per_cycle), human::number(dose.tolerances)];

@@ -49,10 +49,13 @@ impl Performer<'_> {
 
     /// Deletes every row that is or may be there, and has what is left of them compacted away.
     async fn delete_all(&self) -> Result<(), StepError> {
-        let mut ids = self.books.ledger().perhaps_there();
-        // In a variant that leaks by them, some rows are forgotten on purpose.
+        let (mut ids, rows) = {
+            let ledger = self.books.ledger();
+            (ledger.perhaps_there(), ledger.len())
+        };
+        // In a variant that leaks by them, some of the cycle's rows are forgotten on purpose.
         let share = self.variant.control.as_ref().and_then(|control| control.leave_rows);
-        let forgotten = share.map_or(0, |share| (share.0 * ids.len() as f64).round() as usize);
+        let forgotten = share.map_or(0, |share| (share.0 * rows as f64).round() as usize).min(ids.len());
         ids.truncate(ids.len() - forgotten);
         let in_flight = self.plan.workload.query.in_flight;
         let deleted = load::delete(&self.target.client(), ids, in_flight, self.call(), &self.books).await;

@@ -135,5 +135,5 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step("Post-Incident", "Document optimal configuration", Covered::Command("soak report --post-incident")),
     step("Post-Incident", "Update resource allocations if undersized", Covered::Command("soak report --post-incident")),
     step("Post-Incident", "Set up trend-based alerting", Covered::Command("soak export alerts")),
-    step("Post-Incident", "Review capacity planning", Covered::Command("soak report --post-incident")),
+    step("Post-Incident", "Review capacity planning", Covered::Command("soak capacity")),
 ];

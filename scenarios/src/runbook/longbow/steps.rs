@@ -241,11 +241,7 @@ pub(in crate::runbook) const STEPS: &[Step] = &[
     step("2. Scheduled Maintenance", "Review and tune compaction thresholds", Covered::Command("soak export schedule")),
     step("2. Scheduled Maintenance", "Audit goroutine usage patterns", Covered::Criterion(&["goroutine_baseline"])),
     step("3. Capacity Planning", "Use smaller batches, more frequent compaction", Covered::Remedy("batch_500")),
-    step(
-        "3. Capacity Planning",
-        "Enable partitioning and distributed search",
-        Covered::HumanOnly("how data is spread over stores is decided when a deployment is designed"),
-    ),
+    step("3. Capacity Planning", "Enable partitioning and distributed search", Covered::Command("soak capacity")),
     step("4. Testing Changes", "Run memory soak tests with production-like workload", Covered::Command("soak run")),
     step(
         "When to Escalate",
