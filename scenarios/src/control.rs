@@ -43,7 +43,8 @@ impl PositiveControl {
         settings.collect::<Vec<_>>().join(", ")
     }
 
-    fn sees_a_floor(&self) -> bool {
+    /// Whether a floor has to see it.
+    pub fn sees_a_floor(&self) -> bool {
         self.seen_by.iter().any(|id| FLOORS.contains(&id.as_str()))
     }
 }
@@ -52,22 +53,33 @@ impl Plan {
     /// Adds the variants that show what the run can see: a leak for the floors, and what the scenario itself is about. Says why where one cannot be.
     pub(crate) fn add_controls(&mut self) {
         let (leak, own) = (self.leaking(), self.misbehaving());
-        // What is put in for the floors by other means needs no leak of the target's.
-        let floors = |one: &Variant| one.control.as_ref().is_some_and(PositiveControl::sees_a_floor);
-        let covered = matches!(&own, Some(Ok(one)) if floors(one));
-        let judges_floors = FLOORS.iter().any(|id| self.judges(id));
+        let by_own = match &own {
+            Some(Ok(Variant { control: Some(own), .. })) => own.seen_by.clone(),
+            _ => Vec::new(),
+        };
+        // What is put in for a floor by other means needs no leak of the target's.
+        let bare = FLOORS.into_iter().filter(|id| self.judges(id) && !by_own.iter().any(|seen| seen == id));
+        let bare = bare.collect::<Vec<_>>().join(" and ");
         let mut reasons = Vec::new();
         match leak {
             Ok(leak) => self.variants.push(leak),
-            Err(_) if covered || (own.is_some() && !judges_floors) => {}
-            Err(why) => reasons.push(why),
+            Err(_) if bare.is_empty() && own.is_some() => {}
+            Err(why) if by_own.is_empty() => reasons.push(why),
+            Err(why) => reasons.push(format!("of {bare}, because {why}")),
         }
         match own {
             Some(Ok(own)) => self.variants.push(own),
+            // Said of the leak already.
+            Some(Err(_)) if !reasons.is_empty() && !self.can_be_told() => {}
             Some(Err(why)) if !reasons.contains(&why) => reasons.push(why),
             _ => {}
         }
         self.no_control = (!reasons.is_empty()).then(|| reasons.join("; "));
+    }
+
+    /// Whether the target can be told to misbehave at all.
+    fn can_be_told(&self) -> bool {
+        self.target.profile.can_misbehave && !matches!(self.target.launch, Launch::Attach(_))
     }
 
     /// Whether the scenario sets a threshold for this criterion.
@@ -83,7 +95,7 @@ impl Plan {
 
     fn with_control(&self, control: &PositiveControl) -> Result<Variant, String> {
         if matches!(self.target.launch, Launch::Attach(_)) {
-            return Err("what runs already cannot be told to misbehave".to_owned());
+            return Err("nothing is put into what runs already".to_owned());
         }
         if !control.misbehave.is_healthy() && !self.target.profile.can_misbehave {
             return Err(format!("a target of profile `{}` cannot be told to misbehave", self.target.profile.name));

@@ -8,7 +8,7 @@ use crate::launch::Launch;
 use crate::plan::{Clear, MESSAGE_BYTES_MAX, Plan, Schedule};
 use crate::profile::Protocol;
 use crate::tree::Node;
-use crate::units::Span;
+use crate::units::{Share, Span};
 
 /// The share of false alarms that a criterion is allowed, over all of its variants.
 const ALPHA: f64 = 0.05;
@@ -273,9 +273,15 @@ impl Rules<'_> {
     fn positive_control(&mut self) {
         let Some(control) = &self.plan.positive_control else { return };
         let workload = &self.plan.workload;
-        if control.is_empty() {
-            let expected = "expected misbehave, leave_rows or leave_connections";
+        let nothing = |share: Option<Share>| share.is_some_and(|share| share.0 <= 0.0);
+        let misbehave = &control.misbehave;
+        let shares = [control.leave_rows, misbehave.retain_batches, misbehave.connection_leak];
+        if control.is_empty() || shares.into_iter().any(nothing) {
+            let expected = "expected misbehave, leave_rows or leave_connections, and each share above 0%";
             self.report("positive_control", "nothing is put in on purpose", expected);
+        } else if control.seen_by.is_empty() {
+            let expected = "expected the criteria that have to see it";
+            self.report("positive_control.seen_by", "nothing has to see what is put in", expected);
         } else if control.leave_rows.is_some() && self.sound(&["workload.clear", "workload.same_names"]) {
             if workload.clear != Clear::Rows {
                 let message = "rows are left behind, but a cycle ends by dropping the dataset that holds them";

@@ -71,7 +71,11 @@ fn runbook() -> Vec<Field> {
 }
 
 fn positive_control() -> Vec<Field> {
-    let criteria = Kind::Choice(CRITERIA.iter().map(|criterion| criterion.id).collect());
+    // No fault is injected into such a variant, and its settings are those of the others.
+    let of_faults =
+        |id: &str| id.starts_with("fault_") || ["first_answer", "acknowledged_data", "attested"].contains(&id);
+    let seen = CRITERIA.iter().map(|criterion| criterion.id).filter(|id| !of_faults(id));
+    let criteria = Kind::Choice(seen.collect());
     vec![
         section("misbehave", misbehave(), "what the target is told to do wrong, as in `target.misbehave`"),
         optional(

@@ -168,6 +168,9 @@ fn each_scenario_of_a_runbook_has_on_purpose_what_it_is_there_to_see() {
         assert_eq!(controls(scenario, Pace::Gate, &[]), (wanted, None), "{scenario}");
         assert_eq!(controls(scenario, Pace::Quick, &[]), (Vec::new(), None), "{scenario}");
     }
+    let (both, floors) = controls("guts-growth", Pace::Gate, &["criteria.heap_floor.at_most=1MiB/cycle"]);
+    assert_eq!(both.len(), 1);
+    assert!(floors.unwrap().starts_with("of heap_floor, because"), "its own sees the other floor alone");
     let (connections, floors) = controls("guts-connections", Pace::Gate, &[]);
     assert_eq!(connections, [of("leave_connections=8", &["connection_baseline"])]);
     assert!(floors.unwrap().contains("cannot be told to leak"), "of its floor nothing shows what it can see");

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -15,6 +16,7 @@ pub struct OnTerminal {
     child: Child,
     keys: File,
     screen: Arc<Mutex<vt100::Parser>>,
+    reader: JoinHandle<()>,
 }
 
 impl OnTerminal {
@@ -38,14 +40,14 @@ impl OnTerminal {
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let keys = File::from(master);
         let (mut output, shown) = (keys.try_clone().unwrap(), Arc::clone(&screen));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             // It ends with an error when nobody has the terminal open any more.
             while let Ok(read @ 1..) = output.read(&mut bytes) {
                 shown.lock().unwrap().process(&bytes[..read]);
             }
         });
-        Self { child, keys, screen }
+        Self { child, keys, screen, reader }
     }
 
     /// Its process id.
@@ -71,9 +73,10 @@ impl OnTerminal {
     /// Waits until this is on the screen.
     pub fn until_shows(&mut self, words: &str) {
         until(words, || {
+            // In this order: what is read before its end is known is not all.
+            let is_over = self.child.try_wait().unwrap().is_some() && self.reader.is_finished();
             let text = self.text();
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none() || text.contains(words), "it ended without {words:?}:\n{text}");
+            assert!(!is_over || text.contains(words), "it ended without {words:?}:\n{text}");
             text.contains(words).then_some(())
         });
     }

@@ -58,13 +58,20 @@ impl Baselines {
             Failure::platform(format!("cannot write {}: {error}", path.display()))
         };
         fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
+        let mut written = Vec::new();
         for run in runs {
             let path = folder.join(&run.run).with_extension(EXTENSION);
             let mut text = serde_json::to_string_pretty(run).map_err(Failure::platform)?;
             text.push('\n');
-            write_whole(&path, text.as_bytes()).map_err(Failure::platform)?;
-            before.retain(|other| *other != path);
+            if let Err(error) = write_whole(&path, text.as_bytes()) {
+                // What was there is whole again; a run that is in both is written as it was.
+                written.retain(|path| !before.contains(path));
+                let _ = remove_all(&written);
+                return Err(Failure::platform(error));
+            }
+            written.push(path);
         }
+        before.retain(|path| !written.contains(path));
         remove_all(&before)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use soak_engine::residue::Register;
 use soak_engine::target::Driver;
@@ -11,6 +11,7 @@ use soak_engine::{
 };
 use soak_record::{RecordError, Recorder, RunFolder};
 use soak_scenario::{Attach, ContainerLaunch, Launch, Plan};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::failure::{Exit, Failure};
@@ -44,27 +45,29 @@ pub(crate) fn impossible_faults(plan: &Plan) -> Option<String> {
 
 /// Runs a plan into the folder of `path`, under this id, told to `progress`; a person's interruption ends it in good order.
 pub(crate) fn execute(plan: &Plan, id: &str, path: &Path, progress: Box<dyn Listener>) -> Result<RunEnd, Failure> {
-    let (tell, told) = watch::channel(false);
-    let stop = Arc::new(tell);
-    execute_with(plan, (id, path), progress, &stop, Wishes::only_to_stop(told))
+    execute_with(plan, (id, path), Wishes::only_to_stop(stop().subscribe()), || Ok(progress))
 }
 
 /// The same under the eyes of a person, who can ask for more than the end.
 pub(crate) fn execute_live(plan: &Plan, (id, path): (&str, &Path)) -> Result<RunEnd, Failure> {
-    let (tell, told) = watch::channel(false);
-    let stop = Arc::new(tell);
-    let (operator, wishes) = Wishes::of_operator(told);
-    let (listener, _live) = live::start(plan, path, operator, &stop)?;
-    execute_with(plan, (id, path), listener, &stop, wishes)
+    let (operator, wishes) = Wishes::of_operator(stop().subscribe());
+    let mut view = None;
+    let end = execute_with(plan, (id, path), wishes, || {
+        let (listener, live) = live::start(plan, path, operator)?;
+        view = Some(live);
+        Ok(listener)
+    });
+    // The terminal is given back before anything else is said.
+    drop(view);
+    end
 }
 
-/// `stop` is told of interruptions, and `wishes` hear it.
+/// `watch` begins to listen when everything is there that a run needs.
 fn execute_with(
     plan: &Plan,
     (id, path): (&str, &Path),
-    progress: Box<dyn Listener>,
-    stop: &Arc<watch::Sender<bool>>,
     wishes: Wishes,
+    watch: impl FnOnce() -> Result<Box<dyn Listener>, Failure>,
 ) -> Result<RunEnd, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
     let prepared = runtime.block_on(prepare(plan))?;
@@ -72,9 +75,10 @@ fn execute_with(
     let guard = Guard::start(id)?;
     let (recorder, thread) = Recorder::start(&folder).map_err(Failure::platform)?;
     let driver = prepared.driver(plan, folder, id, guard.register());
+    hear_interruptions()?;
+    let listener = watch()?;
     let end = runtime.block_on(async {
-        interruptions(Arc::clone(stop));
-        let journal = Journal::new(vec![Box::new(recorder), progress]);
+        let journal = Journal::new(vec![Box::new(recorder), listener]);
         soak_engine::run(plan, id, driver.as_ref(), &journal, soak_verdict::more_cycles, wishes).await
     });
     drop(driver);
@@ -149,23 +153,48 @@ fn cannot_create(error: RecordError) -> Failure {
     }
 }
 
-/// Tells of the first Ctrl-C or SIGTERM; the second ends the harness at once, and the kernel ends the target with it.
-fn interruptions(tell: Arc<watch::Sender<bool>>) {
-    tokio::spawn(async move {
-        let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
-        loop {
-            tokio::select! {
-                asked = tokio::signal::ctrl_c() => if asked.is_err() { return },
-                _ = term.recv() => {}
-            }
-            interrupt(&tell);
-        }
-    });
+/// Becomes true when a person wants the command to end: one for all of its runs, so that nothing is lost between two of them.
+fn stop() -> &'static watch::Sender<bool> {
+    static STOP: OnceLock<watch::Sender<bool>> = OnceLock::new();
+    STOP.get_or_init(|| watch::channel(false).0)
 }
 
-/// Asks the run to end, in good order the first time and at once the second.
-pub(crate) fn interrupt(tell: &watch::Sender<bool>) {
-    if tell.send_replace(true) {
+/// Whether a person wants the command to end.
+pub(crate) fn is_interrupted() -> bool {
+    *stop().borrow()
+}
+
+/// From the first run on, Ctrl-C and SIGTERM ask for the end; before that they end the command at once.
+fn hear_interruptions() -> Result<(), Failure> {
+    static HEARD: OnceLock<()> = OnceLock::new();
+    if HEARD.set(()).is_err() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::platform)?;
+    // Before this returns the signals are caught.
+    let (mut int, mut term) = {
+        let _inside = runtime.enter();
+        let signals = signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
+        signals.map_err(Failure::platform)?
+    };
+    let thread = std::thread::Builder::new().name("interruptions".to_owned());
+    let thread = thread.spawn(move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = int.recv() => {}
+                    _ = term.recv() => {}
+                }
+                interrupt();
+            }
+        });
+    });
+    thread.map(drop).map_err(Failure::platform)
+}
+
+/// Asks the run to end, in good order the first time; the second time the harness ends at once, and the kernel ends the target with it.
+pub(crate) fn interrupt() {
+    if stop().send_replace(true) {
         live::leave();
         std::process::exit(Exit::Interrupted as i32);
     }

@@ -9,7 +9,7 @@ mod so_far;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, IsTerminal as _, Stderr};
+use std::io::{self, BufWriter, IsTerminal as _, Stderr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,9 +25,8 @@ use ratatui::crossterm::{cursor, execute};
 use soak_engine::{Listener, Operator};
 use soak_record::{Event, EventKind, Sample};
 use soak_scenario::Plan;
-use tokio::sync::watch;
 
-use crate::execution::interrupt;
+use crate::execution::{interrupt, is_interrupted};
 use crate::failure::Failure;
 use crate::output;
 use board::{Asking, Board};
@@ -41,6 +40,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Events and samples that may wait to be shown. What finds no room is not shown; it is recorded all the same.
 const QUEUE: usize = 4096;
+
+/// A whole frame, with room.
+const FRAME_BYTES: usize = 1 << 16;
 
 /// How much nicer than the rest the thread is.
 const NICENESS: i32 = 10;
@@ -62,11 +64,14 @@ pub(crate) fn leave() {
     }
 }
 
-fn enter() -> io::Result<Terminal<CrosstermBackend<Stderr>>> {
+/// Standard error is not buffered by itself, and a frame is thousands of small pieces.
+type Screen = Terminal<CrosstermBackend<BufWriter<Stderr>>>;
+
+fn enter() -> io::Result<Screen> {
     ON.store(true, Ordering::SeqCst);
     let entered = enable_raw_mode()
         .and_then(|()| execute!(io::stderr(), EnterAlternateScreen, cursor::Hide))
-        .and_then(|()| Terminal::new(CrosstermBackend::new(io::stderr())));
+        .and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, io::stderr()))));
     if entered.is_err() {
         leave();
     }
@@ -124,12 +129,7 @@ pub(crate) fn refuse_without_terminal() -> Result<(), Failure> {
 }
 
 /// Starts the view of a run of this plan into the folder of `path`.
-pub(crate) fn start(
-    plan: &Plan,
-    path: &Path,
-    operator: Operator,
-    stop: &Arc<watch::Sender<bool>>,
-) -> Result<(Box<dyn Listener>, Live), Failure> {
+pub(crate) fn start(plan: &Plan, path: &Path, operator: Operator) -> Result<(Box<dyn Listener>, Live), Failure> {
     let cannot = |error: io::Error| Failure::platform(format!("no live view: {error}; run without --live"));
     let (tell, told) = sync_channel(QUEUE);
     let over = Arc::new(AtomicBool::new(false));
@@ -138,7 +138,6 @@ pub(crate) fn start(
         board: Board::new(plan, !output::colour_on_stderr()),
         judge: Judge::new(path),
         operator,
-        stop: Arc::clone(stop),
     };
     let until = Arc::clone(&over);
     let thread = std::thread::Builder::new().name("live".to_owned()).spawn(move || view.run(&told, &until));
@@ -152,11 +151,17 @@ pub(crate) fn start(
 }
 
 struct View {
-    terminal: Terminal<CrosstermBackend<Stderr>>,
+    terminal: Screen,
     board: Board,
     judge: Judge,
     operator: Operator,
-    stop: Arc<watch::Sender<bool>>,
+}
+
+/// However the thread ends: a terminal without a view would hear no Ctrl-C.
+impl Drop for View {
+    fn drop(&mut self) {
+        leave();
+    }
 }
 
 impl View {
@@ -184,13 +189,12 @@ impl View {
             self.board.take_so_far(self.judge.poll());
             if drawn.is_none_or(|drawn| drawn.elapsed() >= FRAME_EVERY) {
                 self.board.paused_for = self.operator.paused_for();
-                self.board.is_stopping = *self.stop.borrow();
+                self.board.is_stopping = is_interrupted();
                 // A frame that cannot be drawn is not drawn.
                 let _ = self.terminal.draw(|frame| frame::draw(frame, &self.board));
                 drawn = Some(Instant::now());
             }
         }
-        leave();
     }
 
     fn take(&mut self, told: Told) {
@@ -212,7 +216,11 @@ impl View {
     fn keys(&mut self) {
         while event::poll(Duration::ZERO).unwrap_or(false) {
             // Another size is another frame, which comes by itself.
-            let Ok(TerminalEvent::Key(key)) = event::read() else { continue };
+            let key = match event::read() {
+                Ok(TerminalEvent::Key(key)) => key,
+                Ok(_) => continue,
+                Err(_) => return,
+            };
             if key.kind == KeyEventKind::Press {
                 self.press(key);
             }
@@ -222,11 +230,11 @@ impl View {
     fn press(&mut self, key: KeyEvent) {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         match (key.code, self.board.asking) {
-            (KeyCode::Char('c'), _) if is_control => interrupt(&self.stop),
+            (KeyCode::Char('c'), _) if is_control => interrupt(),
             (KeyCode::Char('y'), Some(Asking::Stop)) => {
                 self.board.asking = None;
-                if !*self.stop.borrow() {
-                    interrupt(&self.stop);
+                if !is_interrupted() {
+                    interrupt();
                 }
             }
             (_, Some(Asking::Stop)) => self.board.asking = None,

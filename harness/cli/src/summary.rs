@@ -173,7 +173,8 @@ fn cell(finding: &Finding) -> String {
     format!("{} {}", mark(finding.verdict), value.unwrap_or_else(|| "–".to_owned()))
 }
 
-fn mark(verdict: Option<Verdict>) -> char {
+/// A verdict as one character.
+pub(crate) fn mark(verdict: Option<Verdict>) -> char {
     match verdict {
         Some(Verdict::Pass) => '✓',
         Some(Verdict::Fail) => '✗',

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-/// A pause ends by itself after this long: nobody comes back to a terminal that was closed.
+/// A pause ends by itself after this long: whoever asked for it may have gone.
 pub const PAUSE_AT_MOST: Duration = Duration::from_secs(600);
 
 /// How often a pause is looked at.
@@ -54,10 +54,8 @@ fn is_on(since: Option<Instant>) -> bool {
 pub(crate) enum Wish {
     /// That the run ends.
     Stop,
-    /// That the load rests.
+    /// That the load rests, or goes on again: [`Wishes::load_is_held`] says which.
     Pause,
-    /// That it goes on again.
-    Resume,
     /// A compaction.
     Compact,
 }
@@ -91,7 +89,7 @@ impl Wishes {
             biased;
             Ok(_) = self.stop.wait_for(|stop| *stop) => Wish::Stop,
             Ok(()) = self.compactions.changed() => Wish::Compact,
-            Ok(()) = self.paused.changed() => if is_on(*self.paused.borrow()) { Wish::Pause } else { Wish::Resume },
+            Ok(()) = self.paused.changed() => Wish::Pause,
             else => std::future::pending().await,
         }
     }
@@ -128,7 +126,7 @@ mod tests {
         assert!(operator.toggle_pause() && wishes.load_is_held());
         assert_eq!(wishes.next().await, Wish::Pause);
         assert!(!operator.toggle_pause() && !wishes.load_is_held());
-        assert_eq!(wishes.next().await, Wish::Resume);
+        assert_eq!(wishes.next().await, Wish::Pause);
         let nothing = tokio::time::timeout(Duration::from_secs(60), wishes.next()).await;
         assert!(nothing.is_err(), "{nothing:?}");
         operator.compact();
@@ -145,7 +143,7 @@ mod tests {
         assert!(wishes.load_is_held() && operator.paused_for() == Some(PAUSE_AT_MOST / 2));
         wishes.until_load_may_go_on().await;
         assert!(!wishes.load_is_held() && operator.paused_for().is_none());
-        assert_eq!(wishes.next().await, Wish::Resume);
+        assert_eq!(wishes.next().await, Wish::Pause, "that it is over is heard as well");
         operator.toggle_pause();
         assert!(wishes.load_is_held());
         drop(operator);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use soak_record::{EventKind, LatencySummary, Outcome, Phase};
-use soak_scenario::{Plan, Protocol, Schedule, Variant};
+use soak_scenario::{Plan, PositiveControl, Protocol, Schedule, Variant};
 use soak_workload::{Ledger, Operations, RowState, SECOND_VERSION, Starts};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -96,10 +96,6 @@ pub(crate) async fn run_variant(
             Command::Do(step) => step,
             Command::End(outcome) => break outcome,
         };
-        if step.phase.is_load() {
-            // Between two phases a pause lengthens neither.
-            by_hand.wishes().until_load_may_go_on().await;
-        }
         journal.event(EventKind::PhaseStarted { phase: step.phase, cycle: step.cycle });
         let began = Instant::now();
         input = match (step.phase, &mut performer) {
@@ -194,6 +190,9 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
         // Faults first: the work has to know which are due.
         let faults = conductor.conduct(step);
         let work = async {
+            if step.phase.is_load() {
+                performer.wishes.until_load_may_go_on().await;
+            }
             let done = performer.perform(step).await;
             conductor.work_is_over();
             done
@@ -241,8 +240,10 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
 }
 
 async fn stop(performer: Performer<'_>) {
-    let Performer { target, samplers, conductor, journal, .. } = performer;
+    let Performer { target, samplers, conductor, journal, left_open, .. } = performer;
     conductor.heal_all().await;
+    // A server that ends in good order would wait for them.
+    drop(left_open);
     if let Some(told) = target.log() {
         journal.event(told);
     }
@@ -474,7 +475,9 @@ impl Performer<'_> {
     /// How many cycles come beyond those that were planned, because the floors are still filling.
     fn more_cycles(&self, ask: MoreCycles, step: Step) -> u32 {
         let done = step.cycle.map_or(0, |cycle| cycle + 1);
-        let room = self.plan.cycle.most().saturating_sub(done);
+        // A control whose floors nobody asks about needs no more of them.
+        let asked = self.variant.control.as_ref().is_none_or(PositiveControl::sees_a_floor);
+        let room = if asked { self.plan.cycle.most().saturating_sub(done) } else { 0 };
         let more = if room > 0 { ask(self.plan, self.variant, &self.floors).min(room) } else { 0 };
         if more > 0 {
             self.journal.event(EventKind::CyclesAdded { done, more });

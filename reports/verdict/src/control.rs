@@ -42,12 +42,11 @@ pub(crate) fn conclude(planned: &Variant, mut variant: VariantVerdict, to_its_en
     } else {
         return variant;
     };
-    let does = if planned.dose.is_some() { "leaks" } else { "misbehaves" };
     // What is put in may bring the kernel to kill the target; what else ends it is the target's own.
     let own = |finding: &Finding| finding.criterion == TARGET && !finding.reason.contains("for memory");
     for other in variant.findings.iter_mut().filter(|finding| !own(finding)) {
         // What this variant was made to do is no finding against the target.
-        other.reason = format!("For information, this variant {does} on purpose. {}", other.reason);
+        other.reason = format!("For information: this was put in on purpose. {}", other.reason);
         other.informational = true;
         (other.verdict, other.threshold, other.detectable, other.next, other.reproduce) =
             (None, None, None, None, None);
@@ -92,7 +91,7 @@ fn control_finding(verdict: Option<Verdict>, value: Option<f64>, unit: &str, rea
     }
 }
 
-/// Whether a misbehaviour was seen by every criterion that has to see it. One that killed the target was seen by none of them.
+/// Whether a misbehaviour was seen by every criterion that has to see it, in a variant that ran to its end.
 fn of_misbehaviour(found: &ControlVerdict, to_its_end: bool) -> Finding {
     let said = |answer: &Option<Verdict>| answer.map_or("nothing", Verdict::name);
     let words: Vec<String> = found.answers.iter().map(|(id, answer)| format!("{id} says {}", said(answer))).collect();

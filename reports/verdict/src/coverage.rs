@@ -34,9 +34,11 @@ pub(crate) fn doubts(observed: &Observed<'_>) -> Vec<String> {
 }
 
 /// What a person did to it.
-fn by_hand(observed: &Observed<'_>) -> Option<String> {
+pub(crate) fn by_hand(observed: &Observed<'_>) -> Option<String> {
     let done = observed.events().filter_map(|event| match event {
-        EventKind::ByHand { action, error: None, .. } if *action != HandAction::ResumeLoad => Some(*action),
+        // It rested, whenever that was told.
+        EventKind::ByHand { action: HandAction::ResumeLoad, .. } => Some(HandAction::PauseLoad),
+        EventKind::ByHand { action, error: None, .. } => Some(*action),
         _ => None,
     });
     let done: BTreeSet<HandAction> = done.collect();

@@ -36,6 +36,8 @@ struct Measured {
     broken: Vec<String>,
     /// Why its passes cannot be trusted.
     doubts: Vec<String>,
+    /// What a person did to it, as one of those.
+    by_hand: Option<String>,
     indications: Vec<Indication>,
     facts: Facts,
     notes: Vec<String>,
@@ -115,6 +117,7 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         ending: Ending::of(&observed),
         dropped: dropped(&observed),
         doubts: coverage::doubts(&observed),
+        by_hand: coverage::by_hand(&observed),
         broken: record.broken.clone(),
         indications: indications(&observed),
         facts: Facts::of(&observed),
@@ -295,7 +298,8 @@ fn is_set(id: &str, threshold: Threshold) -> bool {
 
 /// The variant's verdict: its ending and its settings are brought to bear on its findings.
 fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantVerdict {
-    let Measured { id, attested, ending, dropped, broken, doubts: more, indications, facts, notes, .. } = measured;
+    let Measured { id, attested, ending, dropped, broken, doubts: more, by_hand, indications, facts, notes, .. } =
+        measured;
     let verdict = Verdict::Inconclusive;
     let mut variant = VariantVerdict {
         id,
@@ -325,17 +329,7 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
     } else {
         doubts.push((None, "but the variant did not run to its end".to_owned()));
     }
-    if variant.finding(criteria::ATTESTED).is_some_and(|finding| finding.verdict == Some(Verdict::Inconclusive)) {
-        let wrong: Vec<&str> = variant
-            .attested
-            .iter()
-            .filter(|(_, knob)| knob.holds != Some(true))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        let which = if wrong.is_empty() { "no setting".to_owned() } else { wrong.join(", ") };
-        let effect = if wrong.is_empty() { "was read back" } else { "did not demonstrably take effect" };
-        doubts.push((None, format!("but {which} {effect}")));
-    }
+    doubts.extend(without_effect(&variant).map(|doubt| (None, doubt)));
     // Samples of a run that was cut off end early by themselves.
     for file in broken.iter().filter(|_| matches!(ending, Ending::Completed)) {
         variant.notes.push(format!("The samples in {file} are damaged or cut off: what came after is lost."));
@@ -355,6 +349,7 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
             finding.reason = format!("{} That would pass, {doubt}.", finding.reason);
         }
     }
+    excuse_compaction(&mut variant.findings, by_hand.as_deref());
     let line = reproduce(plan, &variant.id);
     for finding in variant.findings.iter_mut().filter(|finding| finding.verdict == Some(Verdict::Fail)) {
         finding.reproduce = Some(line.clone());
@@ -367,6 +362,30 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
         variant.guidance = guide(plan, planned, &facts, &variant.findings);
     }
     variant
+}
+
+/// Settings that did not demonstrably take effect, where that is asked.
+fn without_effect(variant: &VariantVerdict) -> Option<String> {
+    let asked = variant.finding(criteria::ATTESTED)?;
+    if asked.verdict != Some(Verdict::Inconclusive) {
+        return None;
+    }
+    let wrong = variant.attested.iter().filter(|(_, knob)| knob.holds != Some(true));
+    let wrong: Vec<&str> = wrong.map(|(name, _)| name.as_str()).collect();
+    let which = if wrong.is_empty() { "no setting".to_owned() } else { wrong.join(", ") };
+    let effect = if wrong.is_empty() { "was read back" } else { "did not demonstrably take effect" };
+    Some(format!("but {which} {effect}"))
+}
+
+/// A compaction that a person asked for leaves nothing to the target's own: what fails of those may be the person's doing.
+fn excuse_compaction(findings: &mut [Finding], by_hand: Option<&str>) {
+    let Some(doubt) = by_hand else { return };
+    for finding in findings.iter_mut().filter(|finding| finding.criterion.starts_with("compaction_")) {
+        if finding.verdict == Some(Verdict::Fail) {
+            finding.verdict = Some(Verdict::Inconclusive);
+            finding.reason = format!("{} That would fail, {doubt}.", finding.reason);
+        }
+    }
 }
 
 /// Whether a criterion's answer stands on series of this source.

@@ -498,6 +498,21 @@ fn a_hand_in_the_run_takes_passes_back_and_no_fails() {
     assert_eq!(finding.verdict, Some(Verdict::Inconclusive));
     assert!(finding.reason.contains("a person took a hand in it and asked for a compaction"), "{}", finding.reason);
     assert_eq!(judged(5.0, None).finding("rss_floor").unwrap().verdict, Some(Verdict::Fail));
+    let mut weak = Builder::record(&plan, 0, Target { seed: 7, reclaim: 0.1, ..HEALTHY });
+    assert_eq!(
+        judge("r", &plan, [weak.clone()]).variants[0].finding("compaction_reclaim").unwrap().verdict,
+        Some(Verdict::Fail)
+    );
+    let kind = EventKind::ByHand { action: HandAction::ResumeLoad, phase: Phase::Query, cycle: Some(3), error: None };
+    weak.events.push(Event { at_s: 50.0, variant: None, kind });
+    let excused = judge("r", &plan, [weak]).variants.remove(0);
+    let finding = excused.finding("compaction_reclaim").unwrap();
+    assert_eq!(finding.verdict, Some(Verdict::Inconclusive), "the person may have been the reason");
+    assert!(
+        finding.reason.contains("That would fail, but a person took a hand in it and paused"),
+        "{}",
+        finding.reason
+    );
     let refused = judged(0.0, Some("the target cannot be asked to"));
     assert_eq!(refused.finding("rss_floor").unwrap().verdict, Some(Verdict::Pass), "nothing came of it");
 }
@@ -516,5 +531,6 @@ fn what_is_said_so_far_is_as_strict_as_the_end() {
     let until = early.events.iter().find(|event| third(event)).unwrap().at_s;
     early.events.retain(|event| event.at_s < until);
     assert_eq!(said(&early, "rss_floor"), Some(Verdict::Inconclusive), "two cycles show nothing yet");
-    assert!(crate::so_far(&plan, &early).iter().all(|finding| !finding.informational));
+    let said: Vec<_> = crate::so_far(&plan, &early).into_iter().map(|finding| finding.criterion).collect();
+    assert_eq!(said.len(), plan.criteria.len(), "of what is judged, and of nothing else: {said:?}");
 }

@@ -32,7 +32,7 @@ fn a_running_container_is_loaded_and_left_alone() {
         address("3001"),
         address("9090")
     );
-    let judged = run(&target, &["target.profile=go", "criteria.heap_goal={}"]);
+    let judged = run(&target, &["target.profile=go"]);
     let running = docker(&["inspect", "--format", "{{.State.Running}}", container]);
     assert_eq!(judged.ended.code, 0, "{}\n{}", judged.ended.stdout, judged.ended.stderr);
     assert_eq!(running, "true", "what was not started is not stopped");

@@ -7,7 +7,7 @@ use crate::run::run;
 /// What failed, and the cases of the runbook that it looks like.
 fn failed(setting: &str) -> (Vec<String>, Vec<String>) {
     let target = format!("container:{}", image().unwrap());
-    let judged = run(&target, &[setting, "criteria.heap_goal={}"]);
+    let judged = run(&target, &[setting]);
     let failed = judged.with("fail");
     assert_eq!(judged.ended.code == 1, !failed.is_empty(), "{}\n{}", judged.ended.stdout, judged.ended.stderr);
     (failed, judged.cases())

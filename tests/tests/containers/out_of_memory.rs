@@ -71,7 +71,7 @@ fn a_ladder_of_limits_shows_where_it_starts() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let edits = ["matrix.memory_limit=[\"32MiB\", \"512MiB\"]", "criteria.heap_goal={}"];
+    let edits = ["matrix.memory_limit=[\"32MiB\", \"512MiB\"]"];
     let ended = soak_tests::Ended::from(command(&out, &format!("container:{image}"), &edits).output().unwrap());
     let verdict = soak(&["judge", out.to_str().unwrap(), "--format", "json"]).json();
     let outcome = |variant: usize| verdict["variants"][variant]["verdict"].as_str().unwrap().to_owned();

@@ -10,7 +10,7 @@ const TWO: &str = "target.container.replicas=2";
 fn replicas_share_one_load_and_one_record() {
     let Some(image) = image() else { return };
     let _turn = turn();
-    let edits = [TWO, "workload.vectors_per_cycle={default=6000}", "criteria.heap_goal={}"];
+    let edits = [TWO, "workload.vectors_per_cycle={default=6000}"];
     let judged = run(&format!("container:{image}"), &edits);
     assert_eq!(judged.ended.code, 0, "{}\n{}", judged.ended.stdout, judged.ended.stderr);
     let cascade = judged.finding(0, "oom_cascade");

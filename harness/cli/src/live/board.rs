@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use soak_record::{Event, EventKind, LatencySummary, Outcome, Phase, Sample};
-use soak_scenario::Plan;
+use soak_scenario::{Plan, Variant};
 use soak_verdict::{Finding, Verdict, human};
 
 use super::so_far::SoFar;
@@ -76,6 +76,8 @@ pub(super) enum Standing {
     Judged(Option<Verdict>),
     /// Its target failed.
     Failed,
+    /// What is wrong with it was put in on purpose.
+    OnPurpose,
 }
 
 /// Everything that is shown.
@@ -145,7 +147,8 @@ impl Board {
     pub(super) fn begin(&mut self, index: usize) {
         self.index = index;
         if let Some(standing) = self.standing.get_mut(index) {
-            *standing = Standing::Judged(None);
+            *standing =
+                if self.plan.variants[index].is_control() { Standing::OnPurpose } else { Standing::Judged(None) };
         }
         (self.cycle, self.cycles, self.phase) = (None, self.plan.cycle.count, None);
         (self.rss, self.heap, self.anon, self.floors) = Default::default();
@@ -194,7 +197,7 @@ impl Board {
             EventKind::CyclesAdded { more, .. } => self.cycles += more,
             EventKind::FaultApplied { id, fault, .. } => drop(self.faults.insert(*id, fault.clone())),
             EventKind::FaultHealed { id, .. } => drop(self.faults.remove(id)),
-            EventKind::VariantEnded { outcome: Outcome::TargetFailed { .. } } => {
+            EventKind::VariantEnded { outcome: Outcome::TargetFailed { .. } } if !self.is_control() => {
                 if let Some(standing) = self.standing.get_mut(self.index) {
                     *standing = Standing::Failed;
                 }
@@ -241,6 +244,11 @@ impl Board {
     /// How long the phase has lasted.
     pub(super) fn in_phase(&self) -> Duration {
         self.phase_began.elapsed()
+    }
+
+    /// Whether what is wrong with the variant that runs was put in on purpose.
+    pub(super) fn is_control(&self) -> bool {
+        self.plan.variants.get(self.index).is_some_and(Variant::is_control)
     }
 
     /// The variant that runs.

@@ -10,6 +10,7 @@ use soak_record::Phase;
 use soak_verdict::{Finding, Verdict, human};
 
 use super::board::{Asking, Board, Standing, clock, short};
+use crate::summary::mark;
 
 /// Less than this is no view.
 const WIDTH_LEAST: u16 = 60;
@@ -56,7 +57,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, board: &Board) {
     memory(frame, board, pen, picture);
     let [now, said] = Layout::horizontal([Constraint::Length(38), Constraint::Min(20)]).areas(middle);
     frame.render_widget(Paragraph::new(figures(board)).block(titled("now", pen)), now);
-    frame.render_widget(Paragraph::new(findings(board, pen, said)).block(titled("verdict so far", pen)), said);
+    let title = if board.is_control() { "put in on purpose: ✗ is seen" } else { "verdict so far" };
+    frame.render_widget(Paragraph::new(findings(board, pen, said)).block(titled(title, pen)), said);
     frame.render_widget(Paragraph::new(log_lines(board, log)), log);
     frame.render_widget(Paragraph::new(key_line(board, pen)), keys);
 }
@@ -90,15 +92,6 @@ impl Pen {
     }
 }
 
-fn mark(verdict: Option<Verdict>) -> &'static str {
-    match verdict {
-        Some(Verdict::Pass) => "✓",
-        Some(Verdict::Fail) => "✗",
-        Some(Verdict::Inconclusive) => "?",
-        None => "·",
-    }
-}
-
 fn titled(title: &str, pen: Pen) -> Block<'_> {
     Block::new().borders(Borders::TOP).border_style(pen.faint()).title(format!(" {title} "))
 }
@@ -115,7 +108,8 @@ fn heading(board: &Board, pen: Pen, width: u16) -> Vec<Line<'_>> {
         first.push(match standing {
             Standing::Ahead => Span::styled("·", pen.faint()),
             Standing::Judged(None) if index == board.index => Span::styled("▸", pen.strong(FIRST)),
-            Standing::Judged(verdict) => Span::styled(mark(*verdict), pen.of_verdict(*verdict)),
+            Standing::Judged(verdict) => Span::styled(mark(*verdict).to_string(), pen.of_verdict(*verdict)),
+            Standing::OnPurpose => Span::styled("◦", pen.faint()),
             Standing::Failed => Span::styled("✗", pen.strong(BAD)),
         });
     }

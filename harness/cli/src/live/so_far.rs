@@ -1,5 +1,6 @@
 //! What the judge says so far: read from the record by a thread of its own, as rarely as keeps it cheap.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
@@ -23,15 +24,21 @@ pub(super) struct SoFar {
 pub(super) struct Judge {
     folder: PathBuf,
     index: Option<usize>,
-    /// Since when something new is there to be judged, and of which variant.
-    asked: Option<(Instant, usize)>,
+    /// Since when something new is there to be judged, and of which variant, the oldest first: one that has ended is judged to its end.
+    asked: VecDeque<(Instant, usize)>,
     at_work: Option<(Instant, Receiver<Option<SoFar>>)>,
     not_before: Instant,
 }
 
 impl Judge {
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), index: None, asked: None, at_work: None, not_before: Instant::now() }
+        Self {
+            folder: folder.to_owned(),
+            index: None,
+            asked: VecDeque::new(),
+            at_work: None,
+            not_before: Instant::now(),
+        }
     }
 
     /// What is recorded from here on is of this variant.
@@ -41,10 +48,8 @@ impl Judge {
 
     /// Something is there to be judged.
     pub(super) fn ask(&mut self) {
-        if let Some(index) = self.index {
-            // The first of several that wait says since when; the last variant is the one that is looked at.
-            let since = self.asked.filter(|(_, asked)| *asked == index).map_or_else(Instant::now, |(since, _)| since);
-            self.asked = Some((since, index));
+        if let Some(index) = self.index.filter(|index| self.asked.iter().all(|(_, asked)| asked != index)) {
+            self.asked.push_back((Instant::now(), index));
         }
     }
 
@@ -60,9 +65,9 @@ impl Judge {
             self.at_work = None;
             return found;
         }
-        let (since, index) = self.asked?;
+        let (since, index) = *self.asked.front()?;
         if since.elapsed() >= WRITTEN_WITHIN && Instant::now() >= self.not_before {
-            self.asked = None;
+            self.asked.pop_front();
             self.start(index);
         }
         None

@@ -30,13 +30,15 @@ impl Now<'_> {
 /// Hears what is asked for, and does it beside the variant's own work.
 pub(super) struct ByHand<'a> {
     wishes: &'a mut Wishes,
-    /// Compactions that were asked for. None outlives the variant.
+    /// Whether it was told of this variant that the load rests.
+    told_of_rest: bool,
+    /// Compactions that were asked for. None goes on after the variant.
     compactions: JoinSet<()>,
 }
 
 impl<'a> ByHand<'a> {
     pub(super) fn new(wishes: &'a mut Wishes) -> Self {
-        Self { wishes, compactions: JoinSet::new() }
+        Self { wishes, told_of_rest: false, compactions: JoinSet::new() }
     }
 
     pub(super) fn wishes(&self) -> &Wishes {
@@ -46,13 +48,21 @@ impl<'a> ByHand<'a> {
     /// Does what is asked for; returns when the end is.
     pub(super) async fn until_stop(&mut self, now: Now<'_>) {
         loop {
+            // The load looks for itself. A rest may have begun in the variant before, or between two phases.
+            self.tell_of_rest(&now);
             match self.wishes.next().await {
                 Wish::Stop => return,
-                // The load looks for itself.
-                Wish::Pause => now.tell(HandAction::PauseLoad, None),
-                Wish::Resume => now.tell(HandAction::ResumeLoad, None),
+                Wish::Pause => {}
                 Wish::Compact => self.compact(&now),
             }
+        }
+    }
+
+    fn tell_of_rest(&mut self, now: &Now<'_>) {
+        let rests = self.wishes.load_is_held();
+        if rests != self.told_of_rest {
+            now.tell(if rests { HandAction::PauseLoad } else { HandAction::ResumeLoad }, None);
+            self.told_of_rest = rests;
         }
     }
 
@@ -71,5 +81,67 @@ impl<'a> ByHand<'a> {
                 journal.event(EventKind::ByHand { action, phase, cycle, error });
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+    use std::time::Duration;
+
+    use soak_record::{Event, Phase};
+    use soak_scenario::{Request, load};
+    use tokio::sync::watch;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::journal::Listener;
+
+    type Told = Vec<(HandAction, Option<String>)>;
+
+    #[derive(Clone, Default)]
+    struct Keep(Arc<Mutex<Told>>);
+
+    impl Listener for Keep {
+        fn event(&self, event: &Event) {
+            if let EventKind::ByHand { action, error, .. } = &event.kind {
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).push((*action, error.clone()));
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_is_told_of_every_variant_that_it_touches() {
+        let plan = load(&Request { scenario: "scenario2", ..Request::default() }).unwrap().plan;
+        let kept = Keep::default();
+        let journal = Journal::new(vec![Box::new(kept.clone())]);
+        let (stop, stopped) = watch::channel(false);
+        let (operator, mut wishes) = Wishes::of_operator(stopped);
+        let step = Step { phase: Phase::Query, cycle: Some(1) };
+        let now = || Now { plan: &plan, journal: &journal, target: None, step };
+        operator.toggle_pause();
+        for _ in 0..2 {
+            let mut by_hand = ByHand::new(&mut wishes);
+            assert!(timeout(Duration::from_secs(1), by_hand.until_stop(now())).await.is_err());
+        }
+        let mut by_hand = ByHand::new(&mut wishes);
+        assert!(timeout(Duration::from_secs(1), by_hand.until_stop(now())).await.is_err());
+        operator.toggle_pause();
+        operator.compact();
+        assert!(timeout(Duration::from_secs(1), by_hand.until_stop(now())).await.is_err());
+        // This one began when it was over.
+        let mut after = ByHand::new(&mut wishes);
+        stop.send_replace(true);
+        after.until_stop(now()).await;
+        let told = kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let no_target = Some("no target runs".to_owned());
+        let rest = (HandAction::PauseLoad, None);
+        let mut wanted = vec![rest.clone(), rest.clone(), rest];
+        wanted.extend([(HandAction::Compact, no_target), (HandAction::ResumeLoad, None)]);
+        let sorted = |mut all: Told| {
+            all.sort();
+            all
+        };
+        assert_eq!(sorted(told), sorted(wanted));
     }
 }

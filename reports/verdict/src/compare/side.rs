@@ -101,14 +101,24 @@ pub(super) fn check(
     }
 }
 
+/// Whether all runs are of one build, or those of a side of several; nothing where that was not recorded.
+fn of_builds(sides: [&[Digest]; 2]) -> Vec<String> {
+    let [base, candidate] = sides.map(|side| side.iter().map(|run| run.build.as_deref()).collect::<BTreeSet<_>>());
+    if base == candidate
+        && let [Some(build)] = base.iter().copied().collect::<Vec<_>>()[..]
+    {
+        return vec![format!("Both sides are one build, {}.", human::build(build))];
+    }
+    let mixed = [("base", &base), ("candidate", &candidate)].into_iter().filter(|(_, builds)| builds.len() > 1);
+    mixed.map(|(name, _)| format!("The runs of the {name} are not of one build.")).collect()
+}
+
 /// What a reader should know: how the builds differ, the kernels, what was left out, and what one run a side cannot show.
 pub(super) fn notes(sides: [&[Digest]; 2], variants: &[String], settings: &Settings) -> Vec<String> {
     let [Some(base), Some(candidate)] = sides.map(<[Digest]>::first) else { return Vec::new() };
     let names = ["the base", "the candidate"];
     let mut notes: Vec<String> = builds(base, candidate).iter().map(|one| format!("{}.", one.words(names))).collect();
-    if let Some(build) = base.build.as_ref().filter(|build| candidate.build.as_ref() == Some(build)) {
-        notes.push(format!("Both sides are one build, {}.", human::build(build)));
-    }
+    notes.extend(of_builds(sides));
     let (unlike, kernel) = machines(base, candidate);
     if settings.across_machines && !unlike.is_empty() {
         let words: Vec<String> = unlike.iter().map(|one| one.words(names)).collect();

@@ -13,7 +13,7 @@ use soak_verdict::{Digest, Verdict};
 use super::{Run, RunFormat};
 use crate::commands::compare::{self, CompareFormat, HTML, MARKDOWN};
 use crate::commands::{Exit, Failure};
-use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
+use crate::execution::{execute, is_interrupted, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
 use crate::{mistakes, output, reports, run_id, summary};
 
@@ -35,12 +35,15 @@ impl Run {
             for side in order(round) {
                 let (digest, end) = self.turn(&plans[side], &id, &path, (round, side))?;
                 if end == RunEnd::Interrupted {
-                    return self.cut_short(digests, &path);
+                    return Ok(self.cut_short(digests, &path));
                 }
                 if digest.platform_failed {
                     return Ok(Exit::Platform);
                 }
                 digests[side].push(digest);
+                if is_interrupted() {
+                    return Ok(self.cut_short(digests, &path));
+                }
             }
         }
         self.conclude(&digests, &path)
@@ -87,18 +90,21 @@ impl Run {
     }
 
     /// What the rounds that came to their end say. A round of which one side is missing says nothing.
-    fn cut_short(&self, mut digests: [Vec<Digest>; 2], path: &Path) -> Result<Exit, Failure> {
+    fn cut_short(&self, mut digests: [Vec<Digest>; 2], path: &Path) -> Exit {
         let rounds = digests[0].len().min(digests[1].len());
         if rounds == 0 {
             output::say("interrupted before a round was over: there is nothing to compare\n");
-        } else {
-            output::say(&format!("interrupted: what follows is of {rounds} of {} rounds\n", self.rounds));
-            for side in &mut digests {
-                side.truncate(rounds);
-            }
-            self.conclude(&digests, path)?;
+            return Exit::Interrupted;
         }
-        Ok(Exit::Interrupted)
+        output::say(&format!("interrupted: what follows is of {rounds} of {} rounds\n", self.rounds));
+        for side in &mut digests {
+            side.truncate(rounds);
+        }
+        if let Err(failure) = self.conclude(&digests, path) {
+            // Whatever it is, the command was interrupted.
+            let _ = failure.report();
+        }
+        Exit::Interrupted
     }
 
     fn conclude(&self, [base, candidate]: &[Vec<Digest>; 2], path: &Path) -> Result<Exit, Failure> {

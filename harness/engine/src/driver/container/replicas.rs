@@ -1,6 +1,7 @@
 //! A target of several containers: one load, one record. When one dies the load goes on over the others, because that is how a cascade shows.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -62,6 +63,16 @@ impl Replicas {
 impl Target for Replicas {
     fn pid(&self) -> u32 {
         self.members.first().map_or(0, |member| member.pid())
+    }
+
+    fn build(&self) -> Option<String> {
+        self.members.first().and_then(|member| member.build())
+    }
+
+    /// Of the first that lives.
+    fn addr(&self) -> Option<SocketAddr> {
+        let living = self.members.iter().zip(&self.dead).find(|(_, dead)| !dead.load(Ordering::Relaxed));
+        living.and_then(|(member, _)| member.addr())
     }
 
     fn client(&self) -> Arc<dyn Client> {
