@@ -231,6 +231,8 @@ impl View {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         match (key.code, self.board.asking) {
             (KeyCode::Char('c'), _) if is_control => interrupt(),
+            // What a terminal sends by itself, a zero byte for one, looks like a key with Control.
+            _ if !(key.modifiers - KeyModifiers::SHIFT).is_empty() => {}
             (KeyCode::Char('y'), Some(Asking::Stop)) => {
                 self.board.asking = None;
                 if !is_interrupted() {
