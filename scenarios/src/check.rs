@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean, one_of};
 use crate::launch;
 use crate::profile::Requests;
 use crate::profile_shape::{PLACEHOLDERS, mappable_series};
-use crate::scenario_shape::AXES;
+use crate::scenario_shape::axes_of_the_target;
 use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule};
 use crate::source::Origin;
 use crate::tree::{Entry, Node, Table, Value};
@@ -96,7 +96,7 @@ impl<'a> Checker<'a> {
             let (valid, noun): (Vec<&str>, &str) = match keys {
                 Keys::Any | Keys::Names => (vec![name.as_str()], "name"),
                 Keys::Series => (mappable_series().collect(), "series"),
-                Keys::Knobs => (AXES.to_vec(), "knob"),
+                Keys::Knobs => (axes_of_the_target().to_vec(), "knob"),
             };
             if let (Keys::Names, Some((message, _))) = (keys, text_mistake(TextRule::Name, &name)) {
                 let expected = format!("expected {}", Kind::Text(TextRule::Name).expected());
@@ -294,7 +294,7 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
         }
         TextRule::Processors => launch::processors(text).is_none().then(|| format!("`{text}` names no processors")),
         TextRule::Template => {
-            let known: Vec<&str> = PLACEHOLDERS.into_iter().chain(AXES).collect();
+            let known: Vec<&str> = PLACEHOLDERS.into_iter().chain(axes_of_the_target().iter().copied()).collect();
             return unknown_placeholder(text, &known);
         }
     };

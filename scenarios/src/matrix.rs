@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::plan::{Knobs, Variant};
 use crate::scenario_shape::AXES;
 use crate::tree::{Node, Value};
-use crate::units::Bytes;
+use crate::units::{Bytes, Rate};
 
 /// More variants than this is a slip of the keyboard.
 pub(crate) const VARIANTS_MAX: usize = 500;
@@ -147,10 +147,12 @@ fn include(root: &Node, axes: &Axes, points: &mut Vec<Point>, mistakes: &mut Vec
 fn name(points: &[Point], plan_seed: u64) -> Vec<Variant> {
     let varies = |index: usize| points.iter().any(|point| point[index] != points[0][index]);
     let shown: Vec<bool> = (0..AXES.len()).map(|index| index < 2 || varies(index)).collect();
-    let tags = ["dim", "rows", "gogc", "memlimit", "limit", "m", "ef", "every"];
+    let tags = ["dim", "rows", "gogc", "memlimit", "limit", "m", "ef", "every", "qps"];
     let variant = |point: &Point| {
-        let part = |index: usize| format!("{}{}", tags[index], in_whole_units(&point[index]));
-        let parts = (0..AXES.len()).filter(|index| shown[*index]).map(part);
+        let part = |index: usize| format!("{}{}", tags[index], in_an_id(&point[index]));
+        // The usual rate is not said: `qps200` among variants without one.
+        let said = |index: &usize| shown[*index] && (tags[*index] != "qps" || point[*index] != "planned");
+        let parts = (0..AXES.len()).filter(said).map(part);
         let knobs = knobs(point)?;
         Some(Variant {
             id: parts.collect::<Vec<_>>().join("-"),
@@ -163,8 +165,11 @@ fn name(points: &[Point], plan_seed: u64) -> Vec<Variant> {
     points.iter().filter_map(variant).collect()
 }
 
-/// A size without a fraction: `1536MiB` rather than `1.50GiB`, so that an id has no dot in it and reads as it was typed.
-fn in_whole_units(text: &str) -> String {
+/// A size without a fraction: `1536MiB` rather than `1.50GiB`, so that an id has no dot in it and reads as it was typed; a rate without its slash, which a path has no place for.
+fn in_an_id(text: &str) -> String {
+    if let Ok(rate) = text.parse::<Rate>() {
+        return rate.to_string().trim_end_matches("/s").replace('/', "per").replace('.', "_");
+    }
     let Ok(size) = text.parse::<Bytes>() else { return text.to_owned() };
     let units = [("TiB", 1_u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
     let unit = units.into_iter().find(|(_, factor)| size.0 >= *factor && size.0.is_multiple_of(*factor));
@@ -172,7 +177,9 @@ fn in_whole_units(text: &str) -> String {
 }
 
 fn knobs(point: &[String]) -> Option<Knobs> {
-    let [dim, batch_rows, gogc, gomemlimit, memory_limit, hnsw_m, ef_construction, compaction_interval] = point else {
+    let [dim, batch_rows, gogc, gomemlimit, memory_limit, hnsw_m, ef_construction, compaction_interval, query_rate] =
+        point
+    else {
         return None;
     };
     Some(Knobs {
@@ -184,6 +191,7 @@ fn knobs(point: &[String]) -> Option<Knobs> {
         hnsw_m: hnsw_m.parse().ok()?,
         ef_construction: ef_construction.parse().ok()?,
         compaction_interval: compaction_interval.parse().ok()?,
+        query_rate: query_rate.parse().ok()?,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::dose::Dose;
 use crate::fault::Fault;
 use crate::launch::Launch;
 use crate::profile::Profile;
-use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
+use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, QueryRate, Rate, Share, Span};
 
 /// The version of the plan's JSON form. A reader refuses a greater one.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -535,7 +535,7 @@ impl Variant {
 }
 
 /// The settings of a variant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Knobs {
     /// Components of a vector.
     pub dim: u32,
@@ -553,11 +553,14 @@ pub struct Knobs {
     pub ef_construction: u32,
     /// How often the target compacts by itself.
     pub compaction_interval: Interval,
+    /// How fast the query phase asks.
+    #[serde(default)]
+    pub query_rate: QueryRate,
 }
 
 impl Knobs {
     /// Name and text of every knob, in the order of the matrix.
-    pub fn settings(&self) -> [(&'static str, String); 8] {
+    pub fn settings(&self) -> [(&'static str, String); 9] {
         [
             ("dim", self.dim.to_string()),
             ("batch_rows", self.batch_rows.to_string()),
@@ -567,6 +570,16 @@ impl Knobs {
             ("hnsw_m", self.hnsw_m.to_string()),
             ("ef_construction", self.ef_construction.to_string()),
             ("compaction_interval", self.compaction_interval.to_string()),
+            ("query_rate", self.query_rate.to_string()),
         ]
+    }
+
+    /// The query phase of such a variant.
+    pub fn query(&self, planned: &Query) -> Query {
+        let schedule = match self.query_rate {
+            QueryRate::Planned => planned.schedule,
+            QueryRate::At(rate) => Schedule::Constant(rate),
+        };
+        Query { schedule, ..planned.clone() }
     }
 }

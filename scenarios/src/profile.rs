@@ -85,7 +85,7 @@ impl Profile {
         let launch = || self.launch.args.iter().chain(self.launch.env.values());
         let told = |placeholder: &str| launch().any(|text| text.contains(placeholder));
         match (self.protocol, knob) {
-            (_, "memory_limit") | (Protocol::Flight, "dim" | "batch_rows") => true,
+            (_, "memory_limit" | "query_rate") | (Protocol::Flight, "dim" | "batch_rows") => true,
             (Protocol::Http, "dim") => self.requests.carry_payload(),
             (_, "gomemlimit") => told(&placeholder) || told("{max_memory}"),
             _ => told(&placeholder),

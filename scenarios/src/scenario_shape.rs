@@ -15,8 +15,22 @@ const SAMPLING_MIN: Span = Span(std::time::Duration::from_millis(10));
 /// A call or a boot that is given less than this fails on any machine.
 const DEADLINE_MIN: Span = Span(std::time::Duration::from_millis(100));
 /// The axes of the matrix, in the order in which they vary, slowest first.
-pub(crate) const AXES: [&str; 8] =
-    ["dim", "batch_rows", "gogc", "gomemlimit", "memory_limit", "hnsw_m", "ef_construction", "compaction_interval"];
+pub(crate) const AXES: [&str; 9] = [
+    "dim",
+    "batch_rows",
+    "gogc",
+    "gomemlimit",
+    "memory_limit",
+    "hnsw_m",
+    "ef_construction",
+    "compaction_interval",
+    "query_rate",
+];
+
+/// The axes that a target is told of; the last is the load's alone.
+pub(crate) fn axes_of_the_target() -> &'static [&'static str] {
+    &AXES[..AXES.len() - 1]
+}
 
 /// The keys of a scenario file.
 pub(crate) fn scenario() -> &'static Kind {
@@ -173,7 +187,7 @@ fn container() -> Vec<Field> {
 }
 
 /// Name, kind of one value, default list and meaning of each axis.
-fn axes() -> [(&'static str, Kind, &'static str, &'static str); 8] {
+fn axes() -> [(&'static str, Kind, &'static str, &'static str); 9] {
     let integer = |min, max| Kind::Integer { min, max };
     let size = |at_least| Kind::Quantity(Quantity::Limit { at_least });
     [
@@ -189,6 +203,12 @@ fn axes() -> [(&'static str, Kind, &'static str, &'static str); 8] {
             Kind::Quantity(Quantity::Interval),
             "[\"off\"]",
             "how often the target compacts by itself",
+        ),
+        (
+            "query_rate",
+            Kind::Quantity(Quantity::QueryRate),
+            "[\"planned\"]",
+            "operations of the query phase, evenly; \"planned\" is what `workload.query.schedule` says",
         ),
     ]
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::merge::to_json;
 use crate::profile_shape::mappable_series;
-use crate::scenario_shape::{self, AXES};
+use crate::scenario_shape;
 use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule};
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::parse_value;
@@ -57,7 +57,7 @@ fn of(kind: &Kind) -> Json {
                 Keys::Any => {}
                 Keys::Names => schema["propertyNames"] = json!({ "pattern": "^[A-Za-z0-9_-]+$" }),
                 Keys::Series => schema["propertyNames"] = json!({ "enum": mappable_series().collect::<Vec<_>>() }),
-                Keys::Knobs => schema["propertyNames"] = json!({ "enum": AXES }),
+                Keys::Knobs => schema["propertyNames"] = json!({ "enum": scenario_shape::axes_of_the_target() }),
             }
             schema
         }

@@ -1,7 +1,7 @@
 //! The vocabulary in which sections and fields are declared, once, for checking, defaults, `schema.json` and the reference table.
 
 use crate::condition::Condition;
-use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, Rate, Share, Span};
+use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, QueryRate, Rate, Share, Span};
 
 /// A key of a section.
 #[derive(Debug, Clone)]
@@ -119,6 +119,8 @@ pub(crate) enum Quantity {
     Limit { at_least: Bytes },
     /// A period above zero, or `off`.
     Interval,
+    /// A rate above zero, or `planned`.
+    QueryRate,
 }
 
 /// A quantity as read.
@@ -155,6 +157,7 @@ impl Quantity {
             Self::Gogc => "a whole percentage such as 75, at least 1, or \"off\"".to_owned(),
             Self::Limit { at_least } => format!("a size such as \"1536MiB\", at least {at_least}, or \"off\""),
             Self::Interval => "a length of time such as \"30s\", above zero, or \"off\"".to_owned(),
+            Self::QueryRate => "a rate such as \"200/s\" (per s, min or h), above zero, or \"planned\"".to_owned(),
         }
     }
 
@@ -172,6 +175,7 @@ impl Quantity {
             Self::Gogc => r"^off$",
             Self::Limit { .. } => r"^(off|[0-9.]+\s*(B|KiB|MiB|GiB|TiB))$",
             Self::Interval => r"^(off|[0-9.]+\s*(ms|s|min|h))$",
+            Self::QueryRate => r"^(planned|[0-9.]+\s*/\s*(s|min|h))$",
         }
     }
 
@@ -198,6 +202,10 @@ impl Quantity {
             Self::Interval => measured::<Interval>(text, |interval| match interval {
                 Interval::Every(span) if span.0.is_zero() => None,
                 Interval::Every(_) | Interval::Off => Some(f64::NAN),
+            }),
+            Self::QueryRate => measured::<QueryRate>(text, |rate| match rate {
+                QueryRate::At(rate) if rate.count <= 0.0 => None,
+                QueryRate::At(_) | QueryRate::Planned => Some(f64::NAN),
             }),
         }
     }

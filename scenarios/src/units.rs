@@ -344,6 +344,37 @@ impl fmt::Display for Interval {
     }
 }
 
+/// How fast the query phase asks. Text: `"200/s"`, or `"planned"`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum QueryRate {
+    /// As `workload.query.schedule` says.
+    #[default]
+    Planned,
+    /// So many operations, evenly.
+    At(Rate),
+}
+
+impl FromStr for QueryRate {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let error = UnitError { expected: "a rate in s, min or h, or \"planned\"", example: "\"200/s\"" };
+        match text {
+            "planned" => Ok(Self::Planned),
+            rate => rate.parse().map(Self::At).map_err(|_| error),
+        }
+    }
+}
+
+impl fmt::Display for QueryRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Planned => f.write_str("planned"),
+            Self::At(rate) => rate.fmt(f),
+        }
+    }
+}
+
 /// A finite, non-negative number and the text after it.
 fn split_number(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
@@ -368,7 +399,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Bytes, ByteRate, Rate, Span, Share, Gogc, Limit, Interval);
+as_text!(Bytes, ByteRate, Rate, Span, Share, Gogc, Limit, Interval, QueryRate);
 
 #[cfg(test)]
 mod tests {
@@ -390,6 +421,9 @@ mod tests {
         assert_eq!("off".parse::<Gogc>().unwrap(), Gogc::Off);
         assert_eq!("1536MiB".parse::<Limit>().unwrap(), Limit::At(Bytes::mib(1536)));
         assert_eq!("off".parse::<Interval>().unwrap(), Interval::Off);
+        for text in ["planned", "200/s", "90/min"] {
+            assert_eq!(text.parse::<QueryRate>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

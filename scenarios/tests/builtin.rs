@@ -234,6 +234,20 @@ fn an_edit_replaces_one_schedule_by_another() {
 }
 
 #[test]
+fn a_rate_of_searches_is_an_axis_of_the_load() {
+    let edits = ["matrix.query_rate=[\"planned\", \"2.5/s\", \"90/min\"]".to_owned(), "control=false".to_owned()];
+    let plan = load(&Request { edits: &edits, ..scenario2() }).unwrap().plan;
+    let schedule = |end: &str| {
+        let variant = plan.variants.iter().find(|one| one.id == format!("dim128-rows500{end}"));
+        variant.unwrap_or_else(|| panic!("{end} of {:?}", plan.variants)).knobs.query(&plan.workload.query).schedule
+    };
+    assert_eq!(schedule(""), plan.workload.query.schedule);
+    for (end, rate) in [("-qps2_5", "2.5/s"), ("-qps90permin", "90/min")] {
+        assert_eq!(schedule(end), soak_scenario::Schedule::Constant(rate.parse().unwrap()));
+    }
+}
+
+#[test]
 fn what_is_typed_wrong_is_underlined_where_it_was_typed() {
     let edits = ["cycle.cuont=9".to_owned(), "matrix.dim=128".to_owned(), "pace.gate.cycle.count=9".to_owned()];
     let text = errors(&Request { edits: &edits, target: Some("docker:x"), only: None, ..scenario2() });

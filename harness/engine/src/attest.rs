@@ -12,6 +12,9 @@ use crate::target::Knob;
 /// Knobs that the target can only tell once it has seen data.
 const SEEN_IN_DATA: [&str; 2] = ["dim", "batch_rows"];
 
+/// The load itself is so: what of it was due and never started stands in its latencies.
+const OF_THE_LOAD: &str = "query_rate";
+
 /// The kernel rounds limits down to pages, of up to 64 KiB.
 const LIMIT_SLACK_BYTES: f64 = 65_536.0;
 
@@ -33,7 +36,7 @@ pub(crate) fn attest(
 ) -> Vec<EventKind> {
     let mut events = Vec::new();
     for (name, requested) in plan.settings() {
-        if (when == When::Data) != SEEN_IN_DATA.contains(&name) {
+        if name == OF_THE_LOAD || (when == When::Data) != SEEN_IN_DATA.contains(&name) {
             continue;
         }
         let knob = read.get(name);
@@ -91,7 +94,7 @@ fn holds(plan: &Knobs, name: &str, value: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soak_scenario::units::{Bytes, Span};
+    use soak_scenario::units::{Bytes, QueryRate, Span};
 
     fn knobs() -> Knobs {
         Knobs {
@@ -103,6 +106,7 @@ mod tests {
             hnsw_m: 32,
             ef_construction: 100,
             compaction_interval: Interval::Every(Span::seconds(30)),
+            query_rate: QueryRate::Planned,
         }
     }
 

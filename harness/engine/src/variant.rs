@@ -401,7 +401,8 @@ impl Performer<'_> {
             self.check_recall(cycle).await;
         }
         let Some(operations) = &mut self.operations else { return Ok(()) };
-        let job = QueryJob { query: self.plan.workload.query.clone(), deadline: self.plan.deadlines.call.0 };
+        let query = self.variant.knobs.query(&self.plan.workload.query);
+        let job = QueryJob { query, deadline: self.plan.deadlines.call.0 };
         let usage = HarnessUse::start();
         let around = load::Around {
             held: &|| self.target.load_is_held() || self.wishes.load_is_held(),

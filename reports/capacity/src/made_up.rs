@@ -21,6 +21,8 @@ struct Store {
     row: f64,
     of_batches: f64,
     of_garbage: f64,
+    /// Bytes of a peak for each search a second.
+    of_searches: f64,
     /// Relative standard deviation of each measurement.
     noise: f64,
 }
@@ -32,6 +34,7 @@ const GO_LIKE: Store = Store {
     row: 166.0,
     of_batches: 2.7,
     of_garbage: 0.65,
+    of_searches: 4096.0,
     noise: 0.03,
 };
 
@@ -61,7 +64,7 @@ impl Store {
 
     fn peak(self, point: &Point) -> f64 {
         let garbage = self.of_garbage * self.held(point) * point.garbage_share();
-        self.settled(point) + self.of_batches * point.batch_bytes() + garbage
+        self.settled(point) + self.of_batches * point.batch_bytes() + garbage + self.of_searches * point.qps
     }
 
     fn run(self, points: &[Point], seed: u64) -> Recorded {
@@ -114,6 +117,7 @@ fn spread() -> Vec<Point> {
     );
     points.extend([(1, 32.0), (2, 8.0), (6, 32.0)].map(|(i, m)| Point { m, ..points[i] }));
     points.extend([(2, 50.0), (5, 200.0), (8, 50.0)].map(|(i, gogc)| Point { gogc: Some(gogc), ..points[i] }));
+    points.extend([(1, 1000.0), (3, 1000.0), (7, 500.0)].map(|(i, qps)| Point { qps, ..points[i] }));
     points
 }
 
@@ -148,6 +152,7 @@ fn what_a_store_needs_is_found() {
     }
     assert!((model.peak.coefficient(Term::Batches) / 2.7 - 1.0).abs() < 1e-6, "{:?}", model.peak);
     assert!((model.peak.coefficient(Term::Garbage) / 0.65 - 1.0).abs() < 1e-6, "{:?}", model.peak);
+    assert!((model.peak.coefficient(Term::Queries) / 4096.0 - 1.0).abs() < 1e-6, "{:?}", model.peak);
 }
 
 #[test]
@@ -222,8 +227,12 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
     assert!(answered(&asked(4000.0, 128.0), &one_dim).is_complete());
     let other = answered(&asked(4000.0, 256.0), &one_dim);
     assert_eq!((what_is_missing(&other), other.settled), (vec!["dimensions"], None));
-    // One M, one batch, one GOGC: memory at rest goes with neither batch nor GOGC.
-    let plain = only(&|point| same(point.m, 16.0) && same(point.batch_rows, 500.0) && point.gogc == Some(100.0));
+    // One M, one batch, one GOGC, one rate: memory at rest goes with none of the last three.
+    let usual = at(1.0, 1.0);
+    let plain = only(&|point| {
+        let Point { m, batch_rows, qps, gogc, .. } = usual;
+        same(point.m, m) && same(point.batch_rows, batch_rows) && same(point.qps, qps) && point.gogc == gogc
+    });
     let with = |change: &dyn Fn(&mut Question)| {
         let mut question = asked(3000.0, 512.0);
         change(&mut question);

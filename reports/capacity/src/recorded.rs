@@ -10,6 +10,9 @@ use crate::point::Point;
 /// The kernel counts mapped files too when a limit is met, so the whole resident set is what a limit has to hold.
 const MEMORY: &str = "rss_bytes";
 
+/// A load of which this share was started is the one that was asked for; what misses is the edge of a short phase.
+const KEPT_UP: f64 = 0.9;
+
 /// What one variant measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observation {
@@ -216,17 +219,36 @@ impl Seen<'_> {
             m: f64::from(knobs.hnsw_m),
             batch_rows: f64::from(knobs.batch_rows),
             streams: f64::from(plan.workload.ingest.streams),
-            qps: match plan.workload.query.schedule {
-                Schedule::Constant(rate) => rate.a_second(),
-                Schedule::Ramp { from, to } | Schedule::Step { from, to, .. } => from.a_second().max(to.a_second()),
-                Schedule::Burst { base, peak, .. } => base.a_second().max(peak.a_second()),
-                Schedule::All => f64::INFINITY,
-            },
+            qps: self.qps(),
             gogc: match knobs.gogc {
                 Gogc::Percent(percent) => Some(f64::from(percent)),
                 Gogc::Off => None,
             },
         }
+    }
+
+    /// Operations a second of the query phase: what was asked for, or less where the target did not keep up.
+    fn qps(&self) -> f64 {
+        let Self(plan, record) = *self;
+        let asked = match record.variant.knobs.query(&plan.workload.query).schedule {
+            Schedule::Constant(rate) => rate.a_second(),
+            Schedule::Ramp { from, to } | Schedule::Step { from, to, .. } => from.a_second().max(to.a_second()),
+            Schedule::Burst { base, peak, .. } => base.a_second().max(peak.a_second()),
+            Schedule::All => f64::INFINITY,
+        };
+        let (mut started, mut due) = (0, 0);
+        for event in &record.events {
+            if let EventKind::Latency { phase: Phase::Query, summary, .. } = &event.kind {
+                let ended = summary.count + summary.errors;
+                (started, due) = (started + ended, due + ended + summary.never_started);
+            }
+        }
+        let share = started as f64 / (due as f64).max(1.0);
+        if !asked.is_finite() {
+            let spans = (0..plan.cycle.most()).filter_map(|cycle| self.span(Phase::Query, cycle));
+            return started as f64 / spans.map(|[from_s, to_s]| to_s - from_s).sum::<f64>().max(f64::MIN_POSITIVE);
+        }
+        if share < KEPT_UP { asked * share } else { asked }
     }
 
     /// Rows that a cycle holds in the end of its ingest; `None` where some are uncertain or were refused.

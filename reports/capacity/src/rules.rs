@@ -107,20 +107,30 @@ fn batches(model: &Model, point: &Point) -> Rule {
         return rule(words, Holds::Unknown, "the runs do not tell of this point");
     };
     let saved = large.value - small.value;
-    let qps = if model.spread.qps.vary() {
-        ""
-    } else {
-        "; the rate of searches was the same in all runs, so nothing is known of that"
-    };
     let measured = format!(
-        "{} rows a batch instead of {} save {} of a peak of {} here{qps}",
+        "{} rows a batch instead of {} save {} of a peak of {} here; {}",
         BATCHES[0],
         BATCHES[1],
         human::bytes(saved),
-        human::bytes(large.value)
+        human::bytes(large.value),
+        searches(model, point)
     );
     let holds = if saved >= WORTH * large.value { Holds::Yes } else { Holds::No };
     rule(words, holds, measured)
+}
+
+/// What searches take of a peak, whatever the batches.
+fn searches(model: &Model, point: &Point) -> String {
+    let rates = &model.spread.qps;
+    if !rates.vary() {
+        return "the rate of searches was the same in all runs, so nothing is known of that".to_owned();
+    }
+    let [few, many] = [rates.least(), rates.most()].map(|qps| model.says(&Point { qps, ..*point }).peak);
+    let (Some(few), Some(many)) = (few, many) else { return "the runs do not tell what searches take".to_owned() };
+    let more = many.value - few.value;
+    let (how_much, word) = (human::bytes(more.abs()), if more < 0.0 { "less" } else { "more" });
+    let [from, to] = [rates.least(), rates.most()].map(human::number);
+    format!("{to} searches a second instead of {from} take {how_much} {word}")
 }
 
 /// Whether more compactions keep the peak down, or make it.

@@ -142,7 +142,7 @@ impl Spread {
         if !self.qps.vary() && point.qps > self.qps.most() {
             let why =
                 format!("all runs ask {} searches a second, and what more of them take is not known", self.qps.words());
-            let next = "run with more: --set 'workload.query.schedule={constant=\"…/s\"}'";
+            let next = "run with more: --set 'matrix.query_rate=[…]'";
             missing.push(Missing::new("qps", why, next));
         }
         missing

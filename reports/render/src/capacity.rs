@@ -82,11 +82,14 @@ fn title(answer: &Answer) -> String {
 fn asked(answer: &Answer) -> String {
     let point = &answer.asked;
     let mut words = format!("{} vectors × {}-D", grouped(point.vectors), human::number(point.dim));
-    let settings =
-        [(", M ", point.m), (", batches of ", point.batch_rows), (", GOGC ", point.gogc.unwrap_or(f64::NAN))];
-    for (name, value) in settings.into_iter().filter(|(_, value)| value.is_finite()) {
-        words.push_str(name);
-        words.push_str(&human::number(value));
+    let settings = [
+        (", M ", point.m, ""),
+        (", batches of ", point.batch_rows, ""),
+        (", ", point.qps, " searches a second"),
+        (", GOGC ", point.gogc.unwrap_or(f64::NAN), ""),
+    ];
+    for (before, value, after) in settings.into_iter().filter(|(_, value, _)| value.is_finite()) {
+        words.push_str(&format!("{before}{}{after}", human::number(value)));
     }
     words
 }

@@ -44,7 +44,7 @@ const EXPERIMENT: [&str; 12] = [
 const OF_THE_BUILD: [&str; 4] = ["/target/misbehave", "/target/profile", "/deadlines", "/criteria"];
 
 /// Settings that are part of the load; another one of them is another experiment.
-const OF_THE_LOAD: [&str; 2] = ["dim", "batch_rows"];
+const OF_THE_LOAD: [&str; 3] = ["dim", "batch_rows", "query_rate"];
 
 /// More than this of one part are not told one by one.
 const TOLD: usize = 6;
