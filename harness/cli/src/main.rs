@@ -7,6 +7,7 @@ mod dumps;
 mod execution;
 mod failure;
 mod guard;
+mod job_summary;
 mod live;
 mod mistakes;
 mod output;

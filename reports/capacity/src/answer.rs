@@ -97,7 +97,7 @@ pub struct Answer {
     pub settled: Option<Estimate>,
     /// The most that it takes while it is loaded, searched and compacted.
     pub peak: Option<Estimate>,
-    /// What to give it: the upper end of the peak's interval, in whole MiB. Its interval is the peak's.
+    /// What to give it: the upper end of the peak's interval, in whole MiB. Its interval is the peak's, up to there.
     pub limit: Option<Estimate>,
     /// Beyond ten times what was run: wider, and without any evidence that nothing changes on the way.
     pub extrapolated: bool,
@@ -148,7 +148,9 @@ impl Question {
         let mut fill = |said: Option<f64>, name: &str, axis: &dyn Fn(&Point) -> f64| {
             said.unwrap_or_else(|| {
                 let value = usual(observations, axis);
-                assumed.push(format!("{name} {}, as in most runs", human::number(value)));
+                let many = observations.iter().filter(|one| same(axis(&one.point), value)).count();
+                let runs = if 2 * many > observations.len() { "most runs" } else { "some runs" };
+                assumed.push(format!("{name} {}, as in {runs}", human::number(value)));
                 value
             })
         };
@@ -215,7 +217,10 @@ impl Answer {
         let (point, mut assumptions) = question.point(&model.observations);
         let said = model.says(&point);
         assumptions.extend(taken_for_granted(model, &point));
-        let limit = said.peak.map(|peak| Estimate { value: (peak.interval[1] / MIB).ceil() * MIB, ..peak });
+        let limit = said.peak.map(|peak| {
+            let value = (peak.interval[1] / MIB).ceil() * MIB;
+            Estimate { value, interval: [peak.interval[0], value], ..peak }
+        });
         let extrapolated = said.beyond.0 > EXTRAPOLATED;
         Self {
             settled: said.settled,

@@ -12,7 +12,9 @@ pub(crate) struct Solution {
     pub(crate) squares: f64,
     /// Columns that are in it.
     active: Vec<usize>,
-    /// The lower factor of `XᵀX` over the active columns, each divided by its norm; row by row.
+    /// Columns that a prediction's variance is reckoned over: all of them, or those that are in it where not all can be told apart.
+    spanned: Vec<usize>,
+    /// The lower factor of `XᵀX` over those, each divided by its norm; row by row.
     factor: Vec<Vec<f64>>,
     norms: Vec<f64>,
 }
@@ -26,9 +28,10 @@ impl Solution {
         self.active.len()
     }
 
-    /// `xᵀ (XᵀX)⁻¹ x` over the active columns: the variance of a prediction there, in units of the noise's.
+    /// `xᵀ (XᵀX)⁻¹ x`: the variance of a prediction there, in units of the noise's. A coefficient that came out as zero is as uncertain as any other: that nothing was
+    /// seen of it is no proof that nothing is there.
     pub(crate) fn leverage(&self, x: &[f64]) -> f64 {
-        let scaled: Vec<f64> = self.active.iter().map(|&column| x[column] / self.norms[column]).collect();
+        let scaled: Vec<f64> = self.spanned.iter().map(|&column| x[column] / self.norms[column]).collect();
         forward(&self.factor, &scaled).iter().map(|z| z * z).sum()
     }
 }
@@ -48,6 +51,12 @@ pub(crate) fn solve(rows: &[Vec<f64>], y: &[f64]) -> Option<Solution> {
         if best.as_ref().is_none_or(|best| found.squares < best.squares * (1.0 - 1e-12)) {
             best = Some(found);
         }
+    }
+    let all: Vec<usize> = (0..columns).collect();
+    if let (Some(best), true) = (&mut best, rows.len() >= columns && norms.iter().all(|norm| *norm > 0.0))
+        && let Some(factor) = cholesky(&gram(rows, &all, &norms))
+    {
+        (best.spanned, best.factor) = (all, factor);
     }
     best
 }
@@ -80,7 +89,8 @@ fn solve_with(rows: &[Vec<f64>], y: &[f64], active: &[usize], norms: &[f64]) -> 
     }
     let residual = |(row, y): (&Vec<f64>, &f64)| y - dot(row, &coefficients);
     let squares = rows.iter().zip(y).map(|pair| residual(pair).powi(2)).sum();
-    Some(Solution { coefficients, squares, active: active.to_vec(), factor, norms: norms.to_vec() })
+    let active = active.to_vec();
+    Some(Solution { coefficients, squares, spanned: active.clone(), active, factor, norms: norms.to_vec() })
 }
 
 /// The sum of products.
@@ -162,6 +172,15 @@ mod tests {
         let found = solve(&rows, &y).unwrap();
         assert!((found.leverage(&[1.0, 3.0]) - 0.2).abs() < 1e-9);
         assert!((found.leverage(&[1.0, 7.0]) - 1.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_not_seen_is_as_uncertain_as_what_was() {
+        // The slope is not negative, so it is zero; far away it may still be something.
+        let rows: Vec<Vec<f64>> = (1..6).map(|i| vec![1.0, f64::from(i)]).collect();
+        let y: Vec<f64> = (1..6).map(|i| 10.0 - f64::from(i)).collect();
+        let found = solve(&rows, &y).unwrap();
+        assert!((found.leverage(&[1.0, 7.0]) - 1.8).abs() < 1e-9, "{found:?}");
     }
 
     #[test]

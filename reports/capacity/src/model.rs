@@ -147,7 +147,7 @@ fn beside(spread: &Spread, sets_gogc: bool) -> Vec<Term> {
     let mut terms = Vec::new();
     terms.extend(spread.batch_rows.vary().then_some(Term::Batches));
     terms.extend((sets_gogc && spread.gogc.vary()).then_some(Term::Garbage));
-    terms.extend(spread.qps.vary().then_some(Term::Queries));
+    terms.extend(spread.rates_vary().then_some(Term::Queries));
     terms
 }
 
@@ -190,11 +190,9 @@ fn differing(recorded: &[Recorded]) -> Vec<Missing> {
     let Some((first, others)) = recorded.split_first() else { return Vec::new() };
     let mut missing = Vec::new();
     for other in others {
-        for ((what, one), (_, another)) in first.identity.0.iter().zip(&other.identity.0) {
-            if one != another {
-                let why = format!("the {what} differs: {one} in {}, {another} in {}", first.run, other.run);
-                missing.push(Missing::new("target", why, "fit runs of one build, set up in one way"));
-            }
+        for (what, one, another) in first.identity.differences(&other.identity) {
+            let why = format!("the {what} differs: {one} in {}, {another} in {}", first.run, other.run);
+            missing.push(Missing::new("target", why, "fit runs of one build, set up in one way"));
         }
     }
     if let Some((_, told)) = first.identity.0.iter().find(|(what, told)| *what == "misbehaviour" && told != "none") {

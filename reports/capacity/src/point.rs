@@ -40,9 +40,9 @@ impl Point {
         self.vectors * self.vector_bytes()
     }
 
-    /// Bytes of the vectors that are on their way at once.
+    /// Bytes of the vectors that are on their way at once; no message has more rows than there are.
     pub fn batch_bytes(&self) -> f64 {
-        self.batch_rows * self.vector_bytes() * self.streams
+        self.batch_rows.min(self.vectors) * self.vector_bytes() * self.streams
     }
 
     /// Garbage that the collector allows, as a share of what is live; 0 where nothing bounds it but a limit.

@@ -1,5 +1,7 @@
 //! What a run measured: of each variant its point, its memory at rest with all vectors in it, and its peak.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
 use soak_scenario::units::{Gogc, Limit};
@@ -53,6 +55,19 @@ pub struct LeftOut {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Identity(pub Vec<(&'static str, String)>);
 
+/// Of a build that was not recorded; such a one may be any.
+const NOT_TOLD: &str = "not told";
+
+impl Identity {
+    /// What is not the same of two runs: its name, here and there.
+    pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'static str, &'a str, &'a str)> {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs
+            .filter(|((_, here), (_, there))| here != there && here != NOT_TOLD && there != NOT_TOLD)
+            .map(|((what, here), (_, there))| (*what, here.as_str(), there.as_str()))
+    }
+}
+
 /// What a run tells of memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
@@ -85,7 +100,12 @@ impl Recorded {
             observations: Vec::new(),
             left_out: Vec::new(),
         };
+        let mut builds = BTreeSet::new();
         for record in records {
+            builds.extend(record.events.iter().filter_map(|event| match &event.kind {
+                EventKind::TargetStarted { build, .. } => build.clone(),
+                _ => None,
+            }));
             match Seen(&run.plan, &record).observe(&run.id) {
                 Ok(observation) => recorded.observations.push(observation),
                 Err(why) => {
@@ -93,6 +113,8 @@ impl Recorded {
                 }
             }
         }
+        let build = Vec::from_iter(builds).join(" and ");
+        recorded.identity.0.push(("build", if build.is_empty() { NOT_TOLD.to_owned() } else { build }));
         recorded
     }
 }
@@ -114,6 +136,12 @@ fn identity(run: &Run) -> Identity {
     let misbehave: Vec<String> =
         target.misbehave.settings().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     let ingest = &run.plan.workload.ingest;
+    // What no part of a fit goes with is the same in all its runs.
+    let knobs = |knob: &str| {
+        let settings = run.plan.judged().flat_map(|variant| variant.knobs.settings());
+        let values: BTreeSet<String> = settings.filter(|(name, _)| *name == knob).map(|(_, value)| value).collect();
+        Vec::from_iter(values).join(" and ")
+    };
     Identity(vec![
         ("target", launch),
         ("profile", target.profile.name.clone()),
@@ -121,6 +149,10 @@ fn identity(run: &Run) -> Identity {
         ("data kept on disk", target.durable.to_string()),
         ("ids", run.plan.workload.ids.name().to_owned()),
         ("rows put a second time", ingest.upserts.to_string()),
+        ("rows deleted of each cycle", run.plan.workload.delete.to_string()),
+        ("distribution", run.plan.workload.distribution.name().to_owned()),
+        ("ef_construction", knobs("ef_construction")),
+        ("compaction_interval", knobs("compaction_interval")),
     ])
 }
 
@@ -227,7 +259,7 @@ impl Seen<'_> {
         }
     }
 
-    /// Operations a second of the query phase: what was asked for, or less where the target did not keep up.
+    /// Searches a second of the query phase: what was asked for, or less where the target did not keep up.
     fn qps(&self) -> f64 {
         let Self(plan, record) = *self;
         let asked = match record.variant.knobs.query(&plan.workload.query).schedule {
@@ -244,11 +276,15 @@ impl Seen<'_> {
             }
         }
         let share = started as f64 / (due as f64).max(1.0);
-        if !asked.is_finite() {
-            let spans = (0..plan.cycle.most()).filter_map(|cycle| self.span(Phase::Query, cycle));
-            return started as f64 / spans.map(|[from_s, to_s]| to_s - from_s).sum::<f64>().max(f64::MIN_POSITIVE);
-        }
-        if share < KEPT_UP { asked * share } else { asked }
+        let spans = (0..plan.cycle.most()).filter_map(|cycle| self.span(Phase::Query, cycle));
+        let lasted_s: f64 = spans.map(|[from_s, to_s]| to_s - from_s).sum();
+        let rate = match (asked.is_finite(), share < KEPT_UP) {
+            (true, false) => asked,
+            (true, true) => (asked * share).round(),
+            (false, _) => (started as f64 / lasted_s.max(f64::MIN_POSITIVE)).round(),
+        };
+        let mix = plan.workload.query.mix;
+        rate * f64::from(mix.search) / f64::from(mix.search + mix.upsert + mix.delete).max(1.0)
     }
 
     /// Rows that a cycle holds in the end of its ingest; `None` where some are uncertain or were refused.

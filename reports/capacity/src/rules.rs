@@ -122,7 +122,7 @@ fn batches(model: &Model, point: &Point) -> Rule {
 /// What searches take of a peak, whatever the batches.
 fn searches(model: &Model, point: &Point) -> String {
     let rates = &model.spread.qps;
-    if !rates.vary() {
+    if !model.spread.rates_vary() {
         return "the rate of searches was the same in all runs, so nothing is known of that".to_owned();
     }
     let [few, many] = [rates.least(), rates.most()].map(|qps| model.says(&Point { qps, ..*point }).peak);

@@ -1,6 +1,7 @@
 //! What the runs can tell apart, and what has to be missing from an answer because they cannot.
 
 use serde::Serialize;
+use soak_verdict::human;
 
 use crate::point::{Point, same};
 
@@ -48,7 +49,7 @@ impl Values {
 
     /// The values in words.
     pub(crate) fn words(&self) -> String {
-        self.0.iter().map(|value| soak_verdict::human::number(*value)).collect::<Vec<_>>().join(", ")
+        self.0.iter().map(|value| human::number(*value)).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn all(&self) -> &[f64] {
@@ -80,6 +81,8 @@ pub(crate) struct Spread {
 
 /// Sizes have to differ by this factor, or the base cannot be told from what a vector takes.
 const SIZES_APART: f64 = 2.0;
+/// The same of rates of searches: a target that lags behind a little is no second rate.
+const RATES_APART: f64 = 2.0;
 
 impl Spread {
     pub(crate) fn of(points: &[Point]) -> Self {
@@ -104,10 +107,15 @@ impl Spread {
         }
         let why = format!(
             "the vectors of all runs take {} to {}: what the process takes without data cannot be told from what a vector takes",
-            soak_verdict::human::bytes(self.data.least()),
-            soak_verdict::human::bytes(self.data.most())
+            human::bytes(self.data.least()),
+            human::bytes(self.data.most())
         );
         vec![Missing::new("sizes", why, "run sizes that differ by a factor of 2 and more: soak run capacity")]
+    }
+
+    /// Whether the runs tell what searches take.
+    pub(crate) fn rates_vary(&self) -> bool {
+        self.qps.vary() && self.qps.most() >= RATES_APART * self.qps.least()
     }
 
     /// What is missing for memory at rest at this point.
@@ -139,9 +147,11 @@ impl Spread {
             let why = format!("all runs have GOGC {}", self.gogc.words());
             missing.push(Missing::new("gogc", why, "run another GOGC too: --set 'matrix.gogc=[…]'"));
         }
-        if !self.qps.vary() && point.qps > self.qps.most() {
-            let why =
-                format!("all runs ask {} searches a second, and what more of them take is not known", self.qps.words());
+        if !self.rates_vary() && point.qps > self.qps.most() {
+            let why = format!(
+                "no run asks more than {} searches a second, nor much less, and what more of them take is not known",
+                human::number(self.qps.most())
+            );
             let next = "run with more: --set 'matrix.query_rate=[…]'";
             missing.push(Missing::new("qps", why, next));
         }

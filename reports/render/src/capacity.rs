@@ -1,6 +1,8 @@
 //! The answer of `soak capacity` as parts of a page: the same for terminal, Markdown and HTML.
 
-use soak_capacity::{Answer, Estimate, HeldOut, Holds, Tally};
+use std::fmt::Write as _;
+
+use soak_capacity::{Answer, Estimate, HeldOut, Holds, Settings, Tally};
 use soak_verdict::human;
 
 /// A page, part by part.
@@ -39,7 +41,7 @@ impl CapacityPage {
         let mut parts = Vec::new();
         head(&mut parts, answer);
         estimates(&mut parts, answer);
-        settings(&mut parts, answer);
+        parts.extend(answer.settings.iter().flat_map(to_paste));
         trade_off(&mut parts, answer);
         rules(&mut parts, answer);
         if let Some(held_out) = held_out {
@@ -89,7 +91,7 @@ fn asked(answer: &Answer) -> String {
         (", GOGC ", point.gogc.unwrap_or(f64::NAN), ""),
     ];
     for (before, value, after) in settings.into_iter().filter(|(_, value, _)| value.is_finite()) {
-        words.push_str(&format!("{before}{}{after}", human::number(value)));
+        let _ = write!(words, "{before}{}{after}", human::number(value));
     }
     words
 }
@@ -158,15 +160,18 @@ fn estimates(parts: &mut Vec<Part>, answer: &Answer) {
     }
 }
 
-fn settings(parts: &mut Vec<Part>, answer: &Answer) {
-    let Some(settings) = &answer.settings else { return };
-    parts.push(Part::Heading("To paste"));
-    parts.push(Part::Lines(format!("# Kubernetes, of the container\n{}", settings.kubernetes)));
-    parts.push(Part::Lines(format!("# systemd, [Service] of the unit\n{}", settings.systemd)));
+/// Lines to paste, and why those.
+pub fn to_paste(settings: &Settings) -> Vec<Part> {
+    let mut parts = vec![
+        Part::Heading("To paste"),
+        Part::Lines(format!("# Kubernetes, of the container\n{}", settings.kubernetes)),
+        Part::Lines(format!("# systemd, [Service] of the unit\n{}", settings.systemd)),
+    ];
     if let Some(environment) = &settings.environment {
         parts.push(Part::Lines(format!("# environment\n{environment}")));
     }
     parts.extend(settings.why.iter().map(|why| Part::Text(format!("{}.", capital(why)))));
+    parts
 }
 
 fn trade_off(parts: &mut Vec<Part>, answer: &Answer) {

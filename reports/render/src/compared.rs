@@ -34,7 +34,7 @@ fn named<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
         })
         .collect();
     match all.len() {
-        0 => "anything: nothing of memory was recorded on both sides".to_owned(),
+        0 => "anything: nothing of memory was recorded on both sides, and judged".to_owned(),
         n if n > NAMED => format!("{}, and {} more", all[..NAMED].join(", "), n - NAMED),
         _ => listed(&all),
     }

@@ -101,10 +101,39 @@ fn section(m: &mut Markup, entries: &[Entry], scenario: &str, pace: &str) {
             if let Some(drawing) = trend(&title, unit, entries.len(), &courses) {
                 m.leaf("h3", &[], quantity.id);
                 figure(m, &drawing, &format!("{}, by the number of the run.", quantity.doc));
+                numbers(m, quantity, &courses);
             }
         }
     });
     m.line();
+}
+
+/// What a chart shows, for those who do not see it.
+fn numbers(m: &mut Markup, quantity: &Quantity, courses: &[Course]) {
+    let (_, factor) = axis(quantity);
+    let mut runs: Vec<f64> = courses.iter().flat_map(|course| course.points.iter().map(|(run, _)| *run)).collect();
+    runs.sort_by(f64::total_cmp);
+    runs.dedup();
+    let heads: Vec<String> =
+        std::iter::once("Variant".to_owned()).chain(runs.iter().map(|run| format!("Run {run:.0}"))).collect();
+    m.element("details", &[], |m| {
+        m.leaf("summary", &[], "The chart's numbers");
+        tables::table(m, &format!("{}, by variant and run", quantity.id), "cycles", |m| {
+            tables::heads(m, &heads.iter().map(String::as_str).collect::<Vec<_>>());
+            m.element("tbody", &[], |m| {
+                for course in courses {
+                    m.element("tr", &[], |m| {
+                        m.leaf("th", &[("scope", "row")], &course.name);
+                        for run in &runs {
+                            let point = course.points.iter().find(|(at, _)| at.total_cmp(run).is_eq());
+                            let told = point.map(|(_, value)| human::in_unit(value / factor, quantity.unit));
+                            m.leaf("td", &[], told.as_deref().unwrap_or("–"));
+                        }
+                    });
+                }
+            });
+        });
+    });
 }
 
 /// The unit at the axis, and what it makes of a value.
@@ -153,6 +182,7 @@ mod tests {
             target: "embedded".to_owned(),
             harness: "0".to_owned(),
             verdict: Verdict::Pass,
+            complete: true,
             figures: figures.clone(),
             variants: vec![("<a>".to_owned(), figures)],
             before: None,

@@ -22,7 +22,7 @@ mod wording;
 #[cfg(test)]
 mod synthetic;
 
-pub use capacity::{CapacityPage, Part};
+pub use capacity::{CapacityPage, Part, to_paste};
 pub use compared::{
     RowCells, headline as comparison_headline, html as comparison_html, markdown as comparison_markdown, row_cells,
 };

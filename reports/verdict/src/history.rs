@@ -29,6 +29,8 @@ pub struct Entry {
     pub harness: String,
     /// Its verdict.
     pub verdict: Verdict,
+    /// Whether it came to its end; of one that did not there are no figures, because they would be of other cycles.
+    pub complete: bool,
     /// Geometric mean of each quantity over cycles and variants.
     pub figures: BTreeMap<String, f64>,
     /// The same of each variant, in the order of the plan.
@@ -42,12 +44,18 @@ pub struct Entry {
 /// The history of these runs, the oldest first.
 pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
     runs.sort_by(|left, right| (left.unix_s, &left.run).cmp(&(right.unix_s, &right.run)));
+    // A copy of a run is the same run.
+    runs.dedup_by(|right, left| (left.unix_s, &left.run) == (right.unix_s, &right.run));
     let mut entries = Vec::new();
     for (at, run) in runs.iter().enumerate() {
-        let before = runs[..at].iter().rev().find(|before| alike(before, run) && of_one_kind(before, run));
+        let before = runs[..at]
+            .iter()
+            .rev()
+            .find(|before| before.complete && run.complete && alike(before, run) && of_one_kind(before, run));
         let changes = before.map(|before| changes(before, run)).unwrap_or_default();
+        let counted: &[VariantDigest] = if run.complete { &run.variants } else { &[] };
         let variants: Vec<(String, BTreeMap<String, f64>)> =
-            run.variants.iter().map(|variant| (variant.id.clone(), figures(&[variant]))).collect();
+            counted.iter().map(|variant| (variant.id.clone(), figures(&[variant]))).collect();
         entries.push(Entry {
             run: run.run.clone(),
             unix_s: run.unix_s,
@@ -57,7 +65,8 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
             target: run.plan.target.launch.to_string(),
             harness: run.harness.clone(),
             verdict: run.verdict,
-            figures: figures(&run.variants.iter().collect::<Vec<_>>()),
+            complete: run.complete,
+            figures: figures(&counted.iter().collect::<Vec<_>>()),
             variants,
             before: before.map(|before| before.run.clone()),
             changes,
@@ -153,6 +162,17 @@ mod tests {
         let change = entries[2].changes["rss_settled"];
         assert!((0.35..0.55).contains(&change), "{change}");
         assert!(entries[2].figures["throughput"] > 0.0 && entries[2].variants.len() == 2);
+    }
+
+    #[test]
+    fn what_was_broken_off_is_no_measurement_and_a_copy_no_other_run() {
+        let broken = Digest { complete: false, ..run("second", 2, Pace::Quick, 1.0) };
+        let first = run("first", 1, Pace::Quick, 0.0);
+        let entries = history(vec![first.clone(), broken, run("third", 3, Pace::Quick, 0.0), first]);
+        let names: Vec<&str> = entries.iter().map(|entry| entry.run.as_str()).collect();
+        assert_eq!(names, ["first", "second", "third"]);
+        assert!(entries[1].figures.is_empty() && entries[1].variants.is_empty() && entries[1].before.is_none());
+        assert_eq!(entries[2].before.as_deref(), Some("first"));
     }
 
     #[test]

@@ -43,7 +43,8 @@ fn a_run_that_broke_off_is_left_out_by_name() {
 #[test]
 fn runs_of_two_targets_are_no_fit() {
     let folder = tempfile::tempdir().unwrap();
-    let [one, other] = ["one", "other"].map(|name| record(&folder.path().join(name), Story::Healthy).folder);
+    let [one, other] = [("one", Story::Healthy), ("other", Story::Again)]
+        .map(|(name, story)| record(&folder.path().join(name), story).folder);
     let plan = fs::read_to_string(other.join("plan.json")).unwrap();
     let changed = plan.replacen("\"launch\": \"embedded\"", "\"launch\": { \"process\": \"another\" }", 1);
     assert_ne!(plan, changed);
@@ -60,14 +61,19 @@ fn wrong_usage_is_no_answer() {
     let folder = tempfile::tempdir().unwrap();
     let run = record(&folder.path().join("run"), Story::Healthy).folder;
     let (run, none) = (run.to_str().unwrap(), folder.path().to_str().unwrap());
-    let wrong: [(&[&str], &str); 7] = [
+    let wrong: [(&[&str], &str); 12] = [
         (&["capacity"], "RUN"),
         (&["capacity", run, "--dim", "128"], "--vectors"),
         (&["capacity", run, "--vectors", "0", "--dim", "128"], "above 0"),
         (&["capacity", run, "--vectors", "1.5M", "--dim", "128"], "such as 1536"),
         (&["capacity", none, "--vectors", "1000", "--dim", "128"], "not a run folder"),
         (&["capacity", "search", "capacity"], "--only"),
+        (&["capacity", run, run, "--vectors", "1000", "--dim", "128"], "named twice"),
+        (&["capacity", run, "--against", run], "was fitted"),
         (&["capacity", "search", "--gomemlimit", "0%"], "share of the limit"),
+        (&["capacity", "search", "--gogc", "0"], "at least 1"),
+        (&["capacity", "search", "--step", "0%"], "above 0%"),
+        (&["capacity", "search", "--within", "0s"], "above zero"),
     ];
     for (args, words) in wrong {
         let ended = soak(args);

@@ -123,6 +123,8 @@ fn what_counts_as_a_difference_can_be_said() {
     refused(&[&base, &candidate, "--threshold", "5"], &["a percentage from 0% to 100%"]);
     refused(&[&base, &candidate, "--threshold", "0%"], &["no two runs are the same"]);
     refused(&[&base, &candidate, "--require", "speed"], &["there is rss_settled"]);
+    let both = ["--require", "throughput", "--not-judged", "throughput"];
+    refused(&[&[base.as_str(), &candidate], &both[..]].concat(), &["contradict each other"]);
 }
 
 #[test]

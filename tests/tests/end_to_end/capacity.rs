@@ -73,4 +73,14 @@ fn a_search_finds_a_limit_that_is_one() {
     let tried = found["tried"].as_array().unwrap();
     assert!(tried.iter().any(|one| one["survived"] == false && one["why"].is_string()), "{found:#}");
     assert!(tried.iter().any(|one| one["survived"] == true), "{found:#}");
+    for page in ["search.html", "search.md"] {
+        let page = std::fs::read_to_string(out.join(page)).unwrap();
+        assert!(page.contains("MemoryMax=") && page.contains("try-001"), "{page}");
+    }
+    // How to see a try again has its limit in it.
+    let killed = tried.iter().find(|one| one["survived"] == false).unwrap();
+    let judged = soak(&["judge", out.join(killed["run"].as_str().unwrap()).to_str().unwrap(), "--format", "json"]);
+    let reproduce = judged.json()["variants"][0]["findings"].to_string();
+    let limit = format!("memory_limit=[\\\"{}MiB\\\"]", killed["limit_mib"]);
+    assert!(reproduce.contains(&limit), "{limit} is not in {reproduce}");
 }

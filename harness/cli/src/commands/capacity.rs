@@ -1,5 +1,6 @@
 //! `soak capacity`: how much memory does another size need? Fitted to recorded runs; or searched for, by runs with ever smaller limits.
 
+mod found;
 mod search;
 
 use std::fmt::Write as _;
@@ -106,12 +107,14 @@ impl Capacity {
         let against = read(&self.against)?;
         let names: Vec<String> = fitted.iter().map(|one| one.run.clone()).collect();
         let model = Model::of(&fitted);
-        if let (Ok(model), Some(other)) = (&model, against.iter().find(|one| one.identity != fitted[0].identity)) {
-            return Err(Failure::usage(format!(
-                "--against {}: not of the target of {}; name runs of the same build",
-                other.run,
-                model.runs.join(", ")
-            )));
+        each_once(&fitted, &against)?;
+        for other in &against {
+            if let Some((what, here, there)) = fitted[0].identity.differences(&other.identity).next() {
+                return Err(Failure::usage(format!(
+                    "--against {}: its {what} is {there}, and that of {} is {here}; name runs of the same build, set up in the same way",
+                    other.run, fitted[0].run
+                )));
+            }
         }
         let held_out = model.as_ref().ok().filter(|_| !against.is_empty()).map(|model| HeldOut::of(model, &against));
         let asked = self.vectors.zip(self.dim).map(|(vectors, dim)| self.question(vectors, dim));
@@ -182,10 +185,24 @@ fn stands(held_out: &HeldOut) -> Exit {
     if right { Exit::Pass } else { Exit::Fail }
 }
 
+/// A run that is there twice would count double, and one that was fitted proves nothing of the fit.
+fn each_once(fitted: &[Recorded], against: &[Recorded]) -> Result<(), Failure> {
+    let mut seen: Vec<&str> = Vec::new();
+    for (i, one) in fitted.iter().chain(against).enumerate() {
+        if seen.contains(&one.run.as_str()) {
+            let what = if i < fitted.len() { "is named twice" } else { "was fitted, or is named twice" };
+            return Err(Failure::usage(format!("{} {what}; name each run once", one.run)));
+        }
+        seen.push(&one.run);
+    }
+    Ok(())
+}
+
 fn read(folders: &[PathBuf]) -> Result<Vec<Recorded>, Failure> {
     folders.iter().map(|folder| reports::read(folder, Recorded::of)).collect()
 }
 
+/// Writes files, the page first.
 fn write(out: &Path, files: &[(&str, &str)]) -> Result<(), Failure> {
     std::fs::create_dir_all(out).map_err(|error| {
         Failure::usage(format!("cannot make the folder {}: {error}; name another with --out", out.display()))
@@ -193,7 +210,9 @@ fn write(out: &Path, files: &[(&str, &str)]) -> Result<(), Failure> {
     for (name, text) in files {
         write_whole(&out.join(name), text.as_bytes()).map_err(Failure::platform)?;
     }
-    output::say(&format!("page: {}\n", out.join(PAGE).display()));
+    if let Some((page, _)) = files.first() {
+        output::say(&format!("page: {}\n", out.join(page).display()));
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use soak_verdict::{Digest, QUANTITIES, quantity};
 
 use super::{Exit, Failure};
 use crate::baselines::{self, Baselines};
-use crate::{compared, output, sides};
+use crate::{compared, job_summary, output, sides};
 
 /// Names of the files that a comparison is written to.
 const JSON: &str = "comparison.json";
@@ -103,7 +103,11 @@ impl Rules {
         !self.thresholds.is_empty() || !self.required.is_empty() || !self.shown.is_empty()
     }
 
-    pub(crate) fn settings(&self) -> Settings {
+    /// As a comparison takes them; a quantity is either required or only shown.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        if let Some(both) = self.required.iter().find(|name| self.shown.contains(name)) {
+            return Err(Failure::usage(format!("--require {both} and --not-judged {both} contradict each other")));
+        }
         let mut settings =
             Settings { required: self.required.clone(), shown: self.shown.clone(), ..Settings::default() };
         for (name, share) in &self.thresholds {
@@ -114,7 +118,7 @@ impl Rules {
                 None => settings.threshold = *share,
             }
         }
-        settings
+        Ok(settings)
     }
 }
 
@@ -123,12 +127,16 @@ impl Compare {
         let baselines = Baselines::new(&self.baselines);
         let (base, candidate) = self.sides()?;
         let (base, candidate) = (sides::find_all(&base, &baselines)?, sides::find_all(&candidate, &baselines)?);
-        let settings = Settings { paired: self.paired, across_machines: self.across_machines, ..self.rules.settings() };
+        let settings =
+            Settings { paired: self.paired, across_machines: self.across_machines, ..self.rules.settings()? };
         let comparison = compared(&base, &candidate, &settings)?;
         if let Some(out) = &self.out {
             write(&comparison, out)?;
         }
         print(&comparison, self.format)?;
+        if self.format == CompareFormat::Github {
+            job_summary::append(&soak_render::comparison_markdown(&comparison));
+        }
         if let Some(out) = self.out.as_ref().filter(|_| self.format == CompareFormat::Human) {
             output::say(&format!("report: {}\n", out.join(HTML).display()));
         }

@@ -45,7 +45,8 @@ impl History {
         let entries = history(digests);
         if let Some(path) = &self.html {
             let page = soak_render::history_html(&self.folder.display().to_string(), &entries);
-            write_whole(path, page.as_bytes()).map_err(Failure::platform)?;
+            write_whole(path, page.as_bytes())
+                .map_err(|error| Failure::usage(format!("{error}; name another file with --html")))?;
         }
         match self.format {
             Format::Json => output::print_json(serde_json::to_string_pretty(&entries))?,

@@ -4,7 +4,6 @@ mod against;
 mod remedies;
 mod smoke;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -20,7 +19,7 @@ use super::{Exit, Failure};
 use crate::execution::{execute, execute_live, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
 use crate::scenario_args::ScenarioArgs;
-use crate::{dumps, live, output, reports, run_id, summary};
+use crate::{dumps, job_summary, live, output, reports, run_id, summary};
 
 /// Run a scenario, judge it, write its reports; the exit code is the verdict
 #[derive(Debug, Args)]
@@ -65,26 +64,6 @@ pub(crate) struct Run {
 fn known_remedy(name: &str) -> Result<String, String> {
     let names: Vec<&str> = REMEDIES.iter().map(|remedy| remedy.name).collect();
     if names.contains(&name) { Ok(name.to_owned()) } else { Err(format!("there is {}", names.join(", "))) }
-}
-
-/// A job's summary may have so many bytes; what is longer GitHub drops altogether.
-const JOB_SUMMARY_BYTES_MAX: u64 = 1 << 20;
-
-/// Appends the report to the summary of a job of GitHub Actions, which names a file for it. A gate does not fail for want of a summary.
-fn job_summary(report: &Path) {
-    let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return };
-    let append = || -> std::io::Result<()> {
-        let text = std::fs::read_to_string(report)?;
-        let mut file = std::fs::File::options().append(true).create(true).open(&summary)?;
-        let room = JOB_SUMMARY_BYTES_MAX.saturating_sub(file.metadata()?.len());
-        if text.len() as u64 <= room {
-            return file.write_all(text.as_bytes());
-        }
-        writeln!(file, "The report is too long for a summary: it is `{}` among the artefacts.", report.display())
-    };
-    if let Err(error) = append() {
-        output::say(&format!("warning: no job summary: {}: {error}\n", Path::new(&summary).display()));
-    }
 }
 
 /// For whom a run is written.
@@ -160,7 +139,7 @@ impl Run {
             RunFormat::Json => output::print_json(serde_json::to_string(&verdict))?,
             RunFormat::Github => {
                 output::print(&soak_render::github(&verdict))?;
-                job_summary(&path.join(file::MARKDOWN));
+                job_summary::append_file(&path.join(file::MARKDOWN));
             }
         }
         Ok(verdict)

@@ -2,30 +2,31 @@
 //!
 //! Each try is an ordinary run of one variant with a limit of its own; what is next is decided by [`Bisection`].
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::Args;
 use soak_capacity::{Bisection, Mib, Next};
 use soak_engine::RunEnd;
-use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord, write_whole};
+use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
+use soak_render::{capacity_html, capacity_markdown};
 use soak_scenario::units::{Bytes, Gogc, Limit, Share, Span};
-use soak_scenario::{Launch, Loaded, Plan, Variant, load};
-use soak_verdict::human;
+use soak_scenario::{Knobs, Launch, Loaded, Plan, Request, Variant, load};
 
+use super::found::{Found, Load, Tried, with_tries};
+use super::{CapacityFormat, in_words, write};
 use crate::commands::{Exit, Failure};
 use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
 use crate::scenario_args::Choices;
-use crate::table::columns;
 use crate::{mistakes, output, progress, run_id};
 
-/// The search as a document, in its folder.
+/// Of a search, the files in its folder.
+const PAGE: &str = "search.html";
+const MARKDOWN: &str = "search.md";
 const DOCUMENT: &str = "search.json";
 const MIB: f64 = 1_048_576.0;
 
-/// Find the smallest memory limit that a load survives: 0 found, 3 there was too little time, or nothing survives
+/// Find the smallest memory limit that a load survives: 0 found, 3 there was too little time, nothing survives, or a tenth less does too
 #[derive(Debug, Args)]
 pub(super) struct Search {
     /// The scenario whose load it is; it has to be one variant: choose it with --only, or by --set
@@ -34,7 +35,7 @@ pub(super) struct Search {
     #[command(flatten)]
     choices: Choices,
     /// GOGC in percent, or off; several by commas [default: the variant's]
-    #[arg(long, value_delimiter = ',', value_name = "PERCENT")]
+    #[arg(long, value_delimiter = ',', value_name = "PERCENT", value_parser = percent)]
     gogc: Vec<Gogc>,
     /// GOMEMLIMIT as a share of the limit, such as 90%, or off; several by commas
     #[arg(long, value_delimiter = ',', value_name = "SHARE", default_value = "off")]
@@ -43,30 +44,43 @@ pub(super) struct Search {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     times: u32,
     /// How fine it is searched, and no finer than 1 MiB
-    #[arg(long, value_name = "SHARE", default_value = "2%")]
+    #[arg(long, value_name = "SHARE", default_value = "2%", value_parser = step)]
     step: Share,
     /// The greatest limit that is tried
     #[arg(long, value_name = "SIZE", default_value = "8GiB")]
     at_most: Bytes,
     /// How long all of it may take
-    #[arg(long, value_name = "TIME", default_value = "30min")]
+    #[arg(long, value_name = "TIME", default_value = "30min", value_parser = within)]
     within: Span,
-    /// The search's folder, with a run's folder for each try [default: runs/ID]
+    /// The search's folder, with search.html, search.md, search.json and a run's folder for each try [default: runs/ID]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// For whom the result is written
-    #[arg(long, value_enum, default_value_t = SearchFormat::Human)]
-    format: SearchFormat,
+    #[arg(long, value_enum, default_value_t = CapacityFormat::Human)]
+    format: CapacityFormat,
 }
 
-/// For whom a search is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SearchFormat {
-    /// For a person
-    Human,
-    /// One JSON document
-    Json,
+fn percent(text: &str) -> Result<Gogc, String> {
+    match text.parse() {
+        Ok(gogc) if gogc != Gogc::Percent(0) => Ok(gogc),
+        _ => Err("expected a whole percentage such as 75, at least 1, or off".to_owned()),
+    }
 }
+
+fn step(text: &str) -> Result<Share, String> {
+    match text.parse() {
+        Ok(share) if share > Share(0.0) && share <= STEP_MOST => Ok(share),
+        _ => Err(format!("expected a share above 0% and no more than {STEP_MOST}, such as 2%")),
+    }
+}
+
+fn within(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error: soak_scenario::units::UnitError| error.to_string())?;
+    if span.0.is_zero() { Err("expected a time above zero, such as 30min".to_owned()) } else { Ok(span) }
+}
+
+/// A tenth less must not survive, so a step is no more than half of that.
+const STEP_MOST: Share = Share(0.05);
 
 /// GOMEMLIMIT beside a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,42 +111,19 @@ impl SoftLimit {
         }
     }
 
+    fn share(self) -> Option<f64> {
+        match self {
+            Self::Off => None,
+            Self::Of(share) => Some(share.0),
+        }
+    }
+
     fn words(self) -> String {
         match self {
             Self::Off => "off".to_owned(),
             Self::Of(share) => format!("{share} of the limit"),
         }
     }
-}
-
-/// What came of one limit.
-#[derive(Debug, Clone, Serialize)]
-struct Tried {
-    limit_mib: Mib,
-    survived: bool,
-    /// How the target ended, where it did not.
-    why: Option<String>,
-    /// The most that the cgroup charged, or that was resident where nothing tells.
-    peak_bytes: Option<f64>,
-    cpu_seconds: Option<f64>,
-    search_p99_ms: Option<f64>,
-    run: String,
-}
-
-/// What was found at one GOGC and GOMEMLIMIT.
-#[derive(Debug, Serialize)]
-struct Found {
-    gogc: String,
-    gomemlimit: String,
-    /// The smallest limit that survived every time; absent where there was no time, or none did.
-    limit: Option<Bytes>,
-    /// Runs with that limit, and how many of them survived.
-    at_limit: [usize; 2],
-    /// The same of a tenth less.
-    at_less: [usize; 2],
-    /// Without any limit.
-    unlimited: Option<Tried>,
-    tried: Vec<Tried>,
 }
 
 impl Search {
@@ -145,7 +136,7 @@ impl Search {
         let points: Vec<(Gogc, SoftLimit)> =
             gogc.iter().flat_map(|gogc| self.gomemlimit.iter().map(move |soft| (*gogc, *soft))).collect();
         let mut tries = Tries {
-            plan: &plan,
+            search: &self,
             variant: &variant,
             id: &id,
             out: &out,
@@ -162,21 +153,28 @@ impl Search {
                 break;
             }
         }
-        let document =
-            serde_json::json!({ "load": variant.id, "target": plan.target.launch.to_string(), "found": found });
-        let document = serde_json::to_string_pretty(&document).map_err(Failure::platform)?;
-        write_whole(&out.join(DOCUMENT), document.as_bytes()).map_err(Failure::platform)?;
-        match self.format {
-            SearchFormat::Json => output::print(&format!("{document}\n"))?,
-            SearchFormat::Human => output::print(&words(&plan, &variant, &found, &out))?,
-        }
+        self.tell(&Load::of(&plan, &variant), &found, &out)?;
         Ok(if interrupted {
             Exit::Interrupted
-        } else if found.iter().all(|one| one.limit.is_some()) {
+        } else if found.iter().all(Found::is_sharp) {
             Exit::Pass
         } else {
             Exit::Inconclusive
         })
+    }
+
+    fn tell(&self, load: &Load, found: &[Found], out: &Path) -> Result<(), Failure> {
+        let document = serde_json::json!({ "load": load.variant, "target": load.target, "found": found, "settings": load.settings(found) });
+        let document = serde_json::to_string_pretty(&document).map_err(Failure::platform)?;
+        let page = load.page(found, out);
+        let whole = with_tries(page.clone(), found);
+        let (html, markdown) = (capacity_html(&whole), capacity_markdown(&whole));
+        write(out, &[(PAGE, &html), (MARKDOWN, &markdown), (DOCUMENT, &document)])?;
+        match self.format {
+            CapacityFormat::Json => output::print(&format!("{document}\n")),
+            CapacityFormat::Human => output::print(&in_words(&page)),
+            CapacityFormat::Markdown => output::print(&markdown),
+        }
     }
 
     /// The plan and its one variant.
@@ -203,6 +201,7 @@ impl Search {
         let mut found = Found {
             gogc: gogc.to_string(),
             gomemlimit: soft.words(),
+            gomemlimit_share: soft.share(),
             limit: None,
             at_limit: [0; 2],
             at_less: [0; 2],
@@ -246,7 +245,7 @@ impl Search {
 
 /// Runs of one search.
 struct Tries<'a> {
-    plan: &'a Plan,
+    search: &'a Search,
     variant: &'a Variant,
     id: &'a str,
     out: &'a Path,
@@ -260,20 +259,28 @@ impl Tries<'_> {
     fn one(&mut self, gogc: Gogc, gomemlimit: Limit, limit: Option<Mib>) -> Result<(Tried, RunEnd), Failure> {
         let since = Instant::now();
         self.made += 1;
-        let mut variant = self.variant.clone();
-        variant.knobs.gogc = gogc;
-        variant.knobs.gomemlimit = gomemlimit;
-        variant.knobs.memory_limit = limit.map_or(Limit::Off, |limit| Limit::At(Bytes::mib(limit)));
-        let shown = variant.knobs.memory_limit;
-        output::say(&format!("try {}: limit {shown}, GOGC {gogc}, GOMEMLIMIT {gomemlimit}\n", self.made));
+        let memory_limit = limit.map_or(Limit::Off, |limit| Limit::At(Bytes::mib(limit)));
+        output::say(&format!("try {}: limit {memory_limit}, GOGC {gogc}, GOMEMLIMIT {gomemlimit}\n", self.made));
+        let plan = self.plan(&Knobs { gogc, gomemlimit, memory_limit, ..self.variant.knobs.clone() })?;
         let name = format!("try-{:03}", self.made);
         let folder = self.out.join(&name);
-        let plan = self.plan.of_one(&variant);
         let end = execute(&plan, &format!("{}-{}", self.id, self.made), &folder, progress::for_a_person(&plan))?;
         let run = Run::open(&folder).map_err(Failure::platform)?;
         let record = run.variant(0).map_err(Failure::platform)?;
         self.longest = self.longest.max(since.elapsed());
         Ok((tried(&record, limit.unwrap_or(0), name)?, end))
+    }
+
+    /// The plan of these knobs alone, as a person would ask for it: what a try's record says of how to see it again is true.
+    fn plan(&self, knobs: &Knobs) -> Result<Plan, Failure> {
+        let value = |text: &str| if text.parse::<u64>().is_ok() { text.to_owned() } else { format!("\"{text}\"") };
+        let axes = knobs.settings().map(|(name, text)| format!("{name}=[{}]", value(&text)));
+        let matrix = format!("matrix={{{},include=[],exclude=[]}}", axes.join(","));
+        let edits: Vec<String> = self.search.choices.edits.iter().cloned().chain([matrix]).collect();
+        let request = Request { edits: &edits, only: None, ..self.search.choices.request(&self.search.scenario) };
+        let plan = load(&request)?.plan;
+        let variant = plan.judged().next().cloned().ok_or_else(|| Failure::platform("a try has no variant"))?;
+        Ok(plan.of_one(&variant))
     }
 }
 
@@ -323,50 +330,4 @@ fn tried(record: &VariantRecord, limit_mib: Mib, run: String) -> Result<Tried, F
         search_p99_ms: soak_verdict::stats::location::median(&latencies),
         run,
     })
-}
-
-fn words(plan: &Plan, variant: &Variant, found: &[Found], out: &Path) -> String {
-    let mut text = format!(
-        "The smallest limit that {} survives with {} a cycle, {} cycles\n\n",
-        plan.target.launch, variant.id, plan.cycle.count
-    );
-    let middle = |tried: &[&Tried], of: fn(&Tried) -> Option<f64>| {
-        soak_verdict::stats::location::median(&tried.iter().filter_map(|one| of(one)).collect::<Vec<_>>())
-    };
-    let number = |value: Option<f64>, unit: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), unit);
-    let milliseconds = |value: f64| format!("{value:.1} ms");
-    let mut rows = Vec::new();
-    for one in found {
-        let free: Vec<&Tried> = one.unlimited.iter().collect();
-        let at: Vec<&Tried> =
-            one.tried.iter().filter(|tried| tried.survived && one.limit == Some(Bytes::mib(tried.limit_mib))).collect();
-        let survived = |[survived, of]: [usize; 2]| format!("{survived} of {of}");
-        rows.push(vec![
-            one.gogc.clone(),
-            one.gomemlimit.clone(),
-            one.limit.map_or_else(|| "not found".to_owned(), |limit| limit.to_string()),
-            survived(one.at_limit),
-            survived(one.at_less),
-            number(middle(&at, |tried| tried.cpu_seconds), human::seconds),
-            number(middle(&at, |tried| tried.search_p99_ms), milliseconds),
-            number(middle(&free, |tried| tried.peak_bytes), human::bytes),
-            number(middle(&free, |tried| tried.cpu_seconds), human::seconds),
-            number(middle(&free, |tried| tried.search_p99_ms), milliseconds),
-        ]);
-    }
-    let heads = [
-        "GOGC",
-        "GOMEMLIMIT",
-        "limit",
-        "survived",
-        "with 10 % less",
-        "processor",
-        "p99",
-        "unlimited: peak",
-        "processor",
-        "p99",
-    ];
-    text.push_str(&columns(&heads, &rows, output::WIDTH));
-    let _ = writeln!(text, "\nTries: {}", out.display());
-    text
 }

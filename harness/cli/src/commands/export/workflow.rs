@@ -24,9 +24,9 @@ impl Workflow {
         // A mistake is better found now than in somebody's pull request.
         load(&Request { scenario: &self.scenario, ..Request::default() })?;
         for (option, word) in [("--scenario", &self.scenario), ("--image", &self.image)] {
-            if !word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@".contains(c)) {
+            if word.is_empty() || !word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@".contains(c)) {
                 return Err(Failure::usage(format!(
-                    "{option} {word}: a workflow's command takes letters, digits and -_./:@ alone"
+                    "{option} '{word}': a workflow's command takes letters, digits and -_./:@ alone"
                 )));
             }
         }

@@ -15,7 +15,7 @@ use crate::commands::compare::{self, CompareFormat, HTML, MARKDOWN};
 use crate::commands::{Exit, Failure};
 use crate::execution::{execute, is_interrupted, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
-use crate::{mistakes, output, reports, run_id, summary};
+use crate::{job_summary, mistakes, output, reports, run_id, summary};
 
 /// The two sides of every round.
 const SIDES: [&str; 2] = ["base", "candidate"];
@@ -23,6 +23,7 @@ const SIDES: [&str; 2] = ["base", "candidate"];
 impl Run {
     /// Both builds by turns, and the comparison, whose verdict is the exit code.
     pub(super) fn against(&self, target: &str) -> Result<Exit, Failure> {
+        let settings = Settings { paired: true, ..self.rules.settings()? };
         let plans = [self.base_plan(target)?, self.scenario.load()?];
         for plan in &plans {
             refuse_impossible_faults(plan)?;
@@ -35,18 +36,18 @@ impl Run {
             for side in order(round) {
                 let (digest, end) = self.turn(&plans[side], &id, &path, (round, side))?;
                 if end == RunEnd::Interrupted {
-                    return Ok(self.cut_short(digests, &path));
+                    return Ok(self.cut_short(digests, &settings, &path));
                 }
                 if digest.platform_failed {
                     return Ok(Exit::Platform);
                 }
                 digests[side].push(digest);
                 if is_interrupted() {
-                    return Ok(self.cut_short(digests, &path));
+                    return Ok(self.cut_short(digests, &settings, &path));
                 }
             }
         }
-        self.conclude(&digests, &path)
+        self.conclude(&digests, &settings, &path)
     }
 
     /// The plan of the base: that of the candidate, with another target.
@@ -90,7 +91,7 @@ impl Run {
     }
 
     /// What the rounds that came to their end say. A round of which one side is missing says nothing.
-    fn cut_short(&self, mut digests: [Vec<Digest>; 2], path: &Path) -> Exit {
+    fn cut_short(&self, mut digests: [Vec<Digest>; 2], settings: &Settings, path: &Path) -> Exit {
         let rounds = digests[0].len().min(digests[1].len());
         if rounds == 0 {
             output::say("interrupted before a round was over: there is nothing to compare\n");
@@ -100,23 +101,27 @@ impl Run {
         for side in &mut digests {
             side.truncate(rounds);
         }
-        if let Err(failure) = self.conclude(&digests, path) {
+        if let Err(failure) = self.conclude(&digests, settings, path) {
             // Whatever it is, the command was interrupted.
             let _ = failure.report();
         }
         Exit::Interrupted
     }
 
-    fn conclude(&self, [base, candidate]: &[Vec<Digest>; 2], path: &Path) -> Result<Exit, Failure> {
-        let settings = Settings { paired: true, ..self.rules.settings() };
-        let comparison = compare::compared(base, candidate, &settings)?;
+    fn conclude(
+        &self,
+        [base, candidate]: &[Vec<Digest>; 2],
+        settings: &Settings,
+        path: &Path,
+    ) -> Result<Exit, Failure> {
+        let comparison = compare::compared(base, candidate, settings)?;
         compare::write(&comparison, path)?;
         match self.format {
             RunFormat::Json => output::print_json(serde_json::to_string(&comparison))?,
             RunFormat::Human => compare::print(&comparison, CompareFormat::Human)?,
             RunFormat::Github => {
                 output::print(&soak_render::comparison_github(&comparison))?;
-                super::job_summary(&path.join(MARKDOWN));
+                job_summary::append_file(&path.join(MARKDOWN));
             }
         }
         if self.format == RunFormat::Human {
