@@ -4,6 +4,8 @@ mod capacity;
 mod diagnosis;
 mod guidance;
 mod indications;
+#[cfg(test)]
+mod palette;
 mod sections;
 pub(crate) mod tables;
 pub(crate) mod variant;

@@ -33,13 +33,19 @@ fn one(m: &mut Markup, part: &Part, heading: &str) {
         Part::Text(text) => m.leaf("p", &[], text),
         Part::Lines(lines) => m.leaf("pre", &[], lines),
         Part::Table { heads, rows } => tables::table(m, heading, "faults", |m| {
-            tables::heads(m, heads);
+            let class = |column: usize| if column > 0 && is_of_numbers(rows, column) { "" } else { "words" };
+            m.element("thead", &[], |m| {
+                m.element("tr", &[], |m| {
+                    for (column, head) in heads.iter().enumerate() {
+                        m.leaf("th", &[("scope", "col"), ("class", class(column))], head);
+                    }
+                });
+            });
             m.element("tbody", &[], |m| {
                 for row in rows {
                     m.element("tr", &[], |m| {
-                        for cell in row {
-                            let number = cell.starts_with(|first: char| first.is_ascii_digit());
-                            m.leaf("td", &[("class", if number { "" } else { "words" })], cell);
+                        for (column, cell) in row.iter().enumerate() {
+                            m.leaf("td", &[("class", class(column))], cell);
                         }
                     });
                 }
@@ -47,6 +53,12 @@ fn one(m: &mut Markup, part: &Part, heading: &str) {
         }),
     }
     m.line();
+}
+
+/// Whether a column holds numbers, each of which may be absent: those stand to the right.
+fn is_of_numbers(rows: &[Vec<String>], column: usize) -> bool {
+    let is_number = |cell: &String| cell == "-" || cell.starts_with(|first: char| first.is_ascii_digit());
+    rows.iter().filter_map(|row| row.get(column)).all(is_number)
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Load {
         let mut parts = vec![limits(found)];
         for one in found.iter().filter(|one| one.limit.is_some() && !one.is_sharp()) {
             parts.push(Part::Text(format!(
-                "With GOGC {} and GOMEMLIMIT {} a tenth less survived as often, although limits above that had failed: whether a run survives there is chance, and this is not shown to be the smallest.",
+                "With GOGC {} and GOMEMLIMIT {} a tenth less survived as often, although limits above that had failed: whether a run survives there is chance, and this is not shown to be the smallest. More --times, or a machine with nothing else on it, tell more.",
                 one.gogc, one.gomemlimit
             )));
         }
