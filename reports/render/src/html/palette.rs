@@ -33,7 +33,7 @@ const TOGETHER: [(&[&str], f64); 3] = [
     (&["load", "query", "delete", "compact"], 1.5),
 ];
 
-/// Closer than this in OKLab two colours are easily taken for one another: some four times the difference that is just seen.
+/// Closer than this in `OKLab` two colours are easily taken for one another: some four times the difference that is just seen.
 const APART: f64 = 0.085;
 
 /// The colours by day and by night, by their names.
@@ -57,7 +57,7 @@ fn product(matrix: &[Rgb; 3], v: Rgb) -> Rgb {
     [0, 1, 2].map(|row: usize| matrix[row].iter().zip(v).map(|(a, b)| a * b).sum())
 }
 
-/// OKLab (Ottosson 2020): equal distances look equally far apart.
+/// `OKLab` (Ottosson 2020): equal distances look equally far apart.
 fn oklab(colour: Rgb) -> Rgb {
     let cones = [
         [0.412_221_470_8, 0.536_332_536_3, 0.051_445_992_9],
