@@ -6,7 +6,7 @@ use serde::Serialize;
 use soak_scenario::Pace;
 
 use crate::compare::alike;
-use crate::digest::{Digest, QUANTITIES, VariantDigest};
+use crate::digest::{Digest, End, QUANTITIES, VariantDigest};
 use crate::judge::rounded;
 use crate::outcome::Verdict;
 
@@ -29,7 +29,7 @@ pub struct Entry {
     pub harness: String,
     /// Its verdict.
     pub verdict: Verdict,
-    /// Whether it came to its end; of one that did not there are no figures, because they would be of other cycles.
+    /// Whether every variant ran through all its cycles; of a run that did not there are no figures, because they would be of other ones.
     pub complete: bool,
     /// Geometric mean of each quantity over cycles and variants.
     pub figures: BTreeMap<String, f64>,
@@ -51,9 +51,9 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
         let before = runs[..at]
             .iter()
             .rev()
-            .find(|before| before.complete && run.complete && alike(before, run) && of_one_kind(before, run));
+            .find(|before| is_whole(before) && is_whole(run) && alike(before, run) && of_one_kind(before, run));
         let changes = before.map(|before| changes(before, run)).unwrap_or_default();
-        let counted: &[VariantDigest] = if run.complete { &run.variants } else { &[] };
+        let counted: &[VariantDigest] = if is_whole(run) { &run.variants } else { &[] };
         let variants: Vec<(String, BTreeMap<String, f64>)> =
             counted.iter().map(|variant| (variant.id.clone(), figures(&[variant]))).collect();
         entries.push(Entry {
@@ -65,7 +65,7 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
             target: run.plan.target.launch.to_string(),
             harness: run.harness.clone(),
             verdict: run.verdict,
-            complete: run.complete,
+            complete: is_whole(run),
             figures: figures(&counted.iter().collect::<Vec<_>>()),
             variants,
             before: before.map(|before| before.run.clone()),
@@ -73,6 +73,11 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
         });
     }
     entries
+}
+
+/// Whether every variant ran through all its cycles: a target that died ends a run in good order, and is no measurement.
+fn is_whole(run: &Digest) -> bool {
+    run.complete && run.variants.iter().all(|variant| variant.end == End::Completed)
 }
 
 /// Whether two runs are of builds of one thing, as far as what was started tells: tags of images and folders of programs change with the build.
@@ -167,12 +172,17 @@ mod tests {
     #[test]
     fn what_was_broken_off_is_no_measurement_and_a_copy_no_other_run() {
         let broken = Digest { complete: false, ..run("second", 2, Pace::Quick, 1.0) };
+        let mut died = run("third", 3, Pace::Quick, 1.0);
+        died.variants[1].end = End::TargetFailed;
         let first = run("first", 1, Pace::Quick, 0.0);
-        let entries = history(vec![first.clone(), broken, run("third", 3, Pace::Quick, 0.0), first]);
+        let entries = history(vec![first.clone(), broken, died, run("fourth", 4, Pace::Quick, 0.0), first]);
         let names: Vec<&str> = entries.iter().map(|entry| entry.run.as_str()).collect();
-        assert_eq!(names, ["first", "second", "third"]);
-        assert!(entries[1].figures.is_empty() && entries[1].variants.is_empty() && entries[1].before.is_none());
-        assert_eq!(entries[2].before.as_deref(), Some("first"));
+        assert_eq!(names, ["first", "second", "third", "fourth"]);
+        for entry in &entries[1..3] {
+            assert!(!entry.complete && entry.figures.is_empty() && entry.variants.is_empty(), "{}", entry.run);
+            assert!(entry.before.is_none(), "{}", entry.run);
+        }
+        assert_eq!(entries[3].before.as_deref(), Some("first"));
     }
 
     #[test]
