@@ -23,7 +23,7 @@ pub use bisection::{Bisection, Mib, Next};
 pub use held_out::{HeldOut, Prediction, Tally};
 pub use model::Model;
 pub use point::Point;
-pub use recorded::{Identity, LeftOut, Observation, Recorded};
+pub use recorded::{Identity, LeftOut, Observation, Recorded, differences};
 pub use rules::{Holds, Rule};
 pub use settings::Settings;
 pub use spread::Missing;

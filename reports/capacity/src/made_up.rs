@@ -256,6 +256,24 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
 }
 
 #[test]
+fn runs_of_different_builds_are_no_fit_in_any_order() {
+    let of = |run: &str, build: &str, seed: u64| {
+        let mut recorded = GO_LIKE.run(&spread(), seed);
+        recorded.run = run.to_owned();
+        recorded.identity.0.push(("build", build.to_owned()));
+        recorded
+    };
+    let missing = |runs: &[Recorded]| what_is_missing(&answered(&asked(3000.0, 512.0), runs));
+    let (untold, one, other) = (of("a", "not told", 8), of("b", "sha256:b", 9), of("c", "sha256:c", 10));
+    assert_eq!(missing(&[untold.clone(), one.clone()]), Vec::<&str>::new());
+    for runs in [[&untold, &one, &other], [&one, &untold, &other], [&one, &other, &untold]] {
+        assert_eq!(missing(&runs.map(Clone::clone)), ["target"]);
+    }
+    // Nor is one whose build changed under it.
+    assert_eq!(missing(&[of("d", "sha256:b and sha256:c", 11)]), ["target"]);
+}
+
+#[test]
 fn runs_of_different_targets_are_no_fit() {
     let one = GO_LIKE.run(&spread(), 8);
     let mut other = GO_LIKE.run(&spread(), 9);

@@ -3,7 +3,7 @@
 use crate::answer::Estimate;
 use crate::fit::{Fit, Measured, sizes};
 use crate::point::Point;
-use crate::recorded::{Identity, LeftOut, Observation, Recorded};
+use crate::recorded::{Identity, LeftOut, Observation, Recorded, differences};
 use crate::spread::{Missing, Spread};
 use crate::terms::Term;
 
@@ -187,14 +187,9 @@ fn too_few(terms: &[Term], sizes: usize) -> Missing {
 
 /// What is not the same in all runs: one fit is of one build, set up in one way.
 fn differing(recorded: &[Recorded]) -> Vec<Missing> {
-    let Some((first, others)) = recorded.split_first() else { return Vec::new() };
-    let mut missing = Vec::new();
-    for other in others {
-        for (what, one, another) in first.identity.differences(&other.identity) {
-            let why = format!("the {what} differs: {one} in {}, {another} in {}", first.run, other.run);
-            missing.push(Missing::new("target", why, "fit runs of one build, set up in one way"));
-        }
-    }
+    let Some(first) = recorded.first() else { return Vec::new() };
+    let missing = |why: String| Missing::new("target", why, "fit runs of one build, set up in one way");
+    let mut missing: Vec<Missing> = differences(recorded).into_iter().map(missing).collect();
     if let Some((_, told)) = first.identity.0.iter().find(|(what, told)| *what == "misbehaviour" && told != "none") {
         let why = format!("the target was told to misbehave: {told}");
         missing.push(Missing::new("target", why, "run it healthy"));

@@ -58,9 +58,40 @@ pub struct Identity(pub Vec<(&'static str, String)>);
 /// Of a build that was not recorded; such a one may be any.
 const NOT_TOLD: &str = "not told";
 
+/// Between several values of what has to be one.
+const AND: &str = " and ";
+
+/// Of these a run may have several values, by its matrix, or by a build that changed under it.
+const MAY_VARY: [&str; 3] = ["ef_construction", "compaction_interval", "build"];
+
+/// What has to be the same in all runs and is not, each once, in words: one run beside another, or within one.
+pub fn differences<'a>(runs: impl IntoIterator<Item = &'a Recorded>) -> Vec<String> {
+    let runs: Vec<&Recorded> = runs.into_iter().collect();
+    let mut found: Vec<(&str, String)> = Vec::new();
+    let mut add = |what: &'static str, why: String| {
+        if found.iter().all(|(known, _)| *known != what) {
+            found.push((what, why));
+        }
+    };
+    for (i, one) in runs.iter().enumerate() {
+        for (what, told) in &one.identity.0 {
+            if MAY_VARY.contains(what) && told.contains(AND) {
+                add(what, format!("the {what} differs within {}: {told}", one.run));
+            }
+        }
+        // Every pair: one that is not told may stand between two that differ.
+        for other in &runs[i + 1..] {
+            for (what, here, there) in one.identity.beside(&other.identity) {
+                add(what, format!("the {what} differs: {here} in {}, {there} in {}", one.run, other.run));
+            }
+        }
+    }
+    found.into_iter().map(|(_, why)| why).collect()
+}
+
 impl Identity {
     /// What is not the same of two runs: its name, here and there.
-    pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'static str, &'a str, &'a str)> {
+    fn beside<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'static str, &'a str, &'a str)> {
         let pairs = self.0.iter().zip(&other.0);
         pairs
             .filter(|((_, here), (_, there))| here != there && here != NOT_TOLD && there != NOT_TOLD)
@@ -113,7 +144,7 @@ impl Recorded {
                 }
             }
         }
-        let build = Vec::from_iter(builds).join(" and ");
+        let build = Vec::from_iter(builds).join(AND);
         recorded.identity.0.push(("build", if build.is_empty() { NOT_TOLD.to_owned() } else { build }));
         recorded
     }
@@ -140,7 +171,7 @@ fn identity(run: &Run) -> Identity {
     let knobs = |knob: &str| {
         let settings = run.plan.judged().flat_map(|variant| variant.knobs.settings());
         let values: BTreeSet<String> = settings.filter(|(name, _)| *name == knob).map(|(_, value)| value).collect();
-        Vec::from_iter(values).join(" and ")
+        Vec::from_iter(values).join(AND)
     };
     Identity(vec![
         ("target", launch),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use soak_capacity::{Answer, HeldOut, Model, Question, Recorded};
+use soak_capacity::{Answer, HeldOut, Model, Question, Recorded, differences};
 use soak_record::write_whole;
 use soak_render::{CapacityPage, Part, capacity_html, capacity_markdown};
 use soak_scenario::units::Bytes;
@@ -105,16 +105,14 @@ impl Capacity {
         }
         let fitted = read(&self.runs)?;
         let against = read(&self.against)?;
+        each_once(&fitted, &against)?;
         let names: Vec<String> = fitted.iter().map(|one| one.run.clone()).collect();
         let model = Model::of(&fitted);
-        each_once(&fitted, &against)?;
-        for other in &against {
-            if let Some((what, here, there)) = fitted[0].identity.differences(&other.identity).next() {
-                return Err(Failure::usage(format!(
-                    "--against {}: its {what} is {there}, and that of {} is {here}; name runs of the same build, set up in the same way",
-                    other.run, fitted[0].run
-                )));
-            }
+        // Where the fitted ones differ among themselves there is no model, and that is what is told.
+        if let (Ok(_), Some(why)) = (&model, differences(fitted.iter().chain(&against)).first()) {
+            return Err(Failure::usage(format!(
+                "--against: {why}; name runs of the same build, set up in the same way"
+            )));
         }
         let held_out = model.as_ref().ok().filter(|_| !against.is_empty()).map(|model| HeldOut::of(model, &against));
         let asked = self.vectors.zip(self.dim).map(|(vectors, dim)| self.question(vectors, dim));
