@@ -65,4 +65,5 @@ pub use plan::*;
 pub use profile::*;
 pub use profile_file::load_profile;
 pub use reference::reference_markdown;
+pub use scenario_shape::MEMORY_LIMIT_MIN;
 pub use schema::schema_json;

@@ -9,7 +9,7 @@ use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule, optional, re
 use crate::units::{Bytes, Span};
 
 /// The smallest kernel limit that a target could boot under.
-const MEMORY_LIMIT_MIN: Bytes = Bytes::mib(16);
+pub const MEMORY_LIMIT_MIN: Bytes = Bytes::mib(16);
 /// Sampling faster than this would measure the sampler.
 const SAMPLING_MIN: Span = Span(std::time::Duration::from_millis(10));
 /// A call or a boot that is given less than this fails on any machine.

@@ -1,7 +1,7 @@
 //! The smallest limit that a load survives: which to try next, of what came of those before. It decides and does nothing.
 //!
 //! Upwards until one survives, then between the greatest that did not and the least that did, until they are a step apart. That one has to survive several
-//! times; where it does not once, it was chance, and the next step up is tried: no limit that has failed once is ever the answer. Last, a tenth less must not survive;
+//! times; where it does not once, it was chance, and the next step up is tried: no limit that has failed once is ever the answer. Last, a tenth less must not survive, where that may be tried;
 //! where it does, that is tried again, up to as many times, and whoever reads the tries sees how often it did.
 
 /// Mebibytes: limits are whole ones.
@@ -35,6 +35,8 @@ pub struct Bisection {
     high: Option<Mib>,
     /// What is tried first, and upwards of.
     start: Mib,
+    /// Nothing below this is tried.
+    least: Mib,
     most: Mib,
     step: f64,
     times: u32,
@@ -47,16 +49,19 @@ const UPWARDS: f64 = 1.5;
 const LESS: f64 = 0.9;
 
 impl Bisection {
-    /// A search that begins at a guess and goes up to `most`, as fine as `step` (relative, and no finer than 1 MiB); what is found has survived so many `times`.
-    pub fn new(guess: Mib, most: Mib, step: f64, times: u32) -> Self {
-        let start = guess.clamp(1, most.max(1));
-        Self { low: 0, high: None, start, most: most.max(1), step, times: times.max(1), stage: Stage::Narrowing }
+    /// A search that begins at a guess and stays between `least` and `most`, as fine as `step` (relative, and no finer than 1 MiB); what is found has survived so many
+    /// `times`.
+    pub fn new(guess: Mib, [least, most]: [Mib; 2], step: f64, times: u32) -> Self {
+        let least = least.max(1);
+        let most = most.max(least);
+        let (start, times) = (guess.clamp(least, most), times.max(1));
+        Self { low: least - 1, high: None, start, least, most, step, times, stage: Stage::Narrowing }
     }
 
     /// What is to be tried now.
     pub fn next(&self) -> Next {
         let Some(high) = self.high else {
-            let up = if self.low == 0 { self.start } else { (self.low as f64 * UPWARDS).ceil() as Mib };
+            let up = if self.low < self.least { self.start } else { (self.low as f64 * UPWARDS).ceil() as Mib };
             return if self.low >= self.most { Next::NotUpTo(self.most) } else { Next::Try(up.min(self.most)) };
         };
         match self.stage {
@@ -109,7 +114,7 @@ impl Bisection {
 
     fn confirmed(&mut self, left: u32) {
         self.stage = match (left, self.high) {
-            (0, Some(high)) if less(high) < 1 => Stage::Found,
+            (0, Some(high)) if less(high) < self.least => Stage::Found,
             (0, _) => Stage::Below { left: self.times },
             (left, _) => Stage::Confirming { left },
         };
@@ -147,7 +152,7 @@ mod tests {
     fn the_smallest_is_found_from_any_guess() {
         for need in [3, 17, 100, 999, 5000] {
             for guess in [1, 50, 400, 4000] {
-                let (found, tried) = search(Bisection::new(guess, 10_000, 0.02, 5), |limit| limit >= need);
+                let (found, tried) = search(Bisection::new(guess, [1, 10_000], 0.02, 5), |limit| limit >= need);
                 let Next::Found(found) = found else { panic!("{found:?} of {need} from {guess}") };
                 assert!(
                     found >= need && found as f64 <= (need as f64 * 1.03).max(need as f64 + 1.0),
@@ -163,7 +168,7 @@ mod tests {
     fn what_survives_by_chance_is_not_believed() {
         // Between 90 and 100 every second run survives.
         let mut runs = 0;
-        let (found, tried) = search(Bisection::new(95, 1000, 0.02, 5), |limit| {
+        let (found, tried) = search(Bisection::new(95, [1, 1000], 0.02, 5), |limit| {
             runs += 1;
             limit >= 100 || (limit >= 90 && runs % 2 == 1)
         });
@@ -176,7 +181,7 @@ mod tests {
         // The one that is found first fails only the first time, and a tenth less survives at times.
         for period in [2, 3, 5] {
             let (mut runs, mut failed) = (0, Vec::new());
-            let (found, tried) = search(Bisection::new(60, 1000, 0.02, 5), |limit| {
+            let (found, tried) = search(Bisection::new(60, [1, 1000], 0.02, 5), |limit| {
                 runs += 1;
                 let survives = limit >= 55 || (limit >= 45 && runs % period == 0);
                 failed.extend((!survives).then_some(limit));
@@ -189,11 +194,24 @@ mod tests {
     }
 
     #[test]
+    fn nothing_below_the_least_is_tried() {
+        for (need, least_found) in [(3, 16), (16, 16), (17, 17), (20, 20), (300, 300)] {
+            for guess in [2, 16, 26, 200] {
+                let (found, tried) = search(Bisection::new(guess, [16, 1000], 0.02, 5), |limit| limit >= need);
+                let Next::Found(found) = found else { panic!("{found:?} of {need} from {guess}") };
+                assert!(found >= least_found && found as f64 <= 1.03 * least_found as f64, "{found} of {need}");
+                assert!(tried.iter().all(|limit| (16..=1000).contains(limit)), "{tried:?}");
+                assert_eq!(tried.contains(&less(found)), less(found) >= 16, "{tried:?}");
+            }
+        }
+    }
+
+    #[test]
     fn it_ends_where_nothing_survives() {
-        let (end, tried) = search(Bisection::new(10, 100, 0.02, 5), |_| false);
+        let (end, tried) = search(Bisection::new(10, [1, 100], 0.02, 5), |_| false);
         assert_eq!(end, Next::NotUpTo(100));
         assert!(tried.len() < 10, "{tried:?}");
-        let (end, _) = search(Bisection::new(10, 100, 0.02, 5), |limit| limit > 100);
+        let (end, _) = search(Bisection::new(10, [1, 100], 0.02, 5), |limit| limit > 100);
         assert_eq!(end, Next::NotUpTo(100));
     }
 }

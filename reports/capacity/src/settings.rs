@@ -11,8 +11,8 @@ const MIB: f64 = 1_048_576.0;
 /// Of the limit, what the Go runtime may plan with. Go's guide to its collector asks for 5 to 10 % of headroom for what the runtime does not know of.
 const GOMEMLIMIT_SHARE: f64 = 0.9;
 
-/// What is given beyond the smallest limit that a search found.
-const MARGIN: f64 = 1.1;
+/// What is given beyond the smallest limit that a search found: this part of it.
+const MARGIN_PART: Mib = 10;
 
 /// Lines to paste.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,7 +59,7 @@ impl Settings {
 
     /// Of the smallest limit that a load survived, in MiB, with this GOGC, where the target is told it, and GOMEMLIMIT as this share of the limit.
     pub fn above(smallest: Mib, gogc: Option<&str>, gomemlimit_share: Option<f64>) -> Self {
-        let limit = (smallest as f64 * MARGIN).ceil() as u64;
+        let limit = smallest + smallest.div_ceil(MARGIN_PART);
         let mut environment = String::new();
         if let Some(gogc) = gogc {
             let _ = writeln!(environment, "GOGC={gogc}");
@@ -68,7 +68,7 @@ impl Settings {
             let _ = writeln!(environment, "GOMEMLIMIT={}MiB", (limit as f64 * share).floor() as u64);
         }
         let why = vec![
-            "the limit is a tenth above the smallest that survived, because a tenth below it nothing does; a load that grows needs more".to_owned(),
+            "the limit is a tenth above the smallest that survived, because a tenth below it not every run does; a load that grows needs more".to_owned(),
             "MemoryHigh is the smallest that survived".to_owned(),
         ];
         Self::lines(smallest, limit, environment, why)
@@ -100,5 +100,6 @@ mod tests {
         assert_eq!(settings.systemd, "MemoryHigh=41M\nMemoryMax=46M\n");
         assert_eq!(settings.environment.as_deref(), Some("GOGC=off\nGOMEMLIMIT=41MiB\n"));
         assert_eq!(Settings::above(50, None, None).environment, None);
+        assert_eq!(Settings::above(50, None, None).systemd, "MemoryHigh=50M\nMemoryMax=55M\n");
     }
 }

@@ -61,7 +61,7 @@ fn wrong_usage_is_no_answer() {
     let folder = tempfile::tempdir().unwrap();
     let run = record(&folder.path().join("run"), Story::Healthy).folder;
     let (run, none) = (run.to_str().unwrap(), folder.path().to_str().unwrap());
-    let wrong: [(&[&str], &str); 12] = [
+    let wrong: [(&[&str], &str); 13] = [
         (&["capacity"], "RUN"),
         (&["capacity", run, "--dim", "128"], "--vectors"),
         (&["capacity", run, "--vectors", "0", "--dim", "128"], "above 0"),
@@ -74,6 +74,7 @@ fn wrong_usage_is_no_answer() {
         (&["capacity", "search", "--gogc", "0"], "at least 1"),
         (&["capacity", "search", "--step", "0%"], "above 0%"),
         (&["capacity", "search", "--within", "0s"], "above zero"),
+        (&["capacity", "search", "--at-most", "15MiB"], "at least 16"),
     ];
     for (args, words) in wrong {
         let ended = soak(args);

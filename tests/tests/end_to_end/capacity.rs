@@ -50,6 +50,35 @@ fn a_fit_says_what_another_size_takes() {
     assert_eq!(soak(&["capacity", fit, "--against", other]).code, 3);
 }
 
+/// A search as coarse as it may be.
+fn search(out: &Path, edits: &[&str]) -> Ended {
+    let mut command = Command::new(binary());
+    command.args(["capacity", "search", "--times", "1", "--step", "5%", "--format", "json", "--out"]).arg(out);
+    command.env("SOAK_STATE_DIR", out.with_extension("state"));
+    for edit in TINY.iter().chain(edits) {
+        command.args(["--set", edit]);
+    }
+    Ended::from(command.output().unwrap())
+}
+
+#[test]
+fn a_target_that_needs_next_to_nothing_is_given_the_least_limit_that_is_set() {
+    let _turn = turn();
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("search");
+    let ended = search(&out, &["matrix.dim=[16]", "workload.vectors_per_cycle=500"]);
+    let document = ended.json();
+    let found = &document["found"][0];
+    // It is not shown to be the smallest: nothing smaller is ever tried.
+    assert_eq!((ended.code, &found["limit"]), (3, &"16MiB".into()), "{document:#}\n{}", ended.stderr);
+    assert_eq!((&found["at_less"], &document["settings"]), (&serde_json::json!([0, 0]), &serde_json::Value::Null));
+    let page = std::fs::read_to_string(out.join("search.md")).unwrap();
+    assert!(page.contains("16MiB, which is the smallest limit that is set"), "{page}");
+}
+
 #[test]
 fn a_search_finds_a_limit_that_is_one() {
     let _turn = turn();
@@ -58,13 +87,7 @@ fn a_search_finds_a_limit_that_is_one() {
     }
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("search");
-    let mut command = Command::new(binary());
-    command.args(["capacity", "search", "--times", "1", "--step", "5%", "--format", "json", "--out"]).arg(&out);
-    command.env("SOAK_STATE_DIR", folder.path().join("state"));
-    for edit in TINY.iter().chain(&["matrix.dim=[1024]", "workload.vectors_per_cycle=1500"]) {
-        command.args(["--set", edit]);
-    }
-    let ended = Ended::from(command.output().unwrap());
+    let ended = search(&out, &["matrix.dim=[1024]", "workload.vectors_per_cycle=1500"]);
     let found = ended.json()["found"][0].clone();
     assert_eq!(ended.code, 0, "{found:#}\n{}", ended.stderr);
     let survived = |name: &str| [0, 1].map(|side: usize| found[name][side].as_u64().unwrap());

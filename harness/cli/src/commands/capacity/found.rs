@@ -6,11 +6,9 @@ use serde::Serialize;
 use soak_capacity::{Mib, Settings};
 use soak_render::{CapacityPage, Part, to_paste};
 use soak_scenario::units::Bytes;
-use soak_scenario::{Plan, Variant};
+use soak_scenario::{MEMORY_LIMIT_MIN, Plan, Variant};
 use soak_verdict::human;
 use soak_verdict::stats::location::median;
-
-const MIB: f64 = 1_048_576.0;
 
 /// What came of one limit.
 #[derive(Debug, Clone, Serialize)]
@@ -48,19 +46,34 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Whether a limit was found, and a tenth less did not survive as often: only then is it the smallest.
+    /// Whether a limit was found, and not every run with a tenth less survived: only then is it the smallest.
     pub(super) fn is_sharp(&self) -> bool {
         let [survived, of] = self.at_less;
-        self.limit.is_some() && (survived < of || of == 0)
+        self.limit.is_some() && survived < of
+    }
+
+    /// Why a limit that was found is not shown to be the smallest.
+    fn doubt(&self) -> Option<String> {
+        let limit = self.limit.filter(|_| !self.is_sharp())?;
+        let (gogc, gomemlimit) = (&self.gogc, &self.gomemlimit);
+        Some(if self.at_less[1] == 0 {
+            format!(
+                "With GOGC {gogc} and GOMEMLIMIT {gomemlimit} it survives {limit}; a tenth less is below {MEMORY_LIMIT_MIN}, which is the smallest limit that is set."
+            )
+        } else {
+            format!(
+                "With GOGC {gogc} and GOMEMLIMIT {gomemlimit} a tenth less survived as often, although limits above that had failed: whether a run survives there is chance, and this is not shown to be the smallest. More --times, or a machine with nothing else on it, tell more."
+            )
+        })
     }
 
     /// The middle of what was measured where the limit was the one that was found.
-    fn at_limit(&self, of: Figure) -> Option<f64> {
+    fn with_it(&self, of: Figure) -> Option<f64> {
         let there = |one: &&Tried| one.survived && self.limit == Some(Bytes::mib(one.limit_mib));
         median(&self.tried.iter().filter(there).filter_map(of).collect::<Vec<_>>())
     }
 
-    fn without(&self, of: Figure) -> Option<f64> {
+    fn without_any(&self, of: Figure) -> Option<f64> {
         self.unlimited.as_ref().and_then(of)
     }
 
@@ -92,24 +105,18 @@ impl Load {
     pub(super) fn settings(&self, found: &[Found]) -> Option<Settings> {
         let least = least(found)?;
         let gogc = self.sets_gogc.then_some(least.gogc.as_str());
-        let limit_mib = (least.limit?.as_f64() / MIB) as Mib;
-        Some(Settings::above(limit_mib, gogc, least.gomemlimit_share))
+        Some(Settings::above(least.limit?.0 >> 20, gogc, least.gomemlimit_share))
     }
 
     /// The page without its tries.
     pub(super) fn page(&self, found: &[Found], out: &Path) -> CapacityPage {
         let mut parts = vec![limits(found)];
-        for one in found.iter().filter(|one| one.limit.is_some() && !one.is_sharp()) {
-            parts.push(Part::Text(format!(
-                "With GOGC {} and GOMEMLIMIT {} a tenth less survived as often, although limits above that had failed: whether a run survives there is chance, and this is not shown to be the smallest. More --times, or a machine with nothing else on it, tell more.",
-                one.gogc, one.gomemlimit
-            )));
-        }
+        parts.extend(found.iter().filter_map(Found::doubt).map(Part::Text));
         parts.extend([Part::Heading("What it costs to live there"), costs(found)]);
         if let (Some(settings), Some(least)) = (self.settings(found), least(found)) {
             parts.extend(to_paste(&settings));
             parts.push(Part::Text(format!(
-                "It is GOGC {} and GOMEMLIMIT {} that need the least.",
+                "Of the limits that are shown to be the smallest, that of GOGC {} and GOMEMLIMIT {} is the least.",
                 least.gogc, least.gomemlimit
             )));
         }
@@ -128,9 +135,9 @@ pub(super) fn with_tries(mut page: CapacityPage, found: &[Found]) -> CapacityPag
     page
 }
 
-/// The smallest limit of all, and of several the one that takes the least processor time.
+/// The least of the limits that are shown to be the smallest, and of several the one that takes the least processor time.
 fn least(found: &[Found]) -> Option<&Found> {
-    let cost = |one: &Found| (one.limit, one.at_limit(|tried| tried.cpu_seconds).unwrap_or(f64::INFINITY));
+    let cost = |one: &Found| (one.limit, one.with_it(|tried| tried.cpu_seconds).unwrap_or(f64::INFINITY));
     let sharp = found.iter().filter(|one| one.is_sharp());
     sharp.min_by(|one, other| {
         let ((limit, cpu), (other_limit, other_cpu)) = (cost(one), cost(other));
@@ -139,7 +146,10 @@ fn least(found: &[Found]) -> Option<&Found> {
 }
 
 fn limits(found: &[Found]) -> Part {
-    let survived = |[survived, of]: [usize; 2]| format!("{survived} of {of}");
+    let survived = |[survived, of]: [usize; 2]| match of {
+        0 => "not tried".to_owned(),
+        _ => format!("{survived} of {of}"),
+    };
     let row = |one: &Found| {
         let [gogc, gomemlimit] = one.setting();
         let limit = one.limit.map_or_else(|| "not found".to_owned(), |limit| limit.to_string());
@@ -164,9 +174,9 @@ fn costs(found: &[Found]) -> Part {
         vec![
             gogc,
             gomemlimit,
-            beside(one.limit.map(Bytes::as_f64), one.without(|tried| tried.peak_bytes), human::bytes),
-            beside(one.at_limit(cpu), one.without(cpu), human::seconds),
-            beside(one.at_limit(p99), one.without(p99), |value| format!("{value:.1} ms")),
+            beside(one.limit.map(Bytes::as_f64), one.without_any(|tried| tried.peak_bytes), human::bytes),
+            beside(one.with_it(cpu), one.without_any(cpu), human::seconds),
+            beside(one.with_it(p99), one.without_any(p99), |value| format!("{value:.1} ms")),
         ]
     };
     Part::Table {

@@ -11,7 +11,7 @@ use soak_engine::RunEnd;
 use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
 use soak_render::{capacity_html, capacity_markdown};
 use soak_scenario::units::{Bytes, Gogc, Limit, Share, Span};
-use soak_scenario::{Knobs, Launch, Loaded, Plan, Request, Variant, load};
+use soak_scenario::{Knobs, Launch, Loaded, MEMORY_LIMIT_MIN, Plan, Request, Variant, load};
 
 use super::found::{Found, Load, Tried, with_tries};
 use super::{CapacityFormat, in_words, write};
@@ -26,7 +26,7 @@ const MARKDOWN: &str = "search.md";
 const DOCUMENT: &str = "search.json";
 const MIB: f64 = 1_048_576.0;
 
-/// Find the smallest memory limit that a load survives: 0 found, 3 there was too little time, nothing survives, or a tenth less does too
+/// Find the smallest memory limit that a load survives: 0 found, 3 there was too little time, nothing survives, or a tenth less does too or is not to be tried
 #[derive(Debug, Args)]
 pub(super) struct Search {
     /// The scenario whose load it is; it has to be one variant: choose it with --only, or by --set
@@ -47,7 +47,7 @@ pub(super) struct Search {
     #[arg(long, value_name = "SHARE", default_value = "2%", value_parser = step)]
     step: Share,
     /// The greatest limit that is tried
-    #[arg(long, value_name = "SIZE", default_value = "8GiB")]
+    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = at_most)]
     at_most: Bytes,
     /// How long all of it may take
     #[arg(long, value_name = "TIME", default_value = "30min", value_parser = within)]
@@ -71,6 +71,13 @@ fn step(text: &str) -> Result<Share, String> {
     match text.parse() {
         Ok(share) if share > Share(0.0) && share <= STEP_MOST => Ok(share),
         _ => Err(format!("expected a share above 0% and no more than {STEP_MOST}, such as 2%")),
+    }
+}
+
+fn at_most(text: &str) -> Result<Bytes, String> {
+    match text.parse() {
+        Ok(size) if size >= MEMORY_LIMIT_MIN => Ok(size),
+        _ => Err(format!("expected a size such as 8GiB, at least {MEMORY_LIMIT_MIN}")),
     }
 }
 
@@ -146,7 +153,16 @@ impl Search {
         };
         let (mut found, mut interrupted) = (Vec::new(), false);
         for (gogc, soft) in points {
-            let (one, ended) = self.find(&mut tries, gogc, soft)?;
+            let (one, ended) = match self.find(&mut tries, gogc, soft) {
+                Ok(found) => found,
+                Err(failure) => {
+                    // What was found before is told all the same.
+                    if !found.is_empty() {
+                        self.tell(&Load::of(&plan, &variant), &found, &out)?;
+                    }
+                    return Err(failure);
+                }
+            };
             found.push(one);
             if ended == RunEnd::Interrupted {
                 interrupted = true;
@@ -213,8 +229,8 @@ impl Search {
         let survived = unlimited.survived;
         found.unlimited = Some(unlimited);
         let Some(peak) = peak.filter(|_| survived && end == RunEnd::Complete) else { return Ok((found, end)) };
-        let most = (self.at_most.as_f64() / MIB) as Mib;
-        let mut bisection = Bisection::new((peak / MIB).ceil() as Mib, most, self.step.0, self.times);
+        let range = [MEMORY_LIMIT_MIN, self.at_most].map(|size| (size.as_f64() / MIB) as Mib);
+        let mut bisection = Bisection::new((peak / MIB).ceil() as Mib, range, self.step.0, self.times);
         loop {
             let limit = match bisection.next() {
                 Next::Try(limit) => limit,
