@@ -6,6 +6,7 @@ use serde::Serialize;
 use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
 use soak_scenario::units::{Gogc, Limit};
 use soak_scenario::{Launch, Plan, Schedule};
+use soak_verdict::departures;
 
 use crate::point::Point;
 
@@ -244,9 +245,6 @@ impl Seen<'_> {
         if knobs.memory_limit != Limit::Off || knobs.gomemlimit != Limit::Off {
             return Err("a limit holds its peak down".to_owned());
         }
-        if !record.broken.is_empty() {
-            return Err(format!("its samples are damaged: {}", record.broken.join(", ")));
-        }
         let ended = record.events.iter().rev().find_map(|event| match &event.kind {
             EventKind::VariantEnded { outcome } => Some(outcome),
             _ => None,
@@ -260,17 +258,8 @@ impl Seen<'_> {
             }
             Some(Outcome::Interrupted) | None => return Err("it was broken off".to_owned()),
         }
-        let untrue: Vec<String> = record
-            .events
-            .iter()
-            .filter_map(|event| match &event.kind {
-                EventKind::Attested { knob, requested, effective, holds: Some(false), .. } => {
-                    Some(format!("{knob} {requested} is really {}", effective.as_deref().unwrap_or("something else")))
-                }
-                _ => None,
-            })
-            .collect();
-        if untrue.is_empty() { Ok(()) } else { Err(untrue.join(", ")) }
+        let departures = departures(plan, record);
+        if departures.is_empty() { Ok(()) } else { Err(departures.join("; ")) }
     }
 
     fn point(&self, vectors: f64) -> Point {

@@ -1,6 +1,6 @@
 //! A comparison of two builds: its first line, the cells of its rows, and as Markdown and a page.
 
-use soak_verdict::compare::{Answer, CRITERIA, Comparison, Role, Row, Side};
+use soak_verdict::compare::{AS_PLANNED, Answer, CRITERIA, Comparison, Role, Row, Side};
 use soak_verdict::{Verdict, human, quantity};
 
 use crate::html::{head, tables};
@@ -57,19 +57,25 @@ pub struct RowCells {
     pub detectable: String,
 }
 
+/// Of a change that is greater than this the number says nothing.
+const TOO_GREAT: f64 = 10.0;
+
 /// The cells of a row; a dash where there is nothing.
 pub fn row_cells(row: &Row) -> RowCells {
     let dash = || "–".to_owned();
+    let share =
+        |share: f64| if share > TOO_GREAT { format!("> {}", human::percent(TOO_GREAT)) } else { human::change(share) };
     let value = |value: Option<f64>| value.map_or_else(dash, |value| human::in_unit(value, &row.unit));
     RowCells {
         answer: row.answer.word().to_owned(),
         base: value(row.base),
         candidate: value(row.candidate),
-        change: row.change.map_or_else(dash, human::change),
-        interval: row
-            .interval
-            .map_or_else(dash, |[low, high]| format!("{} to {}", human::change(low), human::change(high))),
-        detectable: row.detectable.map_or_else(dash, human::percent),
+        change: row.change.map_or_else(dash, share),
+        interval: row.interval.map_or_else(dash, |[low, high]| format!("{} to {}", share(low), share(high))),
+        detectable: row.detectable.map_or_else(dash, |least| match least {
+            _ if least > TOO_GREAT => "nothing".to_owned(),
+            _ => human::percent(least),
+        }),
     }
 }
 
@@ -118,6 +124,9 @@ fn glossary(comparison: &Comparison) -> Vec<(&str, &'static str)> {
         let doc = match quantity(&row.quantity) {
             Some(quantity) => quantity.doc,
             None if row.quantity == CRITERIA => "the verdict of each run by the scenario's thresholds",
+            None if row.quantity == AS_PLANNED => {
+                "whether the load arrived, the settings took effect, and nobody took a hand in it"
+            }
             None => "whether the target came to its end",
         };
         if !known.iter().any(|(name, _)| *name == row.quantity) {

@@ -41,7 +41,7 @@ pub fn history(folder: &str, entries: &[Entry]) -> String {
                     "p",
                     &[("class", "muted")],
                     "Figures are geometric means over cycles and variants. The one before is the last run of the same experiment, kind of target and machine; a change is no \
-                     verdict: `soak compare` says whether it is one.",
+                     verdict: `soak compare` says whether it is one. A run that broke off, whose target died, or that was not what was planned has none.",
                 );
                 for (scenario, pace) in groups(entries) {
                     section(m, entries, &scenario, &pace);

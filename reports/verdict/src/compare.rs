@@ -3,6 +3,7 @@
 //! A difference counts when it is greater than the threshold *and* cannot be chance (Holm's procedure over all quantities and variants that are judged): a difference that is
 //! real and small is no reason to stop, and one that is great and may be chance is no proof. The same is only what is shown to be: the whole interval lies within the threshold.
 
+mod course;
 mod ratio;
 mod side;
 mod unlike;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::course::{criteria, departed, ending, told};
 use self::ratio::{CYCLES_LEAST, Estimate, Logs, estimates};
 use self::side::{check, notes};
 use crate::digest::{Digest, End, QUANTITIES, Quantity, VariantDigest};
@@ -23,6 +25,7 @@ use crate::outcome::Verdict;
 use crate::stats::holm;
 use crate::stats::student::{t_quantile, t_tail};
 
+pub use self::course::{AS_PLANNED, CRITERIA, ENDING, EVERY_VARIANT};
 pub(crate) use self::side::alike;
 pub use self::side::{Side, SideRun, unlike};
 
@@ -36,15 +39,6 @@ const LEVEL: f64 = 0.9;
 /// 98 times in a hundred, whatever their noise.
 const ALPHA_REQUIRED: f64 = 0.015;
 const ALPHA_WATCHED: f64 = 0.005;
-
-/// What a target's end is called among the quantities.
-pub const ENDING: &str = "ending";
-
-/// What a run's own verdict is called among the quantities: a leak is no level, and the criteria see it better than a ratio does.
-pub const CRITERIA: &str = "own criteria";
-
-/// Where a row is of no single variant.
-pub const EVERY_VARIANT: &str = "every variant";
 
 /// How runs are compared.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,13 +183,22 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
         return Err(Incomparable(vec!["there is nothing to compare".to_owned()]));
     };
     let sides = Sides { base, candidate, settings, other_machine };
-    let mut rows: Vec<Row> = sides.criteria().into_iter().collect();
-    rows.extend(variants.iter().filter_map(|id| sides.ending(id)));
+    let mut rows: Vec<Row> = criteria(base, candidate).into_iter().collect();
+    rows.extend(variants.iter().filter_map(|id| ending(base, candidate, id)));
+    let departed: Vec<Row> = variants.iter().filter_map(|id| departed(base, candidate, id)).collect();
     let mut tests = Vec::new();
     for quantity in QUANTITIES {
         tests.extend(sides.tests(quantity, &variants));
     }
-    rows.extend(rule(tests));
+    let measured = rule(tests).into_iter().map(|mut row| {
+        // What it is no worse in may be due to what was not as planned; what it is worse in is a finding all the same, as where a run is judged.
+        if row.answer != Answer::Worse && departed.iter().any(|one| one.variant == row.variant) {
+            row.answer = Answer::CannotTell;
+        }
+        row
+    });
+    rows.extend(measured);
+    rows.extend(departed);
     let place = |row: &Row| {
         let quantity = QUANTITIES.iter().position(|quantity| quantity.id == row.quantity);
         (variants.iter().position(|id| *id == row.variant), quantity)
@@ -260,45 +263,6 @@ impl Sides<'_> {
         }
     }
 
-    /// The row of a target that did not come to its end, on one side or both; nothing where all did.
-    fn ending(&self, id: &str) -> Option<Row> {
-        let ends = |side: &[Digest]| -> Vec<End> {
-            side.iter().map(|run| run.variant(id).map_or(End::Early, |variant| variant.end)).collect()
-        };
-        let (base, candidate) = (ends(self.base), ends(self.candidate));
-        let (all, any) =
-            (|ends: &[End], end| ends.iter().all(|one| *one == end), |ends: &[End], end| ends.contains(&end));
-        let (answer, reason) = match () {
-            () if all(&base, End::Completed) && all(&candidate, End::Completed) => return None,
-            () if any(&base, End::Early) || any(&candidate, End::Early) => {
-                let side = if any(&candidate, End::Early) { "candidate" } else { "base" };
-                (Answer::CannotTell, format!("A run of the {side} broke off, or never came to this variant."))
-            }
-            () if all(&base, End::Completed) => {
-                (Answer::Worse, "The target of the candidate died or gave up; that of the base did not.".to_owned())
-            }
-            () if all(&candidate, End::Completed) => {
-                (Answer::Better, "The target of the base died or gave up; that of the candidate did not.".to_owned())
-            }
-            () => (Answer::CannotTell, "The target died or gave up on both sides.".to_owned()),
-        };
-        Some(told(id, ENDING, answer, reason))
-    }
-
-    /// The row of runs that fail their own criteria on one side, every time, and never on the other.
-    fn criteria(&self) -> Option<Row> {
-        let every = |side: &[Digest]| side.iter().all(|run| run.verdict == Verdict::Fail);
-        let none = |side: &[Digest]| side.iter().all(|run| run.verdict != Verdict::Fail);
-        let (answer, reason) = if every(self.candidate) && none(self.base) {
-            (Answer::Worse, "The candidate fails the scenario's own criteria; the base does not.")
-        } else if every(self.base) && none(self.candidate) {
-            (Answer::Better, "The base fails the scenario's own criteria; the candidate does not.")
-        } else {
-            return None;
-        };
-        Some(told(EVERY_VARIANT, CRITERIA, answer, reason.to_owned()))
-    }
-
     /// Tests of one quantity over the variants in which either side recorded it.
     fn tests(&self, quantity: &Quantity, variants: &[String]) -> Vec<Test> {
         let (mut tests, mut logs) = (Vec::new(), Vec::new());
@@ -340,25 +304,6 @@ impl Sides<'_> {
             ..told(id, quantity.id, Answer::CannotTell, String::new())
         };
         Test { row, estimate: None, more_is_better: quantity.more_is_better }
-    }
-}
-
-/// A row that has no numbers.
-fn told(variant: &str, quantity: &str, answer: Answer, reason: String) -> Row {
-    Row {
-        variant: variant.to_owned(),
-        quantity: quantity.to_owned(),
-        unit: String::new(),
-        answer,
-        role: Role::Required,
-        base: None,
-        candidate: None,
-        change: None,
-        interval: None,
-        threshold: 0.0,
-        detectable: None,
-        p: None,
-        reason: Some(reason),
     }
 }
 

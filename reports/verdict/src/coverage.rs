@@ -1,10 +1,12 @@
 //! What a pass stands on: every counted cycle with a floor that was really sampled, and a target that really took the load.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use soak_record::{EventKind, HandAction, Phase};
+use soak_record::{EventKind, HandAction, Phase, VariantRecord};
+use soak_scenario::Plan;
 
 use crate::criteria::pressure_that_never_was;
+use crate::ending::Ending;
 use crate::human;
 use crate::observed::Observed;
 
@@ -17,7 +19,49 @@ const SAMPLED_SHARE: f64 = 1.0 / 3.0;
 /// Part of the rows or operations that may fail without casting doubt on what was measured.
 const FAILED_SHARE: f64 = 0.01;
 
-/// Why passes of this variant cannot be trusted, each as the clause of a sentence that begins with “but”.
+/// In what a variant that came to its end was not what was planned, each as a clause; nothing where it was, or where it broke off. A criterion forgives what does not touch it;
+/// whoever compares or fits a variant as a whole forgives nothing.
+pub fn departures(plan: &Plan, record: &VariantRecord) -> Vec<String> {
+    let observed = Observed::new(plan, record);
+    if !matches!(Ending::of(&observed), Ending::Completed) {
+        return Vec::new();
+    }
+    let mut departures = doubts(&observed);
+    departures.extend(observed.events().filter_map(|event| match event {
+        EventKind::Attested { knob, requested, effective, holds: Some(false), .. } => {
+            let effective = effective.as_deref().unwrap_or("something else");
+            Some(format!("{knob} is {effective}, and {requested} was asked for"))
+        }
+        _ => None,
+    }));
+    let lost = lost(&observed);
+    departures.extend(lost.iter().map(|(source, rows)| were_lost(source, *rows)));
+    departures.extend(record.broken.iter().map(|file| is_broken(file)));
+    departures
+}
+
+/// Samples lost by source, once cycles were counted.
+pub(crate) fn lost(observed: &Observed<'_>) -> BTreeMap<String, u64> {
+    let first = observed.plan.cycle.warm_up;
+    let counted_from = observed.phase(Phase::Ingest, first).map_or(f64::INFINITY, |[start, _]| start);
+    let mut lost = BTreeMap::new();
+    for event in observed.record.events.iter().filter(|event| event.at_s >= counted_from) {
+        if let EventKind::SamplesDropped { source, rows } = &event.kind {
+            *lost.entry(source.clone()).or_insert(0) += rows;
+        }
+    }
+    lost
+}
+
+pub(crate) fn were_lost(source: &str, rows: u64) -> String {
+    format!("{} of {source} were lost", human::plural(rows as usize, "sample"))
+}
+
+pub(crate) fn is_broken(file: &str) -> String {
+    format!("{file} is damaged or cut off")
+}
+
+/// Why passes of this variant cannot be trusted, each as a clause.
 pub(crate) fn doubts(observed: &Observed<'_>) -> Vec<String> {
     [
         floors(observed),
@@ -43,7 +87,7 @@ pub(crate) fn by_hand(observed: &Observed<'_>) -> Option<String> {
     });
     let done: BTreeSet<HandAction> = done.collect();
     let words: Vec<&str> = done.into_iter().map(HandAction::words).collect();
-    (!words.is_empty()).then(|| format!("but a person took a hand in it and {}", words.join(" and ")))
+    (!words.is_empty()).then(|| format!("a person took a hand in it and {}", words.join(" and ")))
 }
 
 /// Cycles without a floor, or with one that hardly holds a sample.
@@ -61,7 +105,7 @@ fn floors(observed: &Observed<'_>) -> Option<String> {
     let counted = observed.counted_cycles().len();
     let missing = counted.saturating_sub(sampled.count());
     (missing > 0).then(|| {
-        format!("but {missing} of {} have no floor, or hardly a sample in it", human::plural(counted, "counted cycle"))
+        format!("{missing} of {} have no floor, or hardly a sample in it", human::plural(counted, "counted cycle"))
     })
 }
 
@@ -78,7 +122,7 @@ fn rows(observed: &Observed<'_>) -> Option<String> {
         (asked * counted.len() as f64, counted.iter().map(|ingest| ingest.acked_rows as f64).sum::<f64>());
     (acked < asked * (1.0 - FAILED_SHARE)).then(|| {
         format!(
-            "but the target acknowledged only {} of the {} rows that it was to take",
+            "the target acknowledged only {} of the {} rows that it was to take",
             human::number(acked),
             human::number(asked)
         )
@@ -116,11 +160,11 @@ fn kills(observed: &Observed<'_>) -> Option<String> {
     let killed = observed.series("cgroup_oom_kills_total")?.values.iter().copied().fold(0.0, f64::max);
     let told = observed.events().any(|event| matches!(event, EventKind::Oom { .. }));
     (killed > 0.0 && !told).then(|| {
-        format!("but the kernel killed {} of its processes for memory, which went on without", human::number(killed))
+        format!("the kernel killed {} of its processes for memory, which went on without", human::number(killed))
     })
 }
 
 fn too_many(done: u64, failed: u64, what: &str) -> Option<String> {
     let in_all = done + failed;
-    (failed as f64 > FAILED_SHARE * in_all as f64).then(|| format!("but {failed} of {in_all} {what} failed"))
+    (failed as f64 > FAILED_SHARE * in_all as f64).then(|| format!("{failed} of {in_all} {what} failed"))
 }

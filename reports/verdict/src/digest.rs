@@ -10,6 +10,7 @@ use soak_scenario::{Plan, Variant};
 
 pub use quantity::{Allowance, QUANTITIES, Quantity, quantity};
 
+use crate::coverage::departures;
 use crate::ending::Ending;
 use crate::judge::rounded;
 use crate::observed::Observed;
@@ -53,6 +54,9 @@ pub struct VariantDigest {
     pub id: String,
     /// How it ended.
     pub end: End,
+    /// In what it was not what was planned, although it came to its end: [`departures`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub departures: Vec<String>,
     /// The settings as they were read back, by knob.
     pub attested: BTreeMap<String, String>,
     /// For each quantity that was recorded its value in each counted cycle, in order; null where it is not known of a cycle.
@@ -125,7 +129,18 @@ impl VariantDigest {
                 observed.counted_cycles().map(|cycle| quantity.measure(&observed, cycle).map(rounded)).collect();
             values.iter().any(Option::is_some).then(|| (quantity.id.to_owned(), values))
         });
-        Self { id: record.variant.id.clone(), end, attested: attested.collect(), cycles: cycles.collect() }
+        Self {
+            id: record.variant.id.clone(),
+            end,
+            departures: departures(plan, record),
+            attested: attested.collect(),
+            cycles: cycles.collect(),
+        }
+    }
+
+    /// Whether it was what was planned, to its end.
+    pub fn is_as_planned(&self) -> bool {
+        self.end == End::Completed && self.departures.is_empty()
     }
 
     /// The values of a quantity, cycle by cycle; none where it was not recorded.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use soak_scenario::Pace;
 
 use crate::compare::alike;
-use crate::digest::{Digest, End, QUANTITIES, VariantDigest};
+use crate::digest::{Digest, QUANTITIES, VariantDigest};
 use crate::judge::rounded;
 use crate::outcome::Verdict;
 
@@ -29,7 +29,7 @@ pub struct Entry {
     pub harness: String,
     /// Its verdict.
     pub verdict: Verdict,
-    /// Whether every variant ran through all its cycles; of a run that did not there are no figures, because they would be of other ones.
+    /// Whether every variant ran through all its cycles as planned; of a run that did not there are no figures, because they would be of something else.
     pub complete: bool,
     /// Geometric mean of each quantity over cycles and variants.
     pub figures: BTreeMap<String, f64>,
@@ -75,9 +75,9 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
     entries
 }
 
-/// Whether every variant ran through all its cycles: a target that died ends a run in good order, and is no measurement.
+/// Whether every variant ran through all its cycles as planned: a target that died ends a run in good order, and is no measurement.
 fn is_whole(run: &Digest) -> bool {
-    run.complete && run.variants.iter().all(|variant| variant.end == End::Completed)
+    run.complete && run.variants.iter().all(VariantDigest::is_as_planned)
 }
 
 /// Whether two runs are of builds of one thing, as far as what was started tells: tags of images and folders of programs change with the build.
@@ -128,7 +128,7 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::simulation::{Builder, HEALTHY, Target, plan};
-    use crate::{DIGEST_SCHEMA, VariantDigest};
+    use crate::{DIGEST_SCHEMA, End, VariantDigest};
 
     fn run(name: &str, unix_s: u64, pace: Pace, kept: f64) -> Digest {
         let plan = soak_scenario::Plan { pace, ..plan() };
@@ -174,15 +174,17 @@ mod tests {
         let broken = Digest { complete: false, ..run("second", 2, Pace::Quick, 1.0) };
         let mut died = run("third", 3, Pace::Quick, 1.0);
         died.variants[1].end = End::TargetFailed;
+        let mut paused = run("fourth", 4, Pace::Quick, 1.0);
+        paused.variants[0].departures.push("a person took a hand in it and paused the load".to_owned());
         let first = run("first", 1, Pace::Quick, 0.0);
-        let entries = history(vec![first.clone(), broken, died, run("fourth", 4, Pace::Quick, 0.0), first]);
+        let entries = history(vec![first.clone(), broken, died, paused, run("fifth", 5, Pace::Quick, 0.0), first]);
         let names: Vec<&str> = entries.iter().map(|entry| entry.run.as_str()).collect();
-        assert_eq!(names, ["first", "second", "third", "fourth"]);
-        for entry in &entries[1..3] {
+        assert_eq!(names, ["first", "second", "third", "fourth", "fifth"]);
+        for entry in &entries[1..4] {
             assert!(!entry.complete && entry.figures.is_empty() && entry.variants.is_empty(), "{}", entry.run);
             assert!(entry.before.is_none(), "{}", entry.run);
         }
-        assert_eq!(entries[3].before.as_deref(), Some("first"));
+        assert_eq!(entries[4].before.as_deref(), Some("first"));
     }
 
     #[test]

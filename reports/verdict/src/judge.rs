@@ -31,7 +31,7 @@ struct Measured {
     attested: BTreeMap<String, AttestedKnob>,
     ending: Ending,
     /// Series whose samples were lost after the warm-up, by source.
-    dropped: BTreeMap<String, u64>,
+    lost: BTreeMap<String, u64>,
     /// Files of samples that are damaged or cut off.
     broken: Vec<String>,
     /// Why its passes cannot be trusted.
@@ -115,7 +115,7 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         evidence,
         attested: attested.collect(),
         ending: Ending::of(&observed),
-        dropped: dropped(&observed),
+        lost: coverage::lost(&observed),
         doubts: coverage::doubts(&observed),
         by_hand: coverage::by_hand(&observed),
         broken: record.broken.clone(),
@@ -123,19 +123,6 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         facts: Facts::of(&observed),
         notes: notes(&observed),
     }
-}
-
-/// Rows lost by source, once cycles were counted.
-fn dropped(observed: &Observed<'_>) -> BTreeMap<String, u64> {
-    let first = observed.plan.cycle.warm_up;
-    let counted_from = observed.phase(Phase::Ingest, first).map_or(f64::INFINITY, |[start, _]| start);
-    let mut dropped = BTreeMap::new();
-    for event in observed.record.events.iter().filter(|event| event.at_s >= counted_from) {
-        if let EventKind::SamplesDropped { source, rows } = &event.kind {
-            *dropped.entry(source.clone()).or_insert(0) += rows;
-        }
-    }
-    dropped
 }
 
 /// What a reader should know of a variant beside its findings.
@@ -298,7 +285,7 @@ fn is_set(id: &str, threshold: Threshold) -> bool {
 
 /// The variant's verdict: its ending and its settings are brought to bear on its findings.
 fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantVerdict {
-    let Measured { id, attested, ending, dropped, broken, doubts: more, by_hand, indications, facts, notes, .. } =
+    let Measured { id, attested, ending, lost, broken, doubts: more, by_hand, indications, facts, notes, .. } =
         measured;
     let verdict = Verdict::Inconclusive;
     let mut variant = VariantVerdict {
@@ -327,26 +314,21 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
     if matches!(ending, Ending::Completed) {
         doubts.extend(more.into_iter().map(|doubt| (None, doubt)));
     } else {
-        doubts.push((None, "but the variant did not run to its end".to_owned()));
+        doubts.push((None, "the variant did not run to its end".to_owned()));
     }
     doubts.extend(without_effect(&variant).map(|doubt| (None, doubt)));
     // Samples of a run that was cut off end early by themselves.
     for file in broken.iter().filter(|_| matches!(ending, Ending::Completed)) {
         variant.notes.push(format!("The samples in {file} are damaged or cut off: what came after is lost."));
         // `000-process-000.arrow`.
-        doubts.push((file.split('-').nth(1), format!("but {file} is damaged or cut off")));
+        doubts.push((file.split('-').nth(1), coverage::is_broken(file)));
     }
-    for (source, rows) in &dropped {
-        doubts.push((
-            Some(source.as_str()),
-            format!("but {} of {source} were lost", human::plural(*rows as usize, "sample")),
-        ));
-    }
+    doubts.extend(lost.iter().map(|(source, rows)| (Some(source.as_str()), coverage::were_lost(source, *rows))));
     for finding in &mut variant.findings {
         let doubt = doubts.iter().find(|(source, _)| source.is_none_or(|source| stands_on(&finding.criterion, source)));
         if let (Some(Verdict::Pass), Some((_, doubt))) = (finding.verdict, doubt) {
             finding.verdict = Some(Verdict::Inconclusive);
-            finding.reason = format!("{} That would pass, {doubt}.", finding.reason);
+            finding.reason = format!("{} That would pass, but {doubt}.", finding.reason);
         }
     }
     excuse_compaction(&mut variant.findings, by_hand.as_deref());
@@ -374,7 +356,7 @@ fn without_effect(variant: &VariantVerdict) -> Option<String> {
     let wrong: Vec<&str> = wrong.map(|(name, _)| name.as_str()).collect();
     let which = if wrong.is_empty() { "no setting".to_owned() } else { wrong.join(", ") };
     let effect = if wrong.is_empty() { "was read back" } else { "did not demonstrably take effect" };
-    Some(format!("but {which} {effect}"))
+    Some(format!("{which} {effect}"))
 }
 
 /// A compaction that a person asked for leaves nothing to the target's own: what fails of those may be the person's doing.
@@ -383,7 +365,7 @@ fn excuse_compaction(findings: &mut [Finding], by_hand: Option<&str>) {
     for finding in findings.iter_mut().filter(|finding| finding.criterion.starts_with("compaction_")) {
         if finding.verdict == Some(Verdict::Fail) {
             finding.verdict = Some(Verdict::Inconclusive);
-            finding.reason = format!("{} That would fail, {doubt}.", finding.reason);
+            finding.reason = format!("{} That would fail, but {doubt}.", finding.reason);
         }
     }
 }

@@ -136,6 +136,70 @@ fn a_leak_is_no_level_and_still_worse() {
     assert_eq!(answer(&ended.json(), "every variant", "own criteria")["answer"], "worse");
 }
 
+/// A line of events; of an ingest, with half of its rows taken.
+fn half_taken(line: &str) -> String {
+    let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+    if let Some(acked) = event["acked_rows"].as_u64() {
+        event["acked_rows"] = (acked / 2).into();
+        event["refused_rows"] = (acked - acked / 2).into();
+    }
+    format!("{event}\n")
+}
+
+#[test]
+fn what_was_not_as_planned_is_shown_to_be_no_worse_in_nothing() {
+    let by_hand = r#""event":"by_hand","action":"pause_load","phase":"query","cycle":2}"#;
+    let by_hand = format!("{{\"at_s\":40.0,\"variant\":\"dim128-rows500\",{by_hand}\n");
+    let cases: [(&str, &dyn Fn(&str) -> String, &str); 3] = [
+        (
+            "hand",
+            &|events| events.replacen('\n', &format!("\n{by_hand}"), 1),
+            "a person took a hand in it and paused the load",
+        ),
+        ("load", &|events| events.lines().map(half_taken).collect(), "acknowledged only"),
+        ("setting", &|events| events.replace("\"holds\":true", "\"holds\":false"), "was asked for"),
+    ];
+    for (name, edit, words) in cases {
+        let runs = Runs::new();
+        let (base, other) = (runs.made("a", Story::Healthy), runs.made("b", Story::Again));
+        let path = runs.path("b").join("events.jsonl");
+        fs::write(&path, edit(&fs::read_to_string(&path).unwrap())).unwrap();
+        for sides in [[&base, &other], [&other, &base]] {
+            let ended = compare(&[sides[0], sides[1], "--format", "json"]);
+            let document = ended.json();
+            assert_eq!((ended.code, &document["verdict"]), (3, &"inconclusive".into()), "{name}: {document:#}");
+            let row = answer(&document, "dim128-rows500", "as planned");
+            assert!(row["reason"].as_str().unwrap().contains(words), "{name}: {row:#}");
+            assert_eq!(answer(&document, "dim128-rows500", "rss_settled")["answer"], "cannot_tell", "{name}");
+        }
+        let kept = runs.path("kept");
+        let saved = soak(&["baseline", "--baselines", kept.to_str().unwrap(), "save", "main", &other]);
+        assert_eq!(saved.code, 2, "{name}");
+        assert!(
+            saved.stderr.contains("made-up-again is no baseline") && saved.stderr.contains(words),
+            "{}",
+            saved.stderr
+        );
+        let history = soak(&["history", runs.0.path().to_str().unwrap(), "--format", "json"]).json();
+        assert_eq!(history[1]["figures"], serde_json::json!({}), "{name}: {history:#}");
+    }
+}
+
+#[test]
+fn a_candidate_that_fails_its_criteria_at_times_is_not_passed() {
+    let runs = Runs::new();
+    let base = runs.made("a", Story::Healthy);
+    let (well, ill) = (runs.made("b", Story::Again), runs.made("c", Story::Leaking));
+    // Another run, and not the first with another end.
+    replace(&runs.path("c").join("events.jsonl"), "\"run\":\"made-up\"", "\"run\":\"made-up-ill\"");
+    let ended = compare(&["--base", &base, "--candidate", &well, "--candidate", &ill, "--format", "json"]);
+    let document = ended.json();
+    let row = answer(&document, "every variant", "own criteria");
+    assert_eq!(row["answer"], "cannot_tell", "{document:#}");
+    assert!(row["reason"].as_str().unwrap().starts_with("1 of 2 runs of the candidate fail"), "{row:#}");
+    assert_ne!(ended.code, 0);
+}
+
 #[test]
 fn a_run_that_broke_off_is_not_taken_for_one_that_is_as_good() {
     let runs = Runs::new();

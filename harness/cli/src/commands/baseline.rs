@@ -79,6 +79,15 @@ fn save(baselines: &Baselines, name: &str, runs: &[String], replace: bool, add: 
         let why = if run.platform_failed { "the harness or the machine failed" } else { "it did not come to its end" };
         return Err(Failure::usage(format!("{} is no baseline: {why}; run it again", run.run)));
     }
+    for run in &found {
+        if let Some(variant) = run.variants.iter().find(|variant| !variant.departures.is_empty()) {
+            let why = variant.departures.join("; ");
+            return Err(Failure::usage(format!(
+                "{} is no baseline: in {} {why}; run it again as it is planned",
+                run.run, variant.id
+            )));
+        }
+    }
     let kept = if there && add { baselines.read(name)? } else { Vec::new() };
     let all: Vec<Digest> = kept.into_iter().chain(found).collect();
     let lines = unlike(&all);

@@ -82,7 +82,13 @@ impl Draws {
                 (quantity.id.to_owned(), self.cycles(quantity, (level, scatter), noise))
             });
             let cycles = cycles.collect();
-            VariantDigest { id: variant.id.clone(), end: End::Completed, attested: [].into(), cycles }
+            VariantDigest {
+                id: variant.id.clone(),
+                end: End::Completed,
+                departures: Vec::new(),
+                attested: [].into(),
+                cycles,
+            }
         });
         let variants = variants.collect();
         Digest {
