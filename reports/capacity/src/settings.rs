@@ -65,7 +65,7 @@ impl Settings {
             let _ = writeln!(environment, "GOGC={gogc}");
         }
         if let Some(share) = gomemlimit_share {
-            let _ = writeln!(environment, "GOMEMLIMIT={}MiB", (limit as f64 * share).floor() as u64);
+            let _ = writeln!(environment, "GOMEMLIMIT={}MiB", ((limit as f64 * share).floor() as u64).max(1));
         }
         let why = vec![
             "the limit is a tenth above the smallest that survived, because a tenth below it not every run does; a load that grows needs more".to_owned(),

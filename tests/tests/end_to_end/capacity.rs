@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use soak_tests::{Ended, binary, is_root, scenario, soak, turn};
 
 /// As little as tells a base, vectors and rows apart.
@@ -13,6 +14,9 @@ const TINY: [&str; 5] = [
     "cycle.count=2",
     "workload.query.duration=100ms",
 ];
+
+/// A load that 16 MiB are too little for.
+const LARGER: [&str; 2] = ["matrix.dim=[1024]", "workload.vectors_per_cycle=1500"];
 
 fn run(out: &Path, edits: &[&str]) {
     let ended = Ended::from(scenario("capacity", out, &[&TINY, edits].concat()).output().unwrap());
@@ -51,9 +55,13 @@ fn a_fit_says_what_another_size_takes() {
 }
 
 /// A search as coarse as it may be.
-fn search(out: &Path, edits: &[&str]) -> Ended {
+fn search(out: &Path, options: &[&str], edits: &[&str]) -> Ended {
     let mut command = Command::new(binary());
-    command.args(["capacity", "search", "--times", "1", "--step", "5%", "--format", "json", "--out"]).arg(out);
+    command
+        .args(["capacity", "search", "--times", "1", "--step", "5%", "--format", "json"])
+        .args(options)
+        .arg("--out")
+        .arg(out);
     command.env("SOAK_STATE_DIR", out.with_extension("state"));
     for edit in TINY.iter().chain(edits) {
         command.args(["--set", edit]);
@@ -69,14 +77,53 @@ fn a_target_that_needs_next_to_nothing_is_given_the_least_limit_that_is_set() {
     }
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("search");
-    let ended = search(&out, &["matrix.dim=[16]", "workload.vectors_per_cycle=500"]);
+    let ended = search(&out, &[], &["matrix.dim=[16]", "workload.vectors_per_cycle=500"]);
     let document = ended.json();
     let found = &document["found"][0];
     // It is not shown to be the smallest: nothing smaller is ever tried.
     assert_eq!((ended.code, &found["limit"]), (3, &"16MiB".into()), "{document:#}\n{}", ended.stderr);
-    assert_eq!((&found["at_less"], &document["settings"]), (&serde_json::json!([0, 0]), &serde_json::Value::Null));
+    assert_eq!((&found["at_less"], &document["settings"]), (&serde_json::json!([0, 0]), &Value::Null));
     let page = std::fs::read_to_string(out.join("search.md")).unwrap();
     assert!(page.contains("16MiB, which is the smallest limit that is set"), "{page}");
+}
+
+#[test]
+fn a_search_says_why_it_found_nothing() {
+    let _turn = turn();
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // A target that is never told GOGC runs with another.
+    let profile = soak(&["export", "profile", "reference"]).stdout;
+    let lines: Vec<&str> = profile.lines().filter(|line| !line.starts_with("GOGC")).collect();
+    assert!(lines.len() < profile.lines().count(), "{profile}");
+    std::fs::write(path("deaf.toml"), lines.join("\n")).unwrap();
+    let deaf = format!("target.profile=\"{}\"", path("deaf.toml").display());
+    let load = ["matrix.dim=[128]", "workload.vectors_per_cycle=1500"];
+    let untold = search(&path("untold"), &["--gogc", "50"], &[&load[..], &[&deaf]].concat());
+    let too_little = search(&path("little"), &["--at-most", "16MiB"], &LARGER);
+    let no_time = search(&path("time"), &["--within", "1ms"], &load);
+    let cases = [
+        (untold, "gogc 50 was asked for, and 100 was read back"),
+        (too_little, "raise --at-most"),
+        (no_time, "--within"),
+    ];
+    for (ended, words) in cases {
+        let document = ended.json();
+        let found = &document["found"][0];
+        assert_eq!(
+            (ended.code, &found["limit"], &document["settings"]),
+            (3, &Value::Null, &Value::Null),
+            "{document:#}"
+        );
+        assert!(found["reason"].as_str().unwrap().contains(words), "{words}: {found:#}");
+    }
+    let page = std::fs::read_to_string(path("untold").join("search.md")).unwrap();
+    assert!(page.contains("gogc 50 was asked for, and 100 was read back"), "{page}");
+    let again = search(&path("little"), &[], &load);
+    assert!(again.code == 2 && again.stderr.contains("is not empty; name another folder"), "{}", again.stderr);
 }
 
 #[test]
@@ -87,7 +134,7 @@ fn a_search_finds_a_limit_that_is_one() {
     }
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("search");
-    let ended = search(&out, &["matrix.dim=[1024]", "workload.vectors_per_cycle=1500"]);
+    let ended = search(&out, &[], &LARGER);
     let found = ended.json()["found"][0].clone();
     assert_eq!(ended.code, 0, "{found:#}\n{}", ended.stderr);
     let survived = |name: &str| [0, 1].map(|side: usize| found[name][side].as_u64().unwrap());

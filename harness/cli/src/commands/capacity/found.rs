@@ -17,11 +17,21 @@ pub(super) struct Tried {
     pub(super) survived: bool,
     /// How the target ended, where it did not.
     pub(super) why: Option<String>,
+    /// Settings that did not demonstrably take effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) without_effect: Vec<String>,
     /// The most that the cgroup charged, or that was resident where nothing tells.
     pub(super) peak_bytes: Option<f64>,
     pub(super) cpu_seconds: Option<f64>,
     pub(super) search_p99_ms: Option<f64>,
     pub(super) run: String,
+}
+
+impl Tried {
+    /// Why nothing can be found by such tries: they are of other settings than is said.
+    pub(super) fn untrue(&self) -> Option<String> {
+        (!self.without_effect.is_empty()).then(|| format!("not known, because {}", self.without_effect.join("; ")))
+    }
 }
 
 /// What was measured in a try.
@@ -34,8 +44,10 @@ pub(super) struct Found {
     pub(super) gomemlimit: String,
     /// GOMEMLIMIT as a share of the limit; absent where it is off.
     pub(super) gomemlimit_share: Option<f64>,
-    /// The smallest limit that survived every time; absent where there was no time, or none did.
+    /// The smallest limit that survived every time; absent where there was none.
     pub(super) limit: Option<Bytes>,
+    /// Why there is none, or why it is not shown to be the smallest; absent where it is.
+    pub(super) reason: Option<String>,
     /// Runs with that limit, and how many of them survived.
     pub(super) at_limit: [usize; 2],
     /// The same of a tenth less.
@@ -46,25 +58,47 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Whether a limit was found, and not every run with a tenth less survived: only then is it the smallest.
-    pub(super) fn is_sharp(&self) -> bool {
-        let [survived, of] = self.at_less;
-        self.limit.is_some() && survived < of
+    /// Nothing yet, at this GOGC, with GOMEMLIMIT in words and as a share of the limit.
+    pub(super) fn nothing(gogc: String, gomemlimit: String, gomemlimit_share: Option<f64>) -> Self {
+        Self {
+            gogc,
+            gomemlimit,
+            gomemlimit_share,
+            limit: None,
+            reason: None,
+            at_limit: [0; 2],
+            at_less: [0; 2],
+            unlimited: None,
+            tried: Vec::new(),
+        }
     }
 
-    /// Why a limit that was found is not shown to be the smallest.
-    fn doubt(&self) -> Option<String> {
-        let limit = self.limit.filter(|_| !self.is_sharp())?;
-        let (gogc, gomemlimit) = (&self.gogc, &self.gomemlimit);
-        Some(if self.at_less[1] == 0 {
-            format!(
-                "With GOGC {gogc} and GOMEMLIMIT {gomemlimit} it survives {limit}; a tenth less is below {MEMORY_LIMIT_MIN}, which is the smallest limit that is set."
-            )
-        } else {
-            format!(
-                "With GOGC {gogc} and GOMEMLIMIT {gomemlimit} a tenth less survived as often, although limits above that had failed: whether a run survives there is chance, and this is not shown to be the smallest. More --times, or a machine with nothing else on it, tell more."
-            )
-        })
+    /// Whether a limit was found that is shown to be the smallest.
+    pub(super) fn is_sharp(&self) -> bool {
+        self.limit.is_some() && self.reason.is_none()
+    }
+
+    /// Nothing more is tried: this limit survived every time, as the tries have it.
+    pub(super) fn ends_at(&mut self, limit: Mib) {
+        let of = |limit: Mib| {
+            let all = self.tried.iter().filter(move |one| one.limit_mib == limit);
+            [all.clone().filter(|one| one.survived).count(), all.count()]
+        };
+        (self.at_limit, self.at_less) = (of(limit), of((limit as f64 * 0.9).floor() as Mib));
+        self.limit = Some(Bytes::mib(limit));
+        let [survived, of] = self.at_less;
+        self.reason = match () {
+            () if of == 0 => Some(format!(
+                "it survives {}, and a tenth less is below {MEMORY_LIMIT_MIN}, which is the smallest limit that is set",
+                Bytes::mib(limit)
+            )),
+            () if survived == of => Some(
+                "a tenth less survived as often, although limits above that had failed: whether a run survives there is chance, and this is not shown to be the smallest. More \
+                 --times, or a machine with nothing else on it, tell more"
+                    .to_owned(),
+            ),
+            () => None,
+        };
     }
 
     /// The middle of what was measured where the limit was the one that was found.
@@ -89,6 +123,8 @@ pub(super) struct Load {
     cycles: u32,
     /// Whether the target is told GOGC.
     sets_gogc: bool,
+    /// The same of GOMEMLIMIT.
+    sets_gomemlimit: bool,
 }
 
 impl Load {
@@ -98,6 +134,7 @@ impl Load {
             target: plan.target.launch.to_string(),
             cycles: plan.cycle.count,
             sets_gogc: plan.target.profile.sets("gogc"),
+            sets_gomemlimit: plan.target.profile.sets("gomemlimit"),
         }
     }
 
@@ -105,13 +142,17 @@ impl Load {
     pub(super) fn settings(&self, found: &[Found]) -> Option<Settings> {
         let least = least(found)?;
         let gogc = self.sets_gogc.then_some(least.gogc.as_str());
-        Some(Settings::above(least.limit?.0 >> 20, gogc, least.gomemlimit_share))
+        let gomemlimit_share = least.gomemlimit_share.filter(|_| self.sets_gomemlimit);
+        Some(Settings::above(least.limit?.0 >> 20, gogc, gomemlimit_share))
     }
 
     /// The page without its tries.
     pub(super) fn page(&self, found: &[Found], out: &Path) -> CapacityPage {
         let mut parts = vec![limits(found)];
-        parts.extend(found.iter().filter_map(Found::doubt).map(Part::Text));
+        parts.extend(found.iter().filter_map(|one| {
+            let (gogc, gomemlimit, reason) = (&one.gogc, &one.gomemlimit, one.reason.as_ref()?);
+            Some(Part::Text(format!("GOGC {gogc}, GOMEMLIMIT {gomemlimit}: {reason}.")))
+        }));
         parts.extend([Part::Heading("What it costs to live there"), costs(found)]);
         if let (Some(settings), Some(least)) = (self.settings(found), least(found)) {
             parts.extend(to_paste(&settings));
@@ -146,14 +187,15 @@ fn least(found: &[Found]) -> Option<&Found> {
 }
 
 fn limits(found: &[Found]) -> Part {
-    let survived = |[survived, of]: [usize; 2]| match of {
-        0 => "not tried".to_owned(),
-        _ => format!("{survived} of {of}"),
+    let survived = |one: &Found, [survived, of]: [usize; 2]| match (one.limit, of) {
+        (None, _) => "–".to_owned(),
+        (Some(_), 0) => "not tried".to_owned(),
+        (Some(_), _) => format!("{survived} of {of}"),
     };
     let row = |one: &Found| {
         let [gogc, gomemlimit] = one.setting();
         let limit = one.limit.map_or_else(|| "not found".to_owned(), |limit| limit.to_string());
-        vec![gogc, gomemlimit, limit, survived(one.at_limit), survived(one.at_less)]
+        vec![gogc, gomemlimit, limit, survived(one, one.at_limit), survived(one, one.at_less)]
     };
     Part::Table {
         heads: vec!["GOGC", "GOMEMLIMIT", "smallest limit", "survived", "with 10 % less"],
@@ -190,7 +232,8 @@ fn tries(found: &[Found]) -> Part {
         one.unlimited.iter().chain(&one.tried).map(|tried| {
             let [gogc, gomemlimit] = one.setting();
             let limit = if tried.limit_mib == 0 { "off".to_owned() } else { Bytes::mib(tried.limit_mib).to_string() };
-            let came = tried.why.clone().unwrap_or_else(|| "survived".to_owned());
+            let came = tried.why.as_deref().unwrap_or("survived");
+            let came = [&[came.to_owned()], &tried.without_effect[..]].concat().join("; ");
             let peak = tried.peak_bytes.map_or_else(|| "-".to_owned(), human::bytes);
             vec![tried.run.clone(), gogc, gomemlimit, limit, peak, came]
         })

@@ -139,6 +139,10 @@ impl Search {
         keep_off_the_targets(&plan)?;
         let id = run_id::fresh("search");
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
+        let holds_something = std::fs::read_dir(&out).is_ok_and(|mut inside| inside.next().is_some());
+        if holds_something {
+            return Err(Failure::usage(format!("{} is not empty; name another folder with --out", out.display())));
+        }
         let gogc = if self.gogc.is_empty() { vec![variant.knobs.gogc] } else { self.gogc.clone() };
         let points: Vec<(Gogc, SoftLimit)> =
             gogc.iter().flat_map(|gogc| self.gomemlimit.iter().map(move |soft| (*gogc, *soft))).collect();
@@ -147,6 +151,7 @@ impl Search {
             variant: &variant,
             id: &id,
             out: &out,
+            asked: self.asked(),
             began: Instant::now(),
             longest: Duration::ZERO,
             made: 0,
@@ -177,6 +182,13 @@ impl Search {
         } else {
             Exit::Inconclusive
         })
+    }
+
+    /// The knobs that it goes over because they were named.
+    fn asked(&self) -> Vec<&'static str> {
+        let gomemlimit = self.gomemlimit.iter().any(|soft| soft.share().is_some());
+        let named = [("gogc", !self.gogc.is_empty()), ("gomemlimit", gomemlimit)];
+        named.into_iter().filter(|(_, named)| *named).map(|(knob, _)| knob).collect()
     }
 
     fn tell(&self, load: &Load, found: &[Found], out: &Path) -> Result<(), Failure> {
@@ -212,50 +224,57 @@ impl Search {
         Ok((plan, variant))
     }
 
-    /// The smallest limit at one GOGC and GOMEMLIMIT.
+    /// What is found at one GOGC and GOMEMLIMIT.
     fn find(&self, tries: &mut Tries<'_>, gogc: Gogc, soft: SoftLimit) -> Result<(Found, RunEnd), Failure> {
-        let mut found = Found {
-            gogc: gogc.to_string(),
-            gomemlimit: soft.words(),
-            gomemlimit_share: soft.share(),
-            limit: None,
-            at_limit: [0; 2],
-            at_less: [0; 2],
-            unlimited: None,
-            tried: Vec::new(),
-        };
+        let mut found = Found::nothing(gogc.to_string(), soft.words(), soft.share());
         let (unlimited, end) = tries.one(gogc, Limit::Off, None)?;
-        let peak = unlimited.peak_bytes;
-        let survived = unlimited.survived;
+        let (peak, untrue) = (unlimited.peak_bytes, unlimited.untrue());
+        let dies = unlimited.why.as_ref().map(|why| format!("it does not survive without a limit either: {why}"));
         found.unlimited = Some(unlimited);
-        let Some(peak) = peak.filter(|_| survived && end == RunEnd::Complete) else { return Ok((found, end)) };
+        found.reason = cut_short(&end).or(dies).or(untrue);
+        let Some(peak) = peak.filter(|_| found.reason.is_none()) else {
+            found.reason.get_or_insert_with(|| "no sample tells of its memory without a limit".to_owned());
+            return Ok((found, end));
+        };
         let range = [MEMORY_LIMIT_MIN, self.at_most].map(|size| (size.as_f64() / MIB) as Mib);
         let mut bisection = Bisection::new((peak / MIB).ceil() as Mib, range, self.step.0, self.times);
         loop {
             let limit = match bisection.next() {
                 Next::Try(limit) => limit,
                 Next::Found(limit) => {
-                    let of = |limit: Mib| {
-                        let all = found.tried.iter().filter(move |one| one.limit_mib == limit);
-                        [all.clone().filter(|one| one.survived).count(), all.count()]
-                    };
-                    (found.at_limit, found.at_less) = (of(limit), of((limit as f64 * 0.9).floor() as Mib));
-                    found.limit = Some(Bytes::mib(limit));
+                    found.ends_at(limit);
                     return Ok((found, RunEnd::Complete));
                 }
-                Next::NotUpTo(_) => return Ok((found, RunEnd::Complete)),
+                Next::NotUpTo(most) => {
+                    found.reason = Some(format!(
+                        "{} are too little, and no more was to be tried: raise --at-most",
+                        Bytes::mib(most)
+                    ));
+                    return Ok((found, RunEnd::Complete));
+                }
             };
             if tries.began.elapsed() + tries.longest > self.within.0 {
-                output::say("there is no time left: give it more with --within\n");
+                found.reason = Some("there was no time left: give it more with --within".to_owned());
                 return Ok((found, RunEnd::Complete));
             }
             let (tried, end) = tries.one(gogc, soft.beside(limit), Some(limit))?;
-            if end != RunEnd::Complete {
-                return Ok((found, end));
-            }
+            found.reason = cut_short(&end).or(tried.untrue());
             bisection.told(tried.survived);
             found.tried.push(tried);
+            if found.reason.is_some() {
+                return Ok((found, end));
+            }
         }
+    }
+}
+
+/// Why no other try can follow one that ended so.
+fn cut_short(end: &RunEnd) -> Option<String> {
+    match end {
+        RunEnd::Complete => None,
+        RunEnd::Interrupted => Some("it was interrupted".to_owned()),
+        RunEnd::Stopped(why) => Some(format!("a stop condition ended it: {why}")),
+        RunEnd::PlatformFailed(why) => Some(format!("the harness or the machine failed: {why}")),
     }
 }
 
@@ -265,6 +284,8 @@ struct Tries<'a> {
     variant: &'a Variant,
     id: &'a str,
     out: &'a Path,
+    /// Knobs of which nothing is found unless they are read back.
+    asked: Vec<&'static str>,
     began: Instant,
     longest: Duration,
     made: usize,
@@ -284,7 +305,8 @@ impl Tries<'_> {
         let run = Run::open(&folder).map_err(Failure::platform)?;
         let record = run.variant(0).map_err(Failure::platform)?;
         self.longest = self.longest.max(since.elapsed());
-        Ok((tried(&record, limit.unwrap_or(0), name)?, end))
+        let without_effect = without_effect(&record, &self.asked);
+        Ok((Tried { without_effect, ..tried(&record, limit.unwrap_or(0), name)? }, end))
     }
 
     /// The plan of these knobs alone, as a person would ask for it: what a try's record says of how to see it again is true.
@@ -298,6 +320,23 @@ impl Tries<'_> {
         let variant = plan.judged().next().cloned().ok_or_else(|| Failure::platform("a try has no variant"))?;
         Ok(plan.of_one(&variant))
     }
+}
+
+/// Settings that are known not to have taken effect, or of these may not have.
+fn without_effect(record: &VariantRecord, asked: &[&str]) -> Vec<String> {
+    let untrue = record.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Attested { knob, requested, effective, holds, .. } if *holds != Some(true) => {
+            let read = match (holds, effective) {
+                (Some(false), Some(effective)) => format!("{effective} was read back"),
+                (Some(false), None) => "something else was read back".to_owned(),
+                _ if asked.contains(&knob.as_str()) => "could not be read back".to_owned(),
+                _ => return None,
+            };
+            Some(format!("{knob} {requested} was asked for, and {read}"))
+        }
+        _ => None,
+    });
+    untrue.collect()
 }
 
 /// What a record says of its limit. That the machine failed is no answer.
@@ -325,6 +364,9 @@ fn tried(record: &VariantRecord, limit_mib: Mib, run: String) -> Result<Tried, F
         .events
         .iter()
         .any(|event| matches!(&event.kind, EventKind::VariantEnded { outcome: Outcome::Completed }));
+    if !ended {
+        why.get_or_insert_with(|| "it was broken off".to_owned());
+    }
     let series = |name: &str| record.series.get(name).map(|series| series.values.as_slice());
     let most = |name: &str| series(name)?.iter().copied().reduce(f64::max);
     let latencies: Vec<f64> = record
@@ -339,8 +381,9 @@ fn tried(record: &VariantRecord, limit_mib: Mib, run: String) -> Result<Tried, F
         .collect();
     Ok(Tried {
         limit_mib,
-        survived: ended && why.is_none(),
+        survived: why.is_none(),
         why,
+        without_effect: Vec::new(),
         peak_bytes: most("cgroup_usage_bytes").or_else(|| most("rss_bytes")),
         cpu_seconds: series("cpu_seconds_total").and_then(|values| values.last().copied()),
         search_p99_ms: soak_verdict::stats::location::median(&latencies),
