@@ -221,6 +221,15 @@ impl Answer {
             let value = (peak.interval[1] / MIB).ceil() * MIB;
             Estimate { value, interval: [peak.interval[0], value], ..peak }
         });
+        let mut missing = said.missing;
+        let nodes = match question.node_bytes.and_then(|node| nodes(model, &point, node)) {
+            Some(Ok(nodes)) => Some(nodes),
+            Some(Err(none)) => {
+                missing.push(none);
+                None
+            }
+            None => None,
+        };
         let extrapolated = said.beyond.0 > EXTRAPOLATED;
         Self {
             settled: said.settled,
@@ -228,9 +237,9 @@ impl Answer {
             limit,
             extrapolated,
             beyond: said.beyond,
-            missing: said.missing,
+            missing,
             assumptions,
-            nodes: question.node_bytes.and_then(|node| nodes(model, &point, node)),
+            nodes,
             trade_off: trade_off(model, &point),
             rules: rules::held(model, &point),
             settings: limit.zip(said.peak).zip(said.settled).map(|((limit, peak), settled)| {
@@ -291,25 +300,31 @@ fn taken_for_granted(model: &Model, point: &Point) -> Vec<String> {
     told
 }
 
-/// The least number of equal parts whose limit fits into a node.
-fn nodes(model: &Model, point: &Point, node_bytes: f64) -> Option<u64> {
+/// Among how many nodes of this much memory it has to be divided, so that the limit of each part fits; nothing where the runs do not tell what the parts take.
+fn nodes(model: &Model, point: &Point, node_bytes: f64) -> Option<Result<u64, Missing>> {
     const PARTS_MAX: u64 = 100_000;
-    let fits = |parts: u64| {
+    let limit = |parts: u64| {
         let part = Point { vectors: (point.vectors / parts as f64).ceil(), ..*point };
-        model.says(&part).peak.map(|peak| peak.interval[1] <= node_bytes)
+        model.says(&part).peak.map(|peak| peak.interval[1])
     };
     let (mut low, mut high) = (0, 1);
-    while !fits(high)? {
+    while limit(high)? > node_bytes {
         (low, high) = (high, high * 2);
         if high > PARTS_MAX {
-            return None;
+            let why = format!(
+                "{} hold no part of it: one in {} needs {}",
+                human::bytes(node_bytes),
+                human::number(low as f64),
+                human::bytes(limit(low)?)
+            );
+            return Some(Err(Missing::new("nodes", why, "name a larger --node")));
         }
     }
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        if fits(middle)? { high = middle } else { low = middle }
+        if limit(middle)? <= node_bytes { high = middle } else { low = middle }
     }
-    Some(high)
+    Some(Ok(high))
 }
 
 /// The peak by GOGC, where the runs tell of several.

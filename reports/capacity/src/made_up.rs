@@ -298,6 +298,10 @@ fn gogc_is_traded_and_nodes_are_counted() {
         answered(&asked((200_000.0 / parts as f64).ceil(), 1536.0), &recorded).peak.unwrap().interval[1] <= 512.0 * MIB
     };
     assert!(nodes > 1 && fits(nodes) && !fits(nodes - 1), "{nodes}");
+    // What holds no part of it is no number of nodes, however many.
+    let answer = answered(&Question { node_bytes: Some(MIB), ..asked(200_000.0, 1536.0) }, &recorded);
+    assert_eq!((what_is_missing(&answer), answer.nodes, answer.is_complete()), (vec!["nodes"], None, false));
+    assert!(answer.limit.is_some());
 }
 
 #[test]
@@ -307,6 +311,19 @@ fn the_runbooks_rules_are_held_against_the_build() {
     let node = rule("per node");
     assert_eq!(node.holds, Holds::Yes, "M 16 takes 64 bytes a node: {node:?}");
     assert!(node.because.contains("128"), "2·M·4 bytes would be: {node:?}");
+    assert_eq!(rule("compaction").holds, Holds::Unknown, "it was as frequent in all runs");
+    assert_eq!(rule("partitioning").holds, Holds::Unknown, "one part is enough");
+    let mut idle = GO_LIKE.run(&spread(), 11);
+    idle.observations.iter_mut().for_each(|one| one.reclaimed = Some(0.0));
+    let answer = answered(&asked(4000.0, 1536.0), &[idle]);
+    assert!(answer.rules.iter().any(|rule| rule.rule.contains("compaction") && rule.holds == Holds::No), "{answer:?}");
+    // 5 GB of such an index are some 80 million vectors.
+    for (base, holds) in [(GO_LIKE.base, Holds::Yes), (512.0 * 1024.0 * MIB, Holds::No)] {
+        let answer = answered(&asked(2e8, 1536.0), &[Store { base, noise: 1e-6, ..GO_LIKE }.run(&spread(), 11)]);
+        let divided = answer.rules.iter().find(|rule| rule.rule.contains("partitioning")).unwrap();
+        assert_eq!(divided.holds, holds, "{divided:?}");
+        assert!(divided.because.contains("3 parts, which peak at"), "{divided:?}");
+    }
     let hungry = Store { of_vectors: 6.0, ..GO_LIKE };
     let answer = answered(&asked(4000.0, 1536.0), &[hungry.run(&spread(), 12)]);
     let allocate = answer.rules.iter().find(|rule| rule.rule.contains("1536D")).unwrap();

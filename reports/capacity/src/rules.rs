@@ -55,6 +55,8 @@ const GRAPH_BYTES_MAX: f64 = 5e9;
 const BATCHES: [f64; 2] = [500.0, 4096.0];
 /// Less than this of a peak is not worth a setting.
 const WORTH: f64 = 0.05;
+/// Parts that take so much more in all than one whole are no way to save memory.
+const DEARER: f64 = 0.25;
 
 fn rule(rule: impl Into<String>, holds: Holds, because: impl Into<String>) -> Rule {
     Rule { rule: rule.into(), holds, because: because.into() }
@@ -147,10 +149,13 @@ fn compaction(model: &Model) -> Rule {
         all.len(),
         human::percent(reclaimed)
     );
-    if 2 * while_compacting > all.len() {
+    if reclaimed < WORTH {
+        rule(words, Holds::No, format!("{measured}: more of them give back no more"))
+    } else if 2 * while_compacting > all.len() {
         rule(words, Holds::No, format!("{measured}: more of them lower memory at rest, and not the limit"))
     } else {
-        rule(words, Holds::Yes, measured)
+        let unknown = "how often it compacts is the same in all runs of a fit: fit those of another matrix.compaction_interval apart, and compare the peaks";
+        rule(words, Holds::Unknown, format!("{measured}; {unknown}"))
     }
 }
 
@@ -172,9 +177,21 @@ fn partition(model: &Model, point: &Point) -> Rule {
         human::number(point.vectors)
     );
     let parts = (point.vectors / most).ceil();
-    let told =
-        if parts > 1.0 { format!("{measured}: {parts} parts") } else { format!("{measured}: one part is enough") };
-    rule(words, Holds::Yes, told)
+    if parts <= 1.0 {
+        return rule(words, Holds::Unknown, format!("{measured}: one part is enough, and the rule asks for nothing"));
+    }
+    let peak = |vectors: f64| model.says(&Point { vectors, ..*point }).peak.map(|peak| peak.value);
+    let (Some(whole), Some(part)) = (peak(point.vectors), peak((point.vectors / parts).ceil())) else {
+        return rule(words, Holds::Unknown, format!("{measured}: {parts} parts, of which the runs do not tell"));
+    };
+    // Each part is a process, with what a process takes without data.
+    let times = parts * part / whole;
+    let holds = if times <= 1.0 + DEARER { Holds::Yes } else { Holds::No };
+    let told = format!(
+        "{measured}: {parts} parts, which peak at {} each, and in all at {times:.2} times what one whole does",
+        human::bytes(part)
+    );
+    rule(words, holds, told)
 }
 
 /// Memory of a node beside its vector.

@@ -8,7 +8,7 @@ use crate::point::{Point, same};
 /// Something that the runs do not tell, and how they could.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Missing {
-    /// What: `runs`, `sizes`, `dimensions`, `hnsw_m`, `batch_rows`, `gogc`, `qps`, `target`.
+    /// What: `runs`, `sizes`, `dimensions`, `hnsw_m`, `batch_rows`, `gogc`, `qps`, `target`, `nodes`.
     pub what: &'static str,
     /// Why, in a sentence.
     pub why: String,
