@@ -31,14 +31,20 @@ pub(crate) fn write_reports_into(folder: &Path, out: &Path) -> Result<RunVerdict
             None => picture,
         });
     }
-    std::fs::create_dir_all(out)
-        .map_err(|error| Failure::platform(format!("cannot make the folder {}: {error}", out.display())))?;
+    make_folder(out)?;
     let write = |name: &str, text: &str| write_whole(&out.join(name), text.as_bytes()).map_err(Failure::platform);
     write(file::VERDICT, &soak_render::verdict_json(&verdict))?;
     write(file::HTML, &soak_render::html(&run, &verdict, &pictures))?;
     write(file::MARKDOWN, &soak_render::markdown(&run, &verdict, &pictures))?;
     write(file::JUNIT, &soak_render::junit(&run, &verdict))?;
     Ok(verdict)
+}
+
+/// Makes the folder that reports are written into, where there is none.
+pub(crate) fn make_folder(out: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(out).map_err(|error| {
+        Failure::usage(format!("cannot make the folder {}: {error}; name another with --out", out.display()))
+    })
 }
 
 /// Judges a run folder and writes `verdict.json` alone.

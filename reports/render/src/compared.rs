@@ -17,13 +17,27 @@ pub fn headline(comparison: &Comparison) -> String {
     let verdict = match comparison.verdict {
         Verdict::Fail => format!("FAIL — {what}: worse than the base in {}", named(comparison.judged(Answer::Worse))),
         Verdict::Inconclusive => {
-            let open = comparison.judged(Answer::CannotTell).filter(|row| row.role == Role::Required);
-            format!("INCONCLUSIVE — {what}: it cannot be told of {}", named(open))
+            format!("INCONCLUSIVE — {what}: {}", open(comparison))
         }
         Verdict::Pass => format!("PASS — {what}: no worse than the base"),
     };
     let better: Vec<&Row> = comparison.judged(Answer::Better).collect();
     if better.is_empty() { verdict } else { format!("{verdict}; better in {}", named(better.into_iter())) }
+}
+
+/// Why nothing is concluded: variants that were not what was planned, and of the others what cannot be told.
+fn open(comparison: &Comparison) -> String {
+    let rows = || comparison.judged(Answer::CannotTell).filter(|row| row.role == Role::Required);
+    let departed: Vec<String> =
+        rows().filter(|row| row.quantity == AS_PLANNED).map(|row| row.variant.clone()).collect();
+    let others: Vec<&Row> = rows().filter(|row| !departed.contains(&row.variant)).collect();
+    let untold = format!("it cannot be told of {}", named(others.iter().copied()));
+    let not_as_planned = format!("not every run was what was planned in {}", few(&departed));
+    match (departed.is_empty(), others.is_empty()) {
+        (true, _) => untold,
+        (false, true) => not_as_planned,
+        (false, false) => format!("{not_as_planned}; {untold}"),
+    }
 }
 
 fn named<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
@@ -33,10 +47,18 @@ fn named<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
             format!("{} of {}{change}", row.quantity, row.variant)
         })
         .collect();
+    if all.is_empty() {
+        "anything: nothing of memory was recorded on both sides, and judged".to_owned()
+    } else {
+        few(&all)
+    }
+}
+
+/// The first of them, and how many more there are.
+fn few(all: &[String]) -> String {
     match all.len() {
-        0 => "anything: nothing of memory was recorded on both sides, and judged".to_owned(),
         n if n > NAMED => format!("{}, and {} more", all[..NAMED].join(", "), n - NAMED),
-        _ => listed(&all),
+        _ => listed(all),
     }
 }
 
@@ -280,6 +302,16 @@ mod tests {
         let watched = row("rss_peak", Answer::CannotTell, Role::Watched);
         let line = headline(&comparison(Verdict::Inconclusive, vec![open, watched]));
         assert!(line.ends_with("it cannot be told of rss_loaded of a|b <i> (+20.0 %)"), "{line}");
+        let departed = row(AS_PLANNED, Answer::CannotTell, Role::Required);
+        let untold = row("rss_loaded", Answer::CannotTell, Role::Required);
+        let other = Row { variant: "b".to_owned(), ..untold.clone() };
+        let line = headline(&comparison(Verdict::Inconclusive, vec![departed, untold, other]));
+        assert!(
+            line.ends_with(
+                "not every run was what was planned in a|b <i>; it cannot be told of rss_loaded of b (+20.0 %)"
+            ),
+            "{line}"
+        );
         let nothing = headline(&comparison(Verdict::Inconclusive, Vec::new()));
         assert!(nothing.contains("nothing of memory was recorded"), "{nothing}");
     }
@@ -297,5 +329,9 @@ mod tests {
             "{markdown}"
         );
         assert!(markdown.contains("> &lt;script>"), "{markdown}");
+        // What is seen only where it is a hundredfold is not seen, and has no forty digits.
+        let cells =
+            row_cells(&Row { detectable: Some(6.4e39), interval: Some([-1.0, 1e30]), ..comparison.rows[0].clone() });
+        assert_eq!((cells.detectable.as_str(), cells.interval.as_str()), ("nothing", "-100.0 % to > 1000.0 %"));
     }
 }

@@ -202,9 +202,7 @@ fn read(folders: &[PathBuf]) -> Result<Vec<Recorded>, Failure> {
 
 /// Writes files, the page first.
 fn write(out: &Path, files: &[(&str, &str)]) -> Result<(), Failure> {
-    std::fs::create_dir_all(out).map_err(|error| {
-        Failure::usage(format!("cannot make the folder {}: {error}; name another with --out", out.display()))
-    })?;
+    reports::make_folder(out)?;
     for (name, text) in files {
         write_whole(&out.join(name), text.as_bytes()).map_err(Failure::platform)?;
     }

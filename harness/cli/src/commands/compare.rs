@@ -11,6 +11,7 @@ use soak_verdict::{Digest, QUANTITIES, quantity};
 
 use super::{Exit, Failure};
 use crate::baselines::{self, Baselines};
+use crate::reports::make_folder;
 use crate::{compared, job_summary, output, sides};
 
 /// Names of the files that a comparison is written to.
@@ -178,8 +179,7 @@ pub(crate) fn compared(base: &[Digest], candidate: &[Digest], settings: &Setting
 
 /// Writes the three files of a comparison.
 pub(crate) fn write(comparison: &Comparison, out: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(out)
-        .map_err(|error| Failure::platform(format!("cannot make the folder {}: {error}", out.display())))?;
+    make_folder(out)?;
     let write = |name: &str, text: &str| write_whole(&out.join(name), text.as_bytes()).map_err(Failure::platform);
     write(JSON, &document(comparison)?)?;
     write(MARKDOWN, &soak_render::comparison_markdown(comparison))?;
