@@ -136,6 +136,9 @@ fn a_leak_is_no_level_and_still_worse() {
     assert_eq!(answer(&ended.json(), "every variant", "own criteria")["answer"], "worse");
 }
 
+/// What is done to a record's events.
+type Edit<'a> = &'a dyn Fn(&str) -> String;
+
 /// A line of events; of an ingest, with half of its rows taken.
 fn half_taken(line: &str) -> String {
     let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -150,7 +153,7 @@ fn half_taken(line: &str) -> String {
 fn what_was_not_as_planned_is_shown_to_be_no_worse_in_nothing() {
     let by_hand = r#""event":"by_hand","action":"pause_load","phase":"query","cycle":2}"#;
     let by_hand = format!("{{\"at_s\":40.0,\"variant\":\"dim128-rows500\",{by_hand}\n");
-    let cases: [(&str, &dyn Fn(&str) -> String, &str); 3] = [
+    let cases: [(&str, Edit, &str); 3] = [
         (
             "hand",
             &|events| events.replacen('\n', &format!("\n{by_hand}"), 1),
