@@ -136,10 +136,13 @@ fn read(folder: &Path) -> Result<Vec<Digest>, Failure> {
         };
         let value: serde_json::Value = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
         match value.get("schema").and_then(serde_json::Value::as_u64) {
-            Some(schema) if schema <= u64::from(DIGEST_SCHEMA) => {}
+            Some(schema) if schema == u64::from(DIGEST_SCHEMA) => {}
+            Some(schema) if schema < u64::from(DIGEST_SCHEMA) => {
+                return Err(wrong(&"an older soak saved it, which did not look whether a run was what was planned"));
+            }
             Some(schema) => {
                 return Err(Failure::usage(format!(
-                    "{shown}: its schema is version {schema}; this soak reads up to {DIGEST_SCHEMA}: use a newer soak"
+                    "{shown}: its schema is version {schema}; this soak reads {DIGEST_SCHEMA}: use a newer soak"
                 )));
             }
             None => return Err(wrong(&"it is no run of a baseline")),

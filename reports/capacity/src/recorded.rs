@@ -6,7 +6,7 @@ use serde::Serialize;
 use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
 use soak_scenario::units::{Gogc, Limit};
 use soak_scenario::{Launch, Plan, Schedule};
-use soak_verdict::departures;
+use soak_verdict::{departures, untrue};
 
 use crate::point::Point;
 
@@ -258,8 +258,9 @@ impl Seen<'_> {
             }
             Some(Outcome::Interrupted) | None => return Err("it was broken off".to_owned()),
         }
-        let departures = departures(plan, record);
-        if departures.is_empty() { Ok(()) } else { Err(departures.join("; ")) }
+        // What a scenario tolerates is another point all the same.
+        let why = [untrue(record), departures(plan, record)].into_iter().find(|why| !why.is_empty());
+        why.map_or(Ok(()), |why| Err(why.join("; ")))
     }
 
     fn point(&self, vectors: f64) -> Point {

@@ -47,7 +47,7 @@ impl Settings {
             let _ = writeln!(environment, "GOGC={gogc}");
         }
         if sets_gomemlimit {
-            let soft = (limit as f64 * GOMEMLIMIT_SHARE).floor() as u64;
+            let soft = ((limit as f64 * GOMEMLIMIT_SHARE).floor() as u64).max(1);
             let _ = writeln!(environment, "GOMEMLIMIT={soft}MiB");
             why.push(format!(
                 "GOMEMLIMIT is {:.0} % of the limit: Go's guide asks for 5 to 10 % for what the runtime does not know of. It was off in the runs, so that peaks are what GOGC alone allows",

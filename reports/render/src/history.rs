@@ -41,7 +41,7 @@ pub fn history(folder: &str, entries: &[Entry]) -> String {
                     "p",
                     &[("class", "muted")],
                     "Figures are geometric means over cycles and variants. The one before is the last run of the same experiment, kind of target and machine; a change is no \
-                     verdict: `soak compare` says whether it is one. A run that broke off, whose target died, or that was not what was planned has none.",
+                     verdict: `soak compare` says whether it is one. A run that broke off, whose target died, or that was not what was planned has no figures at all.",
                 );
                 for (scenario, pace) in groups(entries) {
                     section(m, entries, &scenario, &pace);
@@ -183,6 +183,7 @@ mod tests {
             harness: "0".to_owned(),
             verdict: Verdict::Pass,
             complete: true,
+            as_planned: true,
             figures: figures.clone(),
             variants: vec![("<a>".to_owned(), figures)],
             before: None,

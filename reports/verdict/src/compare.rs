@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{criteria, departed, ending, told};
+use self::course::{criteria, departed, ending, is_as_planned, told};
 use self::ratio::{CYCLES_LEAST, Estimate, Logs, estimates};
 use self::side::{check, notes};
 use crate::digest::{Digest, End, QUANTITIES, Quantity, VariantDigest};
@@ -191,8 +191,9 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
         tests.extend(sides.tests(quantity, &variants));
     }
     let measured = rule(tests).into_iter().map(|mut row| {
-        // What it is no worse in may be due to what was not as planned; what it is worse in is a finding all the same, as where a run is judged.
-        if row.answer != Answer::Worse && departed.iter().any(|one| one.variant == row.variant) {
+        // What it is no worse in may be due to what was not as planned. What it is worse in is a finding all the same, as where a run is judged, unless it is the base that was not.
+        let doubtful = departed.iter().any(|one| one.variant == row.variant);
+        if doubtful && (row.answer != Answer::Worse || !is_as_planned(base, &row.variant)) {
             row.answer = Answer::CannotTell;
         }
         row

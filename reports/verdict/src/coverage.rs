@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use soak_record::{EventKind, HandAction, Phase, VariantRecord};
 use soak_scenario::Plan;
 
-use crate::criteria::pressure_that_never_was;
+use crate::criteria::{ATTESTED, pressure_that_never_was};
 use crate::ending::Ending;
 use crate::human;
 use crate::observed::Observed;
@@ -19,25 +19,35 @@ const SAMPLED_SHARE: f64 = 1.0 / 3.0;
 /// Part of the rows or operations that may fail without casting doubt on what was measured.
 const FAILED_SHARE: f64 = 0.01;
 
-/// In what a variant that came to its end was not what was planned, each as a clause; nothing where it was, or where it broke off. A criterion forgives what does not touch it;
-/// whoever compares or fits a variant as a whole forgives nothing.
+/// In what a variant was not what was planned, each as a clause. A criterion forgives what does not touch it; whoever compares a variant as a whole forgives nothing but
+/// what the scenario itself tolerates. Of one that did not come to its end, which is told elsewhere, only what a person did to it is in question.
 pub fn departures(plan: &Plan, record: &VariantRecord) -> Vec<String> {
     let observed = Observed::new(plan, record);
     if !matches!(Ending::of(&observed), Ending::Completed) {
-        return Vec::new();
+        return by_hand(&observed).into_iter().collect();
     }
     let mut departures = doubts(&observed);
-    departures.extend(observed.events().filter_map(|event| match event {
+    let untrue = untrue(record);
+    let tolerated = plan.criteria.get(ATTESTED).and_then(|threshold| threshold.at_most);
+    if tolerated.is_some_and(|tolerated| untrue.len() as f64 > tolerated) {
+        departures.extend(untrue);
+    }
+    let lost = lost(&observed);
+    departures.extend(lost.iter().map(|(source, rows)| were_lost(source, *rows)));
+    departures.extend(record.broken.iter().map(|file| is_broken(file)));
+    departures
+}
+
+/// Settings that were read back as something else, each as a clause.
+pub fn untrue(record: &VariantRecord) -> Vec<String> {
+    let untrue = record.events.iter().filter_map(|event| match &event.kind {
         EventKind::Attested { knob, requested, effective, holds: Some(false), .. } => {
             let effective = effective.as_deref().unwrap_or("something else");
             Some(format!("{knob} is {effective}, and {requested} was asked for"))
         }
         _ => None,
-    }));
-    let lost = lost(&observed);
-    departures.extend(lost.iter().map(|(source, rows)| were_lost(source, *rows)));
-    departures.extend(record.broken.iter().map(|file| is_broken(file)));
-    departures
+    });
+    untrue.collect()
 }
 
 /// Samples lost by source, once cycles were counted.

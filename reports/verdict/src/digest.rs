@@ -16,8 +16,8 @@ use crate::judge::rounded;
 use crate::observed::Observed;
 use crate::outcome::{RunVerdict, Verdict};
 
-/// The version of a digest's JSON form. A reader refuses a greater one.
-pub const DIGEST_SCHEMA: u32 = 1;
+/// The version of a digest's JSON form. A reader refuses any other: the first said nothing of departures from the plan, and nothing is not none.
+pub const DIGEST_SCHEMA: u32 = 2;
 
 /// What is kept of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,8 +54,7 @@ pub struct VariantDigest {
     pub id: String,
     /// How it ended.
     pub end: End,
-    /// In what it was not what was planned, although it came to its end: [`departures`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// In what it was not what was planned: [`departures`].
     pub departures: Vec<String>,
     /// The settings as they were read back, by knob.
     pub attested: BTreeMap<String, String>,

@@ -29,8 +29,10 @@ pub struct Entry {
     pub harness: String,
     /// Its verdict.
     pub verdict: Verdict,
-    /// Whether every variant ran through all its cycles as planned; of a run that did not there are no figures, because they would be of something else.
+    /// Whether every variant ran to an end.
     pub complete: bool,
+    /// Whether every variant ran through all its cycles as planned; of a run that did not there are no figures, because they would be of something else.
+    pub as_planned: bool,
     /// Geometric mean of each quantity over cycles and variants.
     pub figures: BTreeMap<String, f64>,
     /// The same of each variant, in the order of the plan.
@@ -48,12 +50,11 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
     runs.dedup_by(|right, left| (left.unix_s, &left.run) == (right.unix_s, &right.run));
     let mut entries = Vec::new();
     for (at, run) in runs.iter().enumerate() {
-        let before = runs[..at]
-            .iter()
-            .rev()
-            .find(|before| is_whole(before) && is_whole(run) && alike(before, run) && of_one_kind(before, run));
+        let before = runs[..at].iter().rev().find(|before| {
+            is_as_planned(before) && is_as_planned(run) && alike(before, run) && of_one_kind(before, run)
+        });
         let changes = before.map(|before| changes(before, run)).unwrap_or_default();
-        let counted: &[VariantDigest] = if is_whole(run) { &run.variants } else { &[] };
+        let counted: &[VariantDigest] = if is_as_planned(run) { &run.variants } else { &[] };
         let variants: Vec<(String, BTreeMap<String, f64>)> =
             counted.iter().map(|variant| (variant.id.clone(), figures(&[variant]))).collect();
         entries.push(Entry {
@@ -65,7 +66,8 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
             target: run.plan.target.launch.to_string(),
             harness: run.harness.clone(),
             verdict: run.verdict,
-            complete: is_whole(run),
+            complete: run.complete,
+            as_planned: is_as_planned(run),
             figures: figures(&counted.iter().collect::<Vec<_>>()),
             variants,
             before: before.map(|before| before.run.clone()),
@@ -76,7 +78,7 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
 }
 
 /// Whether every variant ran through all its cycles as planned: a target that died ends a run in good order, and is no measurement.
-fn is_whole(run: &Digest) -> bool {
+fn is_as_planned(run: &Digest) -> bool {
     run.complete && run.variants.iter().all(VariantDigest::is_as_planned)
 }
 
@@ -181,7 +183,7 @@ mod tests {
         let names: Vec<&str> = entries.iter().map(|entry| entry.run.as_str()).collect();
         assert_eq!(names, ["first", "second", "third", "fourth", "fifth"]);
         for entry in &entries[1..4] {
-            assert!(!entry.complete && entry.figures.is_empty() && entry.variants.is_empty(), "{}", entry.run);
+            assert!(!entry.as_planned && entry.figures.is_empty() && entry.variants.is_empty(), "{}", entry.run);
             assert!(entry.before.is_none(), "{}", entry.run);
         }
         assert_eq!(entries[4].before.as_deref(), Some("first"));

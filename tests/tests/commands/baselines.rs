@@ -89,8 +89,10 @@ fn a_baseline_that_was_damaged_says_where() {
     let compared = || soak(&["compare", "main", run, "--baselines", kept.to_str().unwrap()]);
     fs::write(&file, &text[..text.len() / 2]).unwrap();
     refused(&compared(), "main/made-up.json: EOF while parsing");
-    fs::write(&file, text.replacen("\"schema\": 1", "\"schema\": 7", 1)).unwrap();
-    refused(&compared(), "use a newer soak");
+    for (schema, words) in [("7", "use a newer soak"), ("1", "an older soak saved it")] {
+        fs::write(&file, text.replacen("\"schema\": 2", &format!("\"schema\": {schema}"), 1)).unwrap();
+        refused(&compared(), words);
+    }
     fs::write(&file, "{}").unwrap();
     refused(&compared(), "it is no run of a baseline");
 }

@@ -175,6 +175,12 @@ fn what_was_not_as_planned_is_shown_to_be_no_worse_in_nothing() {
             assert!(row["reason"].as_str().unwrap().contains(words), "{name}: {row:#}");
             assert_eq!(answer(&document, "dim128-rows500", "rss_settled")["answer"], "cannot_tell", "{name}");
         }
+        // A base that was not what was planned makes nobody worse.
+        let heavier = runs.made("c", Story::Heavier);
+        for (base, expected) in [(&base, "worse"), (&other, "cannot_tell")] {
+            let document = compare(&[base, &heavier, "--format", "json"]).json();
+            assert_eq!(answer(&document, "dim128-rows500", "rss_settled")["answer"], expected, "{name}: {document:#}");
+        }
         let kept = runs.path("kept");
         let saved = soak(&["baseline", "--baselines", kept.to_str().unwrap(), "save", "main", &other]);
         assert_eq!(saved.code, 2, "{name}");

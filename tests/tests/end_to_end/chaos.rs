@@ -60,6 +60,11 @@ fn pressure_that_never_was_makes_a_run_inconclusive() {
     let skipped = run.events("fault_skipped");
     assert!(skipped[0]["reason"].as_str().unwrap().contains("never held"), "{}", skipped[0]);
     assert!(run.with("inconclusive").contains(&"fault_shown".to_owned()));
+    let reasons: Vec<String> =
+        run.with("inconclusive").iter().map(|id| run.finding(0, id)["reason"].as_str().unwrap().to_owned()).collect();
+    let would_pass =
+        |reason: &String| reason.contains("That would pass, but 1 of 2 faults did not demonstrably take place.");
+    assert!(reasons.iter().any(would_pass), "{reasons:#?}");
 }
 
 #[test]

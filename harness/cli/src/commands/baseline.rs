@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use soak_verdict::compare::unlike;
-use soak_verdict::{Digest, Verdict};
+use soak_verdict::{Digest, End, Verdict};
 
 use super::{Exit, Failure, Format};
 use crate::baselines::{self, Baselines, is_name};
@@ -80,8 +80,12 @@ fn save(baselines: &Baselines, name: &str, runs: &[String], replace: bool, add: 
         return Err(Failure::usage(format!("{} is no baseline: {why}; run it again", run.run)));
     }
     for run in &found {
-        if let Some(variant) = run.variants.iter().find(|variant| !variant.departures.is_empty()) {
-            let why = variant.departures.join("; ");
+        if let Some(variant) = run.variants.iter().find(|variant| !variant.is_as_planned()) {
+            let why = match variant.end {
+                End::Completed => variant.departures.join("; "),
+                End::TargetFailed => "the target died or gave up".to_owned(),
+                End::Early => "it broke off".to_owned(),
+            };
             return Err(Failure::usage(format!(
                 "{} is no baseline: in {} {why}; run it again as it is planned",
                 run.run, variant.id

@@ -114,7 +114,7 @@ fn words(entries: &[Entry]) -> String {
     ];
     let rows: Vec<[String; 10]> = entries.iter().map(row).collect();
     format!(
-        "{}\nsettled since: change of settled memory to the last run of the same experiment, kind of target and machine. –: it broke off, its\ntarget died, or it was not what was planned; soak judge RUN tells.\n",
+        "{}\nsettled since: change of settled memory to the last run of the same experiment, kind of target and machine. No figures at all:\nit broke off, its target died, or it was not what was planned; soak judge RUN tells.\n",
         table(heads, &rows)
     )
 }

@@ -41,6 +41,11 @@ pub(super) fn ending(base: &[Digest], candidate: &[Digest], id: &str) -> Option<
     Some(told(id, ENDING, answer, reason))
 }
 
+/// Whether all runs of a side were what was planned of this variant, as far as they came.
+pub(super) fn is_as_planned(side: &[Digest], id: &str) -> bool {
+    side.iter().filter_map(|run| run.variant(id)).all(|variant| variant.departures.is_empty())
+}
+
 /// The row of a variant that was not what was planned in a run of either side: what it takes of memory may be due to that.
 pub(super) fn departed(base: &[Digest], candidate: &[Digest], id: &str) -> Option<Row> {
     let of = |name: &str, side: &[Digest]| -> Vec<String> {

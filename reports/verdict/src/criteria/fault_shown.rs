@@ -53,7 +53,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     }
 }
 
-/// What casts doubt on every pass: pressure that never was, as the clause of a sentence that begins with “but”.
+/// What casts doubt on every pass: pressure that never was, as a clause.
 pub(crate) fn doubt(observed: &Observed<'_>) -> Option<String> {
     if observed.plan.faults.is_empty() || observed.record.variant.is_control() {
         return None;
@@ -61,11 +61,11 @@ pub(crate) fn doubt(observed: &Observed<'_>) -> Option<String> {
     let (faults, skipped) = (injected(&observed.record.events), skipped(&observed.record.events));
     let missing = faults.iter().filter(|fault| !fault.took_place()).count() + skipped.len();
     if faults.is_empty() && skipped.is_empty() {
-        return Some("but no fault was injected".to_owned());
+        return Some("no fault was injected".to_owned());
     }
     (missing > 0).then(|| {
         format!(
-            "but {} of {} did not demonstrably take place",
+            "{} of {} did not demonstrably take place",
             missing,
             human::plural(faults.len() + skipped.len(), "fault")
         )

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use soak_capacity::{Bisection, Mib, Next};
 use soak_engine::RunEnd;
-use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
+use soak_record::{Event, EventKind, Outcome, Phase, Run, VariantRecord};
 use soak_render::{capacity_html, capacity_markdown};
 use soak_scenario::units::{Bytes, Gogc, Limit, Share, Span};
 use soak_scenario::{Knobs, Launch, Loaded, MEMORY_LIMIT_MIN, Plan, Request, Variant, load};
+use soak_verdict::untrue;
 
 use super::found::{Found, Load, Tried, with_tries};
 use super::{CapacityFormat, in_words, write};
@@ -305,8 +306,11 @@ impl Tries<'_> {
         let run = Run::open(&folder).map_err(Failure::platform)?;
         let record = run.variant(0).map_err(Failure::platform)?;
         self.longest = self.longest.max(since.elapsed());
-        let without_effect = without_effect(&record, &self.asked);
-        Ok((Tried { without_effect, ..tried(&record, limit.unwrap_or(0), name)? }, end))
+        let tried = tried(&record, limit.unwrap_or(0), name)?;
+        let limited = limit.map(|_| "memory_limit");
+        let asked: Vec<&str> = self.asked.iter().copied().chain(limited).collect();
+        let without_effect = without_effect(&record, tried.survived, &asked);
+        Ok((Tried { without_effect, ..tried }, end))
     }
 
     /// The plan of these knobs alone, as a person would ask for it: what a try's record says of how to see it again is true.
@@ -322,21 +326,19 @@ impl Tries<'_> {
     }
 }
 
-/// Settings that are known not to have taken effect, or of these may not have.
-fn without_effect(record: &VariantRecord, asked: &[&str]) -> Vec<String> {
-    let untrue = record.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Attested { knob, requested, effective, holds, .. } if *holds != Some(true) => {
-            let read = match (holds, effective) {
-                (Some(false), Some(effective)) => format!("{effective} was read back"),
-                (Some(false), None) => "something else was read back".to_owned(),
-                _ if asked.contains(&knob.as_str()) => "could not be read back".to_owned(),
-                _ => return None,
-            };
-            Some(format!("{knob} {requested} was asked for, and {read}"))
-        }
-        _ => None,
-    });
-    untrue.collect()
+/// Settings that were read back as something else; and of one that survived those of these knobs that were not read back at all.
+fn without_effect(record: &VariantRecord, survived: bool, asked: &[&str]) -> Vec<String> {
+    let held = |wanted: &str| {
+        let of = |event: &Event| match &event.kind {
+            EventKind::Attested { knob, holds, .. } if knob == wanted => Some(*holds),
+            _ => None,
+        };
+        // A target that is neither told a setting nor tells of it has no such event.
+        record.events.iter().find_map(of).flatten()
+    };
+    let unread = asked.iter().filter(|knob| survived && held(knob).is_none());
+    let unread = unread.map(|knob| format!("{knob} could not be read back"));
+    untrue(record).into_iter().chain(unread).collect()
 }
 
 /// What a record says of its limit. That the machine failed is no answer.
