@@ -6,7 +6,7 @@ use serde::Serialize;
 use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
 use soak_scenario::units::{Gogc, Limit};
 use soak_scenario::{Launch, Plan, Schedule};
-use soak_verdict::{departures, untrue};
+use soak_verdict::{departures, untrue_settings};
 
 use crate::point::Point;
 
@@ -259,7 +259,7 @@ impl Seen<'_> {
             Some(Outcome::Interrupted) | None => return Err("it was broken off".to_owned()),
         }
         // What a scenario tolerates is another point all the same.
-        let why = [untrue(record), departures(plan, record)].into_iter().find(|why| !why.is_empty());
+        let why = [untrue_settings(record), departures(plan, record)].into_iter().find(|why| !why.is_empty());
         why.map_or(Ok(()), |why| Err(why.join("; ")))
     }
 

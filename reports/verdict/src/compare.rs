@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{criteria, departed, ending, is_as_planned, told};
+use self::course::{criteria, departed, ending, kept_to_its_plan, told};
 use self::ratio::{CYCLES_LEAST, Estimate, Logs, estimates};
 use self::side::{check, notes};
 use crate::digest::{Digest, End, QUANTITIES, Quantity, VariantDigest};
@@ -193,7 +193,7 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
     let measured = rule(tests).into_iter().map(|mut row| {
         // What it is no worse in may be due to what was not as planned. What it is worse in is a finding all the same, as where a run is judged, unless it is the base that was not.
         let doubtful = departed.iter().any(|one| one.variant == row.variant);
-        if doubtful && (row.answer != Answer::Worse || !is_as_planned(base, &row.variant)) {
+        if doubtful && (row.answer != Answer::Worse || !kept_to_its_plan(base, &row.variant)) {
             row.answer = Answer::CannotTell;
         }
         row

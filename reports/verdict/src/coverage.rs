@@ -27,7 +27,7 @@ pub fn departures(plan: &Plan, record: &VariantRecord) -> Vec<String> {
         return by_hand(&observed).into_iter().collect();
     }
     let mut departures = doubts(&observed);
-    let untrue = untrue(record);
+    let untrue = untrue_settings(record);
     let tolerated = plan.criteria.get(ATTESTED).and_then(|threshold| threshold.at_most);
     if tolerated.is_some_and(|tolerated| untrue.len() as f64 > tolerated) {
         departures.extend(untrue);
@@ -39,7 +39,7 @@ pub fn departures(plan: &Plan, record: &VariantRecord) -> Vec<String> {
 }
 
 /// Settings that were read back as something else, each as a clause.
-pub fn untrue(record: &VariantRecord) -> Vec<String> {
+pub fn untrue_settings(record: &VariantRecord) -> Vec<String> {
     let untrue = record.events.iter().filter_map(|event| match &event.kind {
         EventKind::Attested { knob, requested, effective, holds: Some(false), .. } => {
             let effective = effective.as_deref().unwrap_or("something else");

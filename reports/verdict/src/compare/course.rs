@@ -41,8 +41,8 @@ pub(super) fn ending(base: &[Digest], candidate: &[Digest], id: &str) -> Option<
     Some(told(id, ENDING, answer, reason))
 }
 
-/// Whether all runs of a side were what was planned of this variant, as far as they came.
-pub(super) fn is_as_planned(side: &[Digest], id: &str) -> bool {
+/// Whether no run of a side departed from its plan in this variant, wherever it ended.
+pub(super) fn kept_to_its_plan(side: &[Digest], id: &str) -> bool {
     side.iter().filter_map(|run| run.variant(id)).all(|variant| variant.departures.is_empty())
 }
 

@@ -12,7 +12,7 @@ use soak_record::{Event, EventKind, Outcome, Phase, Run, VariantRecord};
 use soak_render::{capacity_html, capacity_markdown};
 use soak_scenario::units::{Bytes, Gogc, Limit, Share, Span};
 use soak_scenario::{Knobs, Launch, Loaded, MEMORY_LIMIT_MIN, Plan, Request, Variant, load};
-use soak_verdict::untrue;
+use soak_verdict::untrue_settings;
 
 use super::found::{Found, Load, Tried, with_tries};
 use super::{CapacityFormat, in_words, write};
@@ -338,7 +338,7 @@ fn without_effect(record: &VariantRecord, survived: bool, asked: &[&str]) -> Vec
     };
     let unread = asked.iter().filter(|knob| survived && held(knob).is_none());
     let unread = unread.map(|knob| format!("{knob} could not be read back"));
-    untrue(record).into_iter().chain(unread).collect()
+    untrue_settings(record).into_iter().chain(unread).collect()
 }
 
 /// What a record says of its limit. That the machine failed is no answer.
