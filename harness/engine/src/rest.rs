@@ -24,6 +24,12 @@ const LEAST_SAMPLES: usize = 5;
 /// The shortest look-back: in less a release of two mebibytes a second would look like rest.
 const LEAST_LOOK_BACK: Duration = Duration::from_millis(150);
 
+/// A window in which fewer readings were taken than this, or than half of what its length holds, lasts longer.
+const LEAST_IN_WINDOW: f64 = 4.0;
+
+/// A window lasts this many times its length at most.
+const LONGEST_WINDOW: u32 = 5;
+
 /// How often rest is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -58,10 +64,19 @@ pub(crate) async fn rest(performer: &Performer<'_>, step: Step, rest: Rest) -> R
     Ok(())
 }
 
-/// Waits through a window and tells of it.
+/// Waits through a window and tells of it. A machine that stood still meanwhile has read nothing: then it lasts until enough was read to judge it by.
 pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Duration, settled: bool) {
+    let latest = &performer.samplers.latest;
     let from_s = performer.journal.now_s();
     sleep(length).await;
+    if latest.read("rss_anon_bytes").is_some() {
+        let every = performer.plan.sampling.process.0.as_secs_f64().max(1e-3);
+        let needed = (0.5 * length.as_secs_f64() / every).max(LEAST_IN_WINDOW);
+        let most_s = from_s + (LONGEST_WINDOW * length).as_secs_f64();
+        while (latest.rss_since(from_s).len() as f64) < needed && performer.journal.now_s() < most_s {
+            sleep(LOOK_EVERY).await;
+        }
+    }
     let to_s = performer.journal.now_s();
     performer.journal.event(EventKind::Window { phase: step.phase, cycle: step.cycle, from_s, to_s, settled });
 }
