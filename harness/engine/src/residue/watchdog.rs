@@ -11,7 +11,7 @@ use super::{Left, Registered, remove};
 const LOOK_FOR: Duration = Duration::from_millis(3500);
 
 /// No round begins after this, and nobody is asked for anything any more. What is left then is `soak heal`'s.
-const END_WITHIN: Duration = Duration::from_secs(5);
+const END_WITHIN: Duration = Duration::from_secs(15);
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
