@@ -41,8 +41,18 @@ pub fn history(folder: &str, entries: &[Entry]) -> String {
                     "p",
                     &[("class", "muted")],
                     "Figures are geometric means over cycles and variants. The one before is the last run of the same experiment, kind of target and machine; a change is no \
-                     verdict: `soak compare` says whether it is one. A run that broke off, whose target died, or that was not what was planned has no figures at all.",
+                     verdict: `soak compare` says whether it is one. Of a run that was not as planned there are none at all.",
                 );
+                let without = entries.iter().enumerate();
+                let without = without.filter_map(|(at, entry)| Some((at, entry.run.as_str(), entry.why_no_figures()?)));
+                let without: Vec<_> = without.collect();
+                if !without.is_empty() {
+                    m.element("ul", &[], |m| {
+                        for (at, run, why) in without {
+                            m.leaf("li", &[], &format!("No figures of run {}, {run}: {why}.", at + 1));
+                        }
+                    });
+                }
                 for (scenario, pace) in groups(entries) {
                     section(m, entries, &scenario, &pace);
                 }
@@ -184,6 +194,7 @@ mod tests {
             verdict: Verdict::Pass,
             complete: true,
             as_planned: true,
+            departures: Vec::new(),
             figures: figures.clone(),
             variants: vec![("<a>".to_owned(), figures)],
             before: None,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use soak_scenario::Pace;
 
 use crate::compare::alike;
-use crate::digest::{Digest, QUANTITIES, VariantDigest};
+use crate::digest::{Digest, End, QUANTITIES, VariantDigest};
 use crate::judge::rounded;
 use crate::outcome::Verdict;
 
@@ -33,6 +33,8 @@ pub struct Entry {
     pub complete: bool,
     /// Whether every variant ran through all its cycles as planned; of a run that did not there are no figures, because they would be of something else.
     pub as_planned: bool,
+    /// Why it was not: each variant with what became of it.
+    pub departures: Vec<String>,
     /// Geometric mean of each quantity over cycles and variants.
     pub figures: BTreeMap<String, f64>,
     /// The same of each variant, in the order of the plan.
@@ -43,6 +45,14 @@ pub struct Entry {
     pub changes: BTreeMap<String, f64>,
 }
 
+impl Entry {
+    /// Why there are no figures of it, in a line: the first departure, and how many more there are.
+    pub fn why_no_figures(&self) -> Option<String> {
+        let (first, more) = self.departures.split_first()?;
+        Some(if more.is_empty() { first.clone() } else { format!("{first}, and {} more", more.len()) })
+    }
+}
+
 /// The history of these runs, the oldest first.
 pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
     runs.sort_by(|left, right| (left.unix_s, &left.run).cmp(&(right.unix_s, &right.run)));
@@ -50,11 +60,13 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
     runs.dedup_by(|right, left| (left.unix_s, &left.run) == (right.unix_s, &right.run));
     let mut entries = Vec::new();
     for (at, run) in runs.iter().enumerate() {
+        let departures = departures(run);
+        let as_planned = departures.is_empty();
         let before = runs[..at].iter().rev().find(|before| {
-            is_as_planned(before) && is_as_planned(run) && alike(before, run) && of_one_kind(before, run)
+            as_planned && self::departures(before).is_empty() && alike(before, run) && of_one_kind(before, run)
         });
         let changes = before.map(|before| changes(before, run)).unwrap_or_default();
-        let counted: &[VariantDigest] = if is_as_planned(run) { &run.variants } else { &[] };
+        let counted: &[VariantDigest] = if as_planned { &run.variants } else { &[] };
         let variants: Vec<(String, BTreeMap<String, f64>)> =
             counted.iter().map(|variant| (variant.id.clone(), figures(&[variant]))).collect();
         entries.push(Entry {
@@ -67,7 +79,8 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
             harness: run.harness.clone(),
             verdict: run.verdict,
             complete: run.complete,
-            as_planned: is_as_planned(run),
+            as_planned,
+            departures,
             figures: figures(&counted.iter().collect::<Vec<_>>()),
             variants,
             before: before.map(|before| before.run.clone()),
@@ -77,9 +90,22 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
     entries
 }
 
-/// Whether every variant ran through all its cycles as planned: a target that died ends a run in good order, and is no measurement.
-fn is_as_planned(run: &Digest) -> bool {
-    run.complete && run.variants.iter().all(VariantDigest::is_as_planned)
+/// What became of the variants that did not run through all their cycles as planned: a target that died ends a run in good order, and is no measurement.
+fn departures(run: &Digest) -> Vec<String> {
+    let mut found = Vec::new();
+    for variant in &run.variants {
+        let ended = match variant.end {
+            End::Completed => None,
+            End::TargetFailed => Some("its target failed"),
+            End::Early => Some("it ended early"),
+        };
+        let all = ended.into_iter().chain(variant.departures.iter().map(String::as_str));
+        found.extend(all.map(|what| format!("{}: {what}", variant.id)));
+    }
+    if !run.complete && found.is_empty() {
+        found.push("the run broke off".to_owned());
+    }
+    found
 }
 
 /// Whether two runs are of builds of one thing, as far as what was started tells: tags of images and folders of programs change with the build.
@@ -129,8 +155,8 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DIGEST_SCHEMA;
     use crate::simulation::{Builder, HEALTHY, Target, plan};
-    use crate::{DIGEST_SCHEMA, End, VariantDigest};
 
     fn run(name: &str, unix_s: u64, pace: Pace, kept: f64) -> Digest {
         let plan = soak_scenario::Plan { pace, ..plan() };
@@ -182,7 +208,9 @@ mod tests {
         let entries = history(vec![first.clone(), broken, died, paused, run("fifth", 5, Pace::Quick, 0.0), first]);
         let names: Vec<&str> = entries.iter().map(|entry| entry.run.as_str()).collect();
         assert_eq!(names, ["first", "second", "third", "fourth", "fifth"]);
-        for entry in &entries[1..4] {
+        let reasons = ["the run broke off", "its target failed", "a person took a hand"];
+        for (entry, reason) in entries[1..4].iter().zip(reasons) {
+            assert!(entry.why_no_figures().unwrap().contains(reason), "{:?}", entry.departures);
             assert!(!entry.as_planned && entry.figures.is_empty() && entry.variants.is_empty(), "{}", entry.run);
             assert!(entry.before.is_none(), "{}", entry.run);
         }

@@ -113,8 +113,12 @@ fn words(entries: &[Entry]) -> String {
         "settled since",
     ];
     let rows: Vec<[String; 10]> = entries.iter().map(row).collect();
+    let without: String = entries
+        .iter()
+        .filter_map(|entry| Some(format!("no figures of {}: {}\n", entry.run, entry.why_no_figures()?)))
+        .collect();
     format!(
-        "{}\nsettled since: change of settled memory to the last run of the same experiment, kind of target and machine. No figures at all:\nit broke off, its target died, or it was not what was planned; soak judge RUN tells.\n",
+        "{}\nsettled since: change of settled memory to the last run of the same experiment, kind of target and machine\n{without}",
         table(heads, &rows)
     )
 }
