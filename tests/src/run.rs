@@ -2,17 +2,47 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use serde_json::Value;
 
 use crate::program::{Ended, binary};
 use crate::repository::root;
 
-/// Held by whoever needs the machine for itself: two long runs at once would only disturb each other.
-pub fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Long runs that may be under way at once. A run rests most of its time: more than these would disturb each other.
+const TURNS: usize = 3;
+
+/// Turns that are taken.
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static GIVEN_BACK: Condvar = Condvar::new();
+
+/// Held for as long as a run is under way.
+#[derive(Debug)]
+pub struct Turn(usize);
+
+/// The turn of a long run, which goes on beside a few others.
+pub fn turn() -> Turn {
+    take(1)
+}
+
+/// The turn of a run that measures what others would disturb: nothing else is under way.
+pub fn alone() -> Turn {
+    take(TURNS)
+}
+
+fn take(turns: usize) -> Turn {
+    let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut taken =
+        GIVEN_BACK.wait_while(taken, |taken| *taken + turns > TURNS).unwrap_or_else(PoisonError::into_inner);
+    *taken += turns;
+    Turn(turns)
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
+        GIVEN_BACK.notify_all();
+    }
 }
 
 /// The command of a run of scenario 2 with these edits, into `out`. It has a state folder of its own: what one run leaves is not another's.

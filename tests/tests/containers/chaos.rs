@@ -1,7 +1,7 @@
 //! Faults on the Go container: each is injected, shown, healed and judged.
 
 use serde_json::Value;
-use soak_tests::{Judged, every_fault, image, is_root, scenario, turn};
+use soak_tests::{Judged, alone, every_fault, image, is_root, scenario, turn};
 
 /// Kinds of the faults that a run says took place.
 fn took_place(run: &Judged) -> Vec<String> {
@@ -60,7 +60,7 @@ fn every_abuse_of_the_protocol_is_shown_and_healed() {
 #[test]
 fn a_known_leak_is_seen_at_its_rate_under_a_real_collector() {
     let Some(image) = image() else { return };
-    let _turn = turn();
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let edits = ["workload.vectors_per_cycle=1024", "cycle.count=4", "sampling.metrics=200ms", "cycle.idle=2s"];

@@ -1,7 +1,7 @@
 //! GOGC on a real Go runtime: the heap peaks where the formula says, and a setting that did not take effect never passes.
 
 use serde_json::Value;
-use soak_tests::{Judged, image, turn};
+use soak_tests::{Judged, alone, image, turn};
 
 use crate::run::run;
 
@@ -17,7 +17,7 @@ fn band(judged: &Judged, variant: usize) -> [f64; 2] {
 #[test]
 fn heap_peaks_follow_gogc_as_the_formula_says() {
     let Some(image) = image() else { return };
-    let _turn = turn();
+    let _turn = alone();
     let target = format!("container:{image}");
     let judged = run(&target, &["matrix.gogc=[10,100]", "workload.query.duration=4s"]);
     assert_eq!(judged.ended.code, 0, "{}\n{}", judged.ended.stdout, judged.ended.stderr);

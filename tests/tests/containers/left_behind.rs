@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use soak_tests::{Ended, Running, binary, docker, events, image, is_alive, turn, until};
+use soak_tests::{Ended, Running, alone, binary, docker, events, image, is_alive, turn, until};
 
 use crate::run::{command, container_in, containers_of, run_of};
 
@@ -52,7 +52,7 @@ fn ports_are_published_on_loopback_alone_and_a_run_leaves_nothing() {
 #[test]
 fn a_harness_that_is_killed_leaves_nothing() {
     let Some(image) = image() else { return };
-    let _turn = turn();
+    let _turn = alone();
     // Before the container is there, while it starts, under load.
     for after in [Duration::from_millis(150), Duration::from_millis(700), Duration::from_secs(4)] {
         let folder = tempfile::tempdir().unwrap();

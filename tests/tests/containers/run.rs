@@ -12,7 +12,7 @@ const SMALL: [&str; 7] = [
     "workload.vectors_per_cycle={default=4096}",
     "sampling.metrics=200ms",
     // Longer than that period, or cycles in step with it would have windows without a single page.
-    "cycle.window=400ms",
+    "cycle.window=600ms",
     "cycle.idle=3s",
     "workload.query.duration=1s",
 ];

@@ -93,7 +93,7 @@ fn an_image_that_is_no_vector_store_fails_with_its_last_words() {
     std::fs::write(&profile, text).unwrap();
     let judged = run(
         "container:soak-test-mute:local",
-        &[&format!("target.profile={}", profile.display()), &build, "deadlines.boot=5s"],
+        &[&format!("target.profile={}", profile.display()), &build, "deadlines.boot=60s"],
     );
     docker(&["rmi", "--force", "soak-test-mute:local"]);
     assert_eq!(judged.ended.code, 1, "{}\n{}", judged.ended.stdout, judged.ended.stderr);

@@ -1,12 +1,12 @@
 //! Two builds by turns, for real: a candidate that keeps a share of every batch is worse than one that does not.
 
-use soak_tests::{Ended, Running, soak, turn, until};
+use soak_tests::{Ended, Running, alone, soak, turn, until};
 
 use crate::small::command;
 
 #[test]
 fn a_candidate_that_keeps_batches_is_worse_than_its_base() {
-    let _turn = turn();
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut command = command(&out, &["target.misbehave.retain_batches=20%"]);

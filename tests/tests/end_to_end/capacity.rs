@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use soak_tests::{Ended, binary, is_root, scenario, soak, turn};
+use soak_tests::{Ended, alone, binary, is_root, scenario, soak, turn};
 
 /// As little as tells a base, vectors and rows apart.
 const TINY: [&str; 5] = [
@@ -25,7 +25,7 @@ fn run(out: &Path, edits: &[&str]) {
 
 #[test]
 fn a_fit_says_what_another_size_takes() {
-    let _turn = turn();
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let (fit, other) = (folder.path().join("fit"), folder.path().join("other"));
     let sizes = "workload.vectors_per_cycle={64=4000,128=1000,256=2500,512=800,1024=1500,2048=600}";

@@ -1,6 +1,6 @@
 //! Faults on the embedded store: each shown and healed; a known leak seen at its rate; what cannot be is refused before anything is touched.
 
-use soak_tests::{Ended, Judged, every_fault, is_root, scenario, soak, turn};
+use soak_tests::{Ended, Judged, alone, every_fault, is_root, scenario, soak, turn};
 
 fn run(name: &str, edits: &[&str]) -> Judged {
     let folder = tempfile::tempdir().unwrap();
@@ -13,7 +13,7 @@ fn every_fault_is_shown_and_healed() {
     if !is_root() {
         return;
     }
-    let _turn = turn();
+    let _turn = alone();
     let run = run(&every_fault(), &[]);
     for criterion in ["fault_shown", "acknowledged_data", "fault_residue"] {
         assert_eq!(run.finding(0, criterion)["verdict"], "pass", "{}", run.finding(0, criterion));

@@ -51,7 +51,7 @@ fn growth_is_told_from_what_comes_and_goes() {
         assert_eq!(healthy.finding(0, criterion)["verdict"], "pass", "{criterion}");
     }
     let rows: Vec<u64> = healthy.events("ingested").iter().map(|one| one["acked_rows"].as_u64().unwrap()).collect();
-    assert_eq!(rows, [1024; 7]);
+    assert!(rows.len() >= 7 && rows.iter().all(|one| *one == 1024), "{rows:?}");
     assert!(healthy.events("recall").is_empty(), "a node has no neighbours");
     let leak = guts("guts-growth", &["target.misbehave.heap_leak=4KiB/op"], AS_IT_IS);
     assert_eq!(leak.with("fail"), ["rss_floor"], "{:#}", leak.verdict);
@@ -104,8 +104,8 @@ fn a_node_that_cannot_be_told_to_misbehave_is_left_something_by_the_load() {
     for (name, criterion) in [("guts-growth", "rss_floor"), ("guts-connections", "connection_baseline")] {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
-        // Of 4 MiB a cycle, more than is tolerated.
-        let leaves = if name == "guts-growth" { &["positive_control.leave_rows=45%"][..] } else { &[] };
+        // Of 4 MiB a cycle, several times what is tolerated.
+        let leaves = if name == "guts-growth" { &["positive_control.leave_rows=90%"][..] } else { &[] };
         let mut command = scenario(name, &out, &[&["control=true"], &SMALL[..], leaves].concat());
         on_stand_in(&mut command);
         let judged = Judged::of(command, &out);

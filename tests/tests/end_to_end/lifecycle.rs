@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use soak_tests::{Running, events, is_alive, signal, soak, until};
+use soak_tests::{Running, events, is_alive, signal, soak, turn, until};
 
 use crate::small::command;
 
@@ -30,6 +30,7 @@ fn report(out: &Path) -> (i32, Value) {
 
 #[test]
 fn a_killed_harness_leaves_no_target_and_a_readable_record() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut run = start(&out, &[]);
@@ -44,6 +45,7 @@ fn a_killed_harness_leaves_no_target_and_a_readable_record() {
 
 #[test]
 fn an_interrupted_run_ends_in_good_order() {
+    let _turn = turn();
     for name in ["INT", "TERM"] {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
@@ -60,6 +62,7 @@ fn an_interrupted_run_ends_in_good_order() {
 
 #[test]
 fn a_killed_target_is_a_failure_that_says_how() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut run = start(&out, &[]);
@@ -72,6 +75,7 @@ fn a_killed_target_is_a_failure_that_says_how() {
 
 #[test]
 fn a_paused_target_shows_in_the_corrected_latencies() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut run = start(&out, &["workload.query.duration=30s", "workload.query.in_flight=16"]);

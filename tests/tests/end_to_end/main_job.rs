@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use serde_json::Value;
-use soak_tests::{Ended, soak_in, turn, until};
+use soak_tests::{Ended, alone, soak_in, until};
 
 #[test]
 fn scenario_2_passes_and_leaves_its_reports() {
-    let _turn = turn();
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let began = Instant::now();
     // A bare name, from any folder.

@@ -1,13 +1,13 @@
 //! What a run shows of its own sight: the positive control of a run, and a proof.
 
 use serde_json::Value;
-use soak_tests::{soak, turn};
+use soak_tests::{alone, soak};
 
 use crate::small::run;
 
 #[test]
 fn a_control_leaks_on_purpose_and_is_found() {
-    let _turn = turn();
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let judged = run(&folder.path().join("run"), &["control=true"]);
     assert_eq!((judged.ended.code, judged.with("fail").len()), (0, 0), "{:#}", judged.verdict);
@@ -33,7 +33,7 @@ fn a_control_leaks_on_purpose_and_is_found() {
 
 #[test]
 fn a_proof_puts_in_leaks_of_known_sizes_and_tells_what_was_found() {
-    let _turn = turn();
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("proof");
     let out = out.to_str().unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use soak_tests::{Ended, binary, soak};
+use soak_tests::{Ended, binary, soak, turn};
 
 use crate::small::command;
 
@@ -57,6 +57,7 @@ fn a_target_that_is_no_program_is_the_commands_mistake() {
 
 #[test]
 fn a_target_that_never_answers_fails_at_its_deadline() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("target.sh");
     std::fs::write(&script, "#!/bin/sh\nexec sleep 600\n").unwrap();
@@ -94,6 +95,7 @@ fn a_load_without_a_server_says_so() {
 
 #[test]
 fn a_full_disk_ends_the_run_and_leaves_no_verdict() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     // Files may grow to 16 KiB and not further: what a full disk does, without filling one.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use soak_tests::{Kind, Target, until};
+use soak_verdict::stats::theil_sen::theil_sen;
 
 use crate::store::Load;
 
@@ -12,12 +13,24 @@ pub(crate) fn close(what: &str, found: f64, asked: f64) {
     assert!((found / asked - 1.0).abs() <= 0.1, "{what}: {found} instead of {asked}");
 }
 
-/// Growth a second of what `read` gives, between two readings this far apart.
-pub(crate) fn rate(read: impl Fn() -> f64, apart: Duration) -> f64 {
-    let (began, first) = (Instant::now(), read());
-    std::thread::sleep(apart);
-    let last = read();
-    (last - first) / began.elapsed().as_secs_f64()
+/// A reading that took longer may be of any moment within it.
+const READ_WITHIN: Duration = Duration::from_millis(50);
+
+/// Growth a second of what `read` gives, over this long: the slope through readings all along, so that one that came late does not decide.
+pub(crate) fn rate(read: impl Fn() -> f64, over: Duration) -> f64 {
+    let began = Instant::now();
+    let (mut times, mut values) = (Vec::new(), Vec::new());
+    while began.elapsed() < over || times.len() < 10 {
+        let asked = Instant::now();
+        let value = read();
+        let took = asked.elapsed();
+        if took <= READ_WITHIN {
+            times.push((asked.duration_since(began) + took / 2).as_secs_f64());
+            values.push(value);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    theil_sen(&times, &values, 0.95).unwrap().slope
 }
 
 fn a_heap_leak_by_time(kind: Kind) {

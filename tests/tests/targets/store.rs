@@ -76,7 +76,7 @@ impl Load {
 
     /// Whether a row is found by its second version.
     pub(crate) fn is_second(&self, id: u64) -> bool {
-        self.runtime.block_on(self.client.search(id + SECOND_VERSION, 10)).unwrap().first() == Some(&id)
+        self.runtime.block_on(self.client.search(id + SECOND_VERSION, 200)).unwrap().first() == Some(&id)
     }
 
     /// Deletes a row; whether it was there.

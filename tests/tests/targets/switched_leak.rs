@@ -9,7 +9,7 @@ use crate::calibration::{MIB, close, rate};
 fn it_leaks_at_the_rate_that_was_asked_for(kind: Kind) {
     let Some(target) = Target::start(kind, &[]) else { return };
     // A rate that is replaced before it can be seen.
-    target.call("POST", "/admin/test/leak?tasks_rate=100000/s");
+    target.call("POST", "/admin/test/leak?tasks_rate=1000/s");
     let said = target.call("POST", "/admin/test/leak?bytes_rate=240MiB/min&tasks_rate=1200/min");
     assert_eq!(said, "leaking 4194304 bytes and 20.000 tasks a second\n");
     let first = target.status_bytes("RssAnon");

@@ -101,20 +101,23 @@ async fn latency_delays_and_does_not_limit() {
     let echo = Echo::start().await;
     let proxy = Proxy::start(echo.addr).await.unwrap();
     let mut open = TcpStream::connect(proxy.addr()).await.unwrap();
-    assert!(timeout(LONG, ping(&mut open)).await.unwrap().unwrap() < SHORT);
-    let mut guard = begin(&latency(100), &proxy);
+    timeout(LONG, ping(&mut open)).await.unwrap().unwrap();
+    assert_eq!(proxy.counts().delayed_bytes, 0);
+    let mut guard = begin(&latency(400), &proxy);
     assert!(!guard.evidence().await.took_place, "nothing has been sent");
     let took = timeout(LONG, ping(&mut open)).await.unwrap().unwrap();
-    assert!(took >= Duration::from_millis(200), "{took:?} on a connection that was open");
+    assert!(took >= Duration::from_millis(800), "{took:?} on a connection that was open");
     let sent = pattern(12 << 20);
     let began = Instant::now();
     let back = timeout(LONG, there_and_back(proxy.addr(), &sent)).await.unwrap().unwrap();
-    // One buffer of 256 KiB a delay would take five seconds, each way.
-    assert!(back == sent && began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    // One buffer of 256 KiB a delay would take nineteen seconds, each way.
+    assert!(back == sent && began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     let evidence = guard.evidence().await;
     assert!(evidence.took_place && figure(&evidence, "delayed_bytes") >= 24 << 20, "{evidence:?}");
     guard.heal().await.unwrap();
-    assert!(timeout(LONG, ping(&mut open)).await.unwrap().unwrap() < SHORT);
+    let delayed = proxy.counts().delayed_bytes;
+    timeout(LONG, ping(&mut open)).await.unwrap().unwrap();
+    assert_eq!(proxy.counts().delayed_bytes, delayed, "healed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,14 +131,14 @@ async fn bandwidth_limits_each_way() {
     let began = Instant::now();
     let back = timeout(LONG, there_and_back(proxy.addr(), &sent)).await.unwrap().unwrap();
     let took = began.elapsed();
-    assert!(back == sent && took > Duration::from_millis(900) && took < Duration::from_secs(4), "{took:?}");
+    assert!(back == sent && took > Duration::from_millis(900) && took < Duration::from_secs(15), "{took:?}");
     let evidence = guard.evidence().await;
     // The way there waits for most of a second; the way back gets its bytes no faster than it may pass them on.
     assert!(evidence.took_place && proxy.counts().waited_seconds > 0.5, "{evidence:?}");
     drop(guard);
-    let began = Instant::now();
+    let waited = proxy.counts().waited_seconds;
     timeout(LONG, there_and_back(proxy.addr(), &sent)).await.unwrap().unwrap();
-    assert!(began.elapsed() < Duration::from_millis(900), "dropping it heals");
+    assert!(proxy.counts().waited_seconds <= waited, "dropping it heals");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,10 +158,15 @@ async fn what_was_cut_comes_later_and_in_order() {
     };
     let new = there_and_back(proxy.addr(), b"new");
     let cut = async {
-        sleep(2 * SHORT).await;
-        let evidence = guard.evidence().await;
-        assert!(evidence.took_place && figure(&evidence, "held_bytes") > 0, "{evidence:?}");
-        assert!(figure(&evidence, "held_connections") >= 2, "an open one and a new one: {evidence:?}");
+        // An open connection and a new one; how long that takes is the machine's affair.
+        let evidence = loop {
+            let evidence = guard.evidence().await;
+            if figure(&evidence, "held_connections") >= 2 && figure(&evidence, "held_bytes") > 0 {
+                break evidence;
+            }
+            sleep(Duration::from_millis(5)).await;
+        };
+        assert!(evidence.took_place, "{evidence:?}");
         let carried = proxy.counts().bytes;
         sleep(SHORT).await;
         assert_eq!((proxy.counts().bytes, carried), (8, 8), "the ping and no more");
@@ -262,8 +270,12 @@ async fn no_task_outlives_the_proxy() {
     ping(&mut open).await.unwrap();
     proxy.set(Conditions::Cut);
     let mut hanging = TcpStream::connect(proxy.addr()).await.unwrap();
-    sleep(SHORT).await;
-    assert!(tasks() >= before + 3, "listener and two connections");
+    let begun = async {
+        while tasks() < before + 3 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONG, begun).await.expect("a listener and two connections");
     drop(proxy.clone());
     assert!(timeout(SHORT, open.read(&mut [0; 1])).await.is_err(), "another holds it still");
     drop(proxy);

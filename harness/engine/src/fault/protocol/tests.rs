@@ -104,7 +104,8 @@ async fn a_storm_of_connections_is_counted() {
     let mut guard = begin(Injection::ConnectionStorm { rate: Rate::per_second(500.0) }, &server).await;
     let evidence = until(&mut guard, |evidence| figure(evidence, "made_connections") >= 100).await;
     assert!(evidence.took_place && figure(&evidence, "errors") == 0, "{evidence:?}");
-    assert!(server.connections() - before >= 90, "{}", server.connections());
+    // Those that wait to be accepted are not yet the server's.
+    until(&mut guard, |_| server.connections() - before >= 90).await;
     heal(guard, &server).await;
 }
 
@@ -145,7 +146,7 @@ async fn what_only_lies_in_buffers_was_not_taken() {
     let server = Server::start().await;
     server.stop_reading();
     let oversized = Injection::OversizedBatches { size: Bytes::mib(64), count: 1 };
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(2);
     let mut guard = inject(&oversized, server.planes(), &spec(), short).await.unwrap();
     let evidence = until(&mut guard, |evidence| figure(evidence, "errors") == 1).await;
     let taken = figure(&evidence, "taken_bytes");
