@@ -25,7 +25,10 @@ const LEAST_SAMPLES: usize = 5;
 const LEAST_LOOK_BACK: Duration = Duration::from_millis(150);
 
 /// A window in which fewer readings were taken than this, or than half of what its length holds, lasts longer.
-const LEAST_IN_WINDOW: f64 = 4.0;
+const LEAST_IN_WINDOW: f64 = 3.0;
+
+/// So many readings are enough of any window, however long: far fewer than the sampler keeps.
+const MOST_IN_WINDOW: f64 = 256.0;
 
 /// A window lasts this many times its length at most.
 const LONGEST_WINDOW: u32 = 5;
@@ -44,8 +47,8 @@ pub(crate) struct Rest {
     pub(crate) at_most: Duration,
 }
 
-/// Waits until memory has settled (or the time allowed is over), then through the window, and tells of it.
-pub(crate) async fn rest(performer: &Performer<'_>, step: Step, rest: Rest) -> Result<(), StepError> {
+/// Waits until memory has settled (or the time allowed is over), then through the window, and tells of it. Since when that was, in seconds of the run.
+pub(crate) async fn rest(performer: &Performer<'_>, step: Step, rest: Rest) -> f64 {
     let began = Instant::now();
     let began_s = performer.journal.now_s();
     let settled = loop {
@@ -60,18 +63,16 @@ pub(crate) async fn rest(performer: &Performer<'_>, step: Step, rest: Rest) -> R
         }
         sleep(LOOK_EVERY).await;
     };
-    window(performer, step, rest.window, settled).await;
-    Ok(())
+    window(performer, step, rest.window, settled).await
 }
 
-/// Waits through a window and tells of it. A machine that stood still meanwhile has read nothing: then it lasts until enough was read to judge it by.
-pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Duration, settled: bool) {
+/// Waits through a window and tells of it. A machine that stood still meanwhile has read nothing: then it lasts until enough was read to judge it by. Since when it was.
+pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Duration, settled: bool) -> f64 {
     let latest = &performer.samplers.latest;
     let from_s = performer.journal.now_s();
     sleep(length).await;
     if latest.read("rss_anon_bytes").is_some() {
-        let every = performer.plan.sampling.process.0.as_secs_f64().max(1e-3);
-        let needed = (0.5 * length.as_secs_f64() / every).max(LEAST_IN_WINDOW);
+        let needed = needed(length, performer.plan.sampling.process.0);
         let most_s = from_s + (LONGEST_WINDOW * length).as_secs_f64();
         while (latest.rss_since(from_s).len() as f64) < needed && performer.journal.now_s() < most_s {
             sleep(LOOK_EVERY).await;
@@ -79,6 +80,12 @@ pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Durati
     }
     let to_s = performer.journal.now_s();
     performer.journal.event(EventKind::Window { phase: step.phase, cycle: step.cycle, from_s, to_s, settled });
+    from_s
+}
+
+/// How many readings a window of this length needs where one is taken so often.
+fn needed(length: Duration, every: Duration) -> f64 {
+    (0.5 * length.as_secs_f64() / every.as_secs_f64().max(1e-3)).clamp(LEAST_IN_WINDOW, MOST_IN_WINDOW)
 }
 
 /// Waits until the tasks are no more than at the idle baseline, then through a window; the dump is taken at its end.
@@ -139,6 +146,13 @@ mod tests {
     use super::*;
 
     const MIB: f64 = 1_048_576.0;
+
+    #[test]
+    fn a_window_needs_half_of_its_readings_and_never_more_than_are_kept() {
+        let ms = Duration::from_millis;
+        let all = [(160, 15), (150, 50), (80, 15), (300_000, 15)].map(|(length, every)| needed(ms(length), ms(every)));
+        assert_eq!(all.map(|many| many as u64), [5, 3, 3, 256]);
+    }
 
     #[test]
     fn falling_is_not_rest_and_a_small_swing_is() {

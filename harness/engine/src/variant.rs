@@ -268,7 +268,7 @@ impl Performer<'_> {
             Phase::Delete => self.delete(cycle).await,
             Phase::Compact => self.compact(cycle).await,
             Phase::Clear => self.clear(cycle).await,
-            Phase::BeforeCompact | Phase::AfterCompact => self.rest(step).await,
+            Phase::BeforeCompact | Phase::AfterCompact => self.rest(step).await.map(drop),
             Phase::Settle => self.settle(step).await,
             Phase::Idle => self.idle(step).await,
             Phase::Drain => self.drain(step).await,
@@ -452,19 +452,18 @@ impl Performer<'_> {
         collected.map_err(|error| StepError::Failed(format!("a collection could not be forced: {error}")))
     }
 
-    async fn rest(&self, step: Step) -> Result<(), StepError> {
+    async fn rest(&self, step: Step) -> Result<Option<f64>, StepError> {
         self.collect().await?;
         match rest::of(self.plan, step.phase) {
-            Some(rest) => rest::rest(self, step, rest).await,
-            None => Ok(()),
+            Some(rest) => Ok(Some(rest::rest(self, step, rest).await)),
+            None => Ok(None),
         }
     }
 
     /// The floor first: a task dump costs the target memory.
     async fn settle(&mut self, step: Step) -> Result<(), StepError> {
-        self.rest(step).await?;
-        let Some(cycle) = step.cycle else { return Ok(()) };
-        let since_s = self.journal.now_s() - self.plan.cycle.window.as_secs_f64();
+        let since_s = self.rest(step).await?;
+        let (Some(cycle), Some(since_s)) = (step.cycle, since_s) else { return Ok(()) };
         self.floors.extend(median(self.samplers.latest.rss_since(since_s)).map(|floor| (cycle, floor)));
         if cycle >= self.plan.cycle.warm_up {
             // It shows which stack grows; without one the idle baseline and the drain still say whether any does.
