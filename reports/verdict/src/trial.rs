@@ -12,13 +12,16 @@ use crate::outcome::{Finding, RunVerdict, VariantVerdict, Verdict};
 /// The trial in which nothing is changed: what it says, chance says.
 pub const UNCHANGED: &str = "unchanged";
 
+/// A change of a smaller share than this is none: two processes that do the same keep some percent more or less a cycle.
+const IN_PART: f64 = 0.25;
+
 /// What a trial says of its remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// With it the criterion holds.
     Helps,
-    /// It fails still, by less: the intervals lie apart, or, where there are none, less than half is left of what both runs without it had.
+    /// It fails still, by a quarter less and more: the intervals lie apart, or, where there are none, less than half is left of what both runs without it had.
     HelpsInPart,
     /// It fails as before.
     DoesNotHelp,
@@ -154,7 +157,10 @@ fn less(criterion: &str, before: &Finding, after: &Finding) -> bool {
         let values = before.value.zip(after.value);
         return !at_least && values.is_some_and(|(before, after)| after < 0.5 * before);
     };
-    if at_least { low > before_high } else { high < before_low }
+    let (Some(before), Some(after)) = (before.value, after.value) else { return false };
+    // An interval is of one process; two that do the same differ too.
+    let matters = (after - before).abs() >= IN_PART * before.abs();
+    matters && if at_least { low > before_high } else { high < before_low }
 }
 
 #[cfg(test)]
@@ -177,6 +183,7 @@ mod tests {
         assert_eq!(answer(&healed, &healed), Answer::CannotTell, "chance helps too");
         assert_eq!(answer(&failed, &failed), Answer::DoesNotHelp);
         assert_eq!(answer(&leak(4.0), &failed), Answer::HelpsInPart);
+        assert_eq!(answer(&leak(11.0), &failed), Answer::DoesNotHelp, "another process differs by as much");
         let tasks = |tasks_per_s: f64| run(Target { tasks_per_s, ..HEALTHY });
         let fewer = Trial::of(
             "restart",
