@@ -52,6 +52,12 @@ impl Estimate {
         Self { value, unit: "bytes", interval: [value / (1.0 + half), value * (1.0 + half)] }
     }
 
+    /// This one, but nowhere less than another.
+    pub(crate) fn at_least(self, other: Self) -> Self {
+        let interval = [0, 1].map(|end: usize| self.interval[end].max(other.interval[end]));
+        Self { value: self.value.max(other.value), interval, ..self }
+    }
+
     /// Half the width of the interval, relative to the value.
     pub fn half_width(&self) -> f64 {
         0.5 * (self.interval[1] - self.interval[0]) / self.value
@@ -109,6 +115,8 @@ pub struct Answer {
     pub assumptions: Vec<String>,
     /// Nodes among which the vectors have to be divided, where a node's memory was told.
     pub nodes: Option<u64>,
+    /// What to give each of them; the lines to paste are of one.
+    pub node_limit: Option<Estimate>,
     /// By GOGC.
     pub trade_off: Vec<TradeOff>,
     /// The runbook's rules, and whether they hold.
@@ -150,7 +158,8 @@ impl Question {
                 let value = usual(observations, axis);
                 let many = observations.iter().filter(|one| same(axis(&one.point), value)).count();
                 let runs = if 2 * many > observations.len() { "most runs" } else { "some runs" };
-                assumed.push(format!("{name} {}, as in {runs}", human::number(value)));
+                let shown = if value < 0.0 { "off".to_owned() } else { human::number(value) };
+                assumed.push(format!("{name} {shown}, as in {runs}"));
                 value
             })
         };
@@ -202,6 +211,7 @@ impl Answer {
             missing: Vec::new(),
             assumptions: Vec::new(),
             nodes: None,
+            node_limit: None,
             trade_off: Vec::new(),
             rules: Vec::new(),
             settings: None,
@@ -217,10 +227,7 @@ impl Answer {
         let (point, mut assumptions) = question.point(&model.observations);
         let said = model.says(&point);
         assumptions.extend(taken_for_granted(model, &point));
-        let limit = said.peak.map(|peak| {
-            let value = (peak.interval[1] / MIB).ceil() * MIB;
-            Estimate { value, interval: [peak.interval[0], value], ..peak }
-        });
+        let limit = said.peak.map(limit_of);
         let mut missing = said.missing;
         let nodes = match question.node_bytes.and_then(|node| nodes(model, &point, node)) {
             Some(Ok(nodes)) => Some(nodes),
@@ -230,6 +237,8 @@ impl Answer {
             }
             None => None,
         };
+        // What is set is set on a node, so that the lines are those of a part.
+        let each = model.says(&part(&point, nodes.unwrap_or(1)));
         let extrapolated = said.beyond.0 > EXTRAPOLATED;
         Self {
             settled: said.settled,
@@ -240,16 +249,12 @@ impl Answer {
             missing,
             assumptions,
             nodes,
+            node_limit: nodes.and(each.peak.map(limit_of)),
             trade_off: trade_off(model, &point),
             rules: rules::held(model, &point),
-            settings: limit.zip(said.peak).zip(said.settled).map(|((limit, peak), settled)| {
-                Settings::of(
-                    settled.value,
-                    peak.value,
-                    limit.value,
-                    (model.sets_gogc, model.sets_gomemlimit),
-                    point.gogc,
-                )
+            settings: each.peak.zip(each.settled).map(|(peak, settled)| {
+                let sets = (model.sets_gogc, model.sets_gomemlimit);
+                Settings::of(settled.value, peak.value, limit_of(peak).value, sets, point.gogc)
             }),
             fits: vec![figures("settled", &model.rest), figures("peak", &model.peak)],
             target: Some(model.identity.clone()),
@@ -283,7 +288,7 @@ fn taken_for_granted(model: &Model, point: &Point) -> Vec<String> {
         told.push("the target is not told GOGC: nothing of it is in the answer".to_owned());
     }
     let streams = usual(&model.observations, &|point| point.streams);
-    if !same(point.streams, streams) {
+    if !same(point.streams, streams) && model.peak.terms.contains(&Term::Batches) {
         let (asked, ran) = (human::number(point.streams), human::number(streams));
         told.push(format!("{asked} streams take so many times the batches of one; the runs had {ran}"));
     }
@@ -300,13 +305,21 @@ fn taken_for_granted(model: &Model, point: &Point) -> Vec<String> {
     told
 }
 
+/// What to give it: the upper end of the peak's interval, in whole MiB.
+fn limit_of(peak: Estimate) -> Estimate {
+    let value = (peak.interval[1] / MIB).ceil() * MIB;
+    Estimate { value, interval: [peak.interval[0], value], ..peak }
+}
+
+/// What each of so many nodes holds.
+fn part(point: &Point, nodes: u64) -> Point {
+    Point { vectors: (point.vectors / nodes as f64).ceil(), ..*point }
+}
+
 /// Among how many nodes of this much memory it has to be divided, so that the limit of each part fits; nothing where the runs do not tell what the parts take.
 fn nodes(model: &Model, point: &Point, node_bytes: f64) -> Option<Result<u64, Missing>> {
     const PARTS_MAX: u64 = 100_000;
-    let limit = |parts: u64| {
-        let part = Point { vectors: (point.vectors / parts as f64).ceil(), ..*point };
-        model.says(&part).peak.map(|peak| peak.interval[1])
-    };
+    let limit = |parts: u64| model.says(&part(point, parts)).peak.map(|peak| limit_of(peak).value);
     let (mut low, mut high) = (0, 1);
     while limit(high)? > node_bytes {
         (low, high) = (high, high * 2);

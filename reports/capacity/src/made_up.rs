@@ -243,6 +243,7 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
     assert_eq!((what_is_missing(&m), m.settled, m.peak), (vec!["hnsw_m"], None, None));
     for (what, answer) in [
         ("batch_rows", with(&|question| question.batch_rows = Some(4096.0))),
+        ("streams", with(&|question| question.streams = Some(4.0))),
         ("gogc", with(&|question| question.gogc = Some(50.0))),
         ("qps", with(&|question| question.qps = Some(1000.0))),
     ] {
@@ -253,6 +254,40 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
     let few = only(&|point| point.dim <= 384.0 && same(point.m, 16.0));
     assert_eq!(what_is_missing(&answered(&asked(3000.0, 256.0), &few)), ["sizes"]);
     assert_eq!(what_is_missing(&answered(&asked(1.0, 1.0), &[])), ["runs"]);
+}
+
+#[test]
+fn a_peak_is_no_less_than_rest_and_nothing_is_beyond_seen() {
+    // A store whose two fits have bases of their own, and rates from none at all.
+    let mut points = spread();
+    points.iter_mut().take(3).for_each(|point| point.qps = 0.0);
+    let store = Store { of_batches: 0.0, of_garbage: 0.0, of_searches: 0.0, noise: 0.05, ..GO_LIKE };
+    for seed in 0..20 {
+        let answer = answered(&asked(40.0, 8.0), &[store.run(&points, seed)]);
+        let (settled, peak) = (answer.settled.unwrap(), answer.peak.unwrap());
+        assert!(peak.value >= settled.value && peak.interval[1] >= settled.interval[1], "{settled:?} {peak:?}");
+    }
+    let often = Question { qps: Some(1e6), ..asked(3000.0, 512.0) };
+    let answer = answered(&often, &[GO_LIKE.run(&points, 3)]);
+    assert_eq!((answer.extrapolated, answer.beyond), (true, (1000.0, "searches a second")));
+}
+
+#[test]
+fn predictions_stand_where_there_are_enough_and_each_is_one() {
+    use soak_verdict::Verdict;
+
+    let model = Model::of(&[GO_LIKE.run(&spread(), 12)]).unwrap();
+    let of = |points: &[Point], store: Store| HeldOut::of(&model, &[store.run(points, 13)]).verdict();
+    let many = [between(), between()].concat();
+    assert_eq!(of(&many, GO_LIKE).0, Verdict::Pass);
+    let (few, why) = of(&between()[..5], GO_LIKE);
+    assert!(few == Verdict::Inconclusive && why.starts_with("5 predictions within the fitted range at rest"), "{why}");
+    let (wrong, why) = of(&many, Store { of_vectors: 1.6, ..GO_LIKE });
+    assert!(wrong == Verdict::Fail && why.contains("inside of their interval"), "{why}");
+    // What the model cannot say is no wrong prediction.
+    let off: Vec<Point> = many.iter().map(|point| Point { gogc: None, ..*point }).collect();
+    let held = HeldOut::of(&model, &[GO_LIKE.run(&off, 14)]);
+    assert_eq!((held.unanswered, held.peak.of, held.verdict().0), (off.len(), 0, Verdict::Inconclusive));
 }
 
 #[test]
@@ -298,6 +333,11 @@ fn gogc_is_traded_and_nodes_are_counted() {
         answered(&asked((200_000.0 / parts as f64).ceil(), 1536.0), &recorded).peak.unwrap().interval[1] <= 512.0 * MIB
     };
     assert!(nodes > 1 && fits(nodes) && !fits(nodes - 1), "{nodes}");
+    // What is set is set on one of them.
+    let each = answer.node_limit.unwrap().value;
+    assert!((256.0 * MIB..=512.0 * MIB).contains(&each), "{each}");
+    let lines = answer.settings.unwrap().systemd;
+    assert!(lines.contains(&format!("MemoryMax={}M", each / MIB)), "{lines}");
     // What holds no part of it is no number of nodes, however many.
     let answer = answered(&Question { node_bytes: Some(MIB), ..asked(200_000.0, 1536.0) }, &recorded);
     assert_eq!((what_is_missing(&answer), answer.nodes, answer.is_complete()), (vec!["nodes"], None, false));

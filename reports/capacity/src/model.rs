@@ -95,6 +95,8 @@ impl Model {
         let settled = if missing.is_empty() { self.settled(point) } else { None };
         missing.extend(self.spread.for_peak(point, self.sets_gogc));
         let peak = if missing.is_empty() { self.peak_at(point) } else { None };
+        // Two fits know nothing of each other, and what is there at rest is there at the peak.
+        let peak = peak.zip(settled).map(|(peak, settled)| peak.at_least(settled));
         Said { settled, peak, beyond, missing }
     }
 

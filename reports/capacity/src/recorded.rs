@@ -242,6 +242,9 @@ impl Seen<'_> {
         if !plan.faults.is_empty() {
             return Err("faults are injected in it".to_owned());
         }
+        if knobs.gogc == Gogc::Off && plan.target.profile.sets("gogc") {
+            return Err("with GOGC off nothing bounds garbage, and its peak tells nothing of a size".to_owned());
+        }
         if knobs.memory_limit != Limit::Off || knobs.gomemlimit != Limit::Off {
             return Err("a limit holds its peak down".to_owned());
         }

@@ -8,7 +8,7 @@ use crate::point::{Point, same};
 /// Something that the runs do not tell, and how they could.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Missing {
-    /// What: `runs`, `sizes`, `dimensions`, `hnsw_m`, `batch_rows`, `gogc`, `qps`, `target`, `nodes`.
+    /// What: `runs`, `sizes`, `dimensions`, `hnsw_m`, `batch_rows`, `streams`, `gogc`, `qps`, `target`, `nodes`.
     pub what: &'static str,
     /// Why, in a sentence.
     pub why: String,
@@ -58,9 +58,10 @@ impl Values {
 
     /// How far outside a value lies, as a factor of 1 and up.
     pub(crate) fn beyond(&self, value: f64) -> f64 {
-        if value <= 0.0 || self.least() <= 0.0 {
+        if value <= 0.0 || self.most() <= 0.0 {
             return 1.0;
         }
+        // Of an axis that also has nothing of it, as of no searches at all, everything smaller is within.
         (value / self.most()).max(self.least() / value).max(1.0)
     }
 }
@@ -74,6 +75,7 @@ pub(crate) struct Spread {
     pub(crate) m: Values,
     pub(crate) batch_rows: Values,
     pub(crate) batch: Values,
+    pub(crate) streams: Values,
     /// GOGC as percent; −1 is off.
     pub(crate) gogc: Values,
     pub(crate) qps: Values,
@@ -94,6 +96,7 @@ impl Spread {
             m: values(|point| point.m),
             batch_rows: values(|point| point.batch_rows),
             batch: values(Point::batch_bytes),
+            streams: values(|point| point.streams),
             gogc: values(|point| point.gogc.unwrap_or(-1.0)),
             qps: values(|point| point.qps),
         }
@@ -138,6 +141,14 @@ impl Spread {
         if !self.batch_rows.vary() && !same(point.batch_rows, self.batch_rows.least()) {
             let why = format!("all runs have batches of {} rows", self.batch_rows.words());
             missing.push(Missing::new("batch_rows", why, "run other batches too: --set 'matrix.batch_rows=[…]'"));
+        }
+        if !self.batch_rows.vary() && (self.streams.vary() || !same(point.streams, self.streams.least())) {
+            let why = format!(
+                "the runs have {} streams and batches of {} rows, which do not tell what a batch takes",
+                self.streams.words(),
+                self.batch_rows.words()
+            );
+            missing.push(Missing::new("streams", why, "run other batches: --set 'matrix.batch_rows=[…]'"));
         }
         let gogc = point.gogc.unwrap_or(-1.0);
         if sets_gogc && gogc < 0.0 {

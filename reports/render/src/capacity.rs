@@ -122,11 +122,13 @@ fn head(parts: &mut Vec<Part>, answer: &Answer) {
     for missing in &answer.missing {
         parts.push(Part::Text(format!("Missing ({}): {}. To do: {}.", missing.what, missing.why, missing.next)));
     }
-    if let Some(nodes) = answer.nodes {
-        parts.push(Part::Text(format!(
-            "Divided among {nodes} node{} of the memory that was told, each keeps its limit.",
-            if nodes == 1 { "" } else { "s" }
-        )));
+    match (answer.nodes, answer.node_limit) {
+        (Some(1), _) => parts.push(Part::Text("One node of the memory that was told holds all of it.".to_owned())),
+        (Some(nodes), Some(limit)) => parts.push(Part::Text(format!(
+            "Divided among {nodes} nodes of the memory that was told, each needs a limit of {}; the lines to paste are of one of them.",
+            human::bytes(limit.value)
+        ))),
+        _ => {}
     }
 }
 
@@ -228,6 +230,8 @@ fn against(parts: &mut Vec<Part>, held_out: &HeldOut) {
     }
     let heads = vec!["predictions", "inside of their interval", "widest half of one", "worst error"];
     parts.push(Part::Table { heads, rows });
+    let (verdict, why) = held_out.verdict();
+    parts.push(Part::Text(format!("{}: {why}.", capital(verdict.name()))));
     let row = |one: &soak_capacity::Prediction| {
         let predicted = one.predicted.map_or_else(
             || ["none".to_owned(), String::new()],
@@ -239,7 +243,11 @@ fn against(parts: &mut Vec<Part>, held_out: &HeldOut) {
             },
         );
         let [value, interval] = predicted;
-        let inside = if one.inside { "inside" } else { "OUTSIDE" };
+        let inside = match (one.predicted, one.inside) {
+            (None, _) => "no answer",
+            (_, true) => "inside",
+            (_, false) => "OUTSIDE",
+        };
         vec![one.variant.clone(), one.of.to_owned(), human::bytes(one.measured), value, interval, inside.to_owned()]
     };
     parts.push(Part::Table {

@@ -21,11 +21,6 @@ const PAGE: &str = "capacity.html";
 const MARKDOWN: &str = "capacity.md";
 const DOCUMENT: &str = "capacity.json";
 
-/// Predictions that a fit is held against, at least, and the share of them that has to be right, within half a width of no more than this.
-const HELD_OUT_LEAST: usize = 20;
-const INSIDE_LEAST: f64 = 0.9;
-const HALF_WIDTH_MOST: f64 = 0.2;
-
 /// Fit memory to recorded runs (`soak run capacity` makes some), and answer what another size needs: 0 answered, 3 the runs cannot tell
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -87,6 +82,9 @@ enum CapacityFormat {
     Markdown,
 }
 
+/// More of anything than a deployment holds, and exact in arithmetic.
+const COUNT_MAX: f64 = 1e15;
+
 /// A whole number above zero; `k` and `M` are thousands and millions.
 fn count(text: &str) -> Result<f64, String> {
     let expected = || "expected a whole number above 0, such as 1536, 500k or 10M".to_owned();
@@ -94,8 +92,12 @@ fn count(text: &str) -> Result<f64, String> {
         Some(digits) => (digits, if text.ends_with('k') { 1e3 } else { 1e6 }),
         None => (text, 1.0),
     };
-    let number: u32 = digits.parse().map_err(|_| expected())?;
-    if number == 0 { Err(expected()) } else { Ok(f64::from(number) * factor) }
+    let number: u64 = digits.parse().map_err(|_| expected())?;
+    match number as f64 * factor {
+        none if none < 1.0 => Err(expected()),
+        many if many > COUNT_MAX => Err(format!("at most {COUNT_MAX:e}")),
+        count => Ok(count),
+    }
 }
 
 impl Capacity {
@@ -120,7 +122,7 @@ impl Capacity {
         self.tell(&answer, asked.is_some(), held_out.as_ref())?;
         Ok(match (asked, held_out) {
             (Some(_), _) if answer.is_complete() => Exit::Pass,
-            (None, Some(held_out)) => stands(&held_out),
+            (None, Some(held_out)) => held_out.verdict().0.into(),
             _ => Exit::Inconclusive,
         })
     }
@@ -170,18 +172,6 @@ const SOME: Question = Question {
     gogc: None,
     node_bytes: None,
 };
-
-/// Whether predictions stood: enough of them, right, and narrow.
-fn stands(held_out: &HeldOut) -> Exit {
-    let both = [held_out.settled, held_out.peak];
-    if both.iter().any(|tally| tally.of < HELD_OUT_LEAST) {
-        return Exit::Inconclusive;
-    }
-    let right = both
-        .iter()
-        .all(|tally| tally.inside as f64 >= INSIDE_LEAST * tally.of as f64 && tally.half_width_most <= HALF_WIDTH_MOST);
-    if right { Exit::Pass } else { Exit::Fail }
-}
 
 /// A run that is there twice would count double, and one that was fitted proves nothing of the fit.
 fn each_once(fitted: &[Recorded], against: &[Recorded]) -> Result<(), Failure> {
