@@ -54,13 +54,21 @@ impl Baselines {
     pub(crate) fn save(&self, name: &str, runs: &[Digest]) -> Result<(), Failure> {
         let folder = self.root.join(name);
         let mut before = files(&folder);
-        let io = |path: &Path, error: &std::io::Error| {
-            Failure::platform(format!("cannot write {}: {error}", path.display()))
-        };
-        fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
+        if let Some(run) = runs.iter().find(|run| !is_name(&run.run)) {
+            return Err(Failure::usage(format!(
+                "“{}” cannot be the id of a run, which soak makes of letters, digits, and - _ . (was the record edited?)",
+                run.run
+            )));
+        }
+        fs::create_dir_all(&folder).map_err(|error| {
+            Failure::usage(format!(
+                "cannot make the folder {}: {error}; name another with --baselines",
+                folder.display()
+            ))
+        })?;
         let mut written = Vec::new();
         for run in runs {
-            let path = folder.join(&run.run).with_extension(EXTENSION);
+            let path = folder.join(format!("{}.{EXTENSION}", run.run));
             let mut text = serde_json::to_string_pretty(run).map_err(Failure::platform)?;
             text.push('\n');
             if let Err(error) = write_whole(&path, text.as_bytes()) {

@@ -21,6 +21,10 @@ pub fn headline(comparison: &Comparison) -> String {
         }
         Verdict::Pass => format!("PASS — {what}: no worse than the base"),
     };
+    let verdict = match comparison.left_out.len() {
+        0 => verdict,
+        n => format!("{verdict}; {} not compared", human::plural(n, "variant")),
+    };
     let better: Vec<&Row> = comparison.judged(Answer::Better).collect();
     if better.is_empty() { verdict } else { format!("{verdict}; better in {}", named(better.into_iter())) }
 }
@@ -285,6 +289,7 @@ mod tests {
             base: side("one"),
             candidate: side("two"),
             rows,
+            left_out: Vec::new(),
             notes: vec!["<script>".to_owned()],
         }
     }
@@ -312,6 +317,8 @@ mod tests {
             ),
             "{line}"
         );
+        let partly = Comparison { left_out: vec!["b".to_owned()], ..comparison(Verdict::Pass, Vec::new()) };
+        assert!(headline(&partly).ends_with("no worse than the base; 1 variant not compared"), "{}", headline(&partly));
         let nothing = headline(&comparison(Verdict::Inconclusive, Vec::new()));
         assert!(nothing.contains("nothing of memory was recorded"), "{nothing}");
     }

@@ -36,6 +36,13 @@ pub fn comparison_github(comparison: &Comparison) -> String {
         Verdict::Pass => "notice",
     };
     let mut out = line(level, "soak", &compared::headline(comparison));
+    if !comparison.left_out.is_empty() {
+        out.push_str(&line(
+            "warning",
+            "not compared",
+            &format!("only one side has {}", comparison.left_out.join(", ")),
+        ));
+    }
     for row in &comparison.rows {
         let level = match (row.answer, row.role) {
             (Answer::Worse, Role::Required | Role::Watched) => "error",

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use self::course::{criteria, departed, ending, kept_to_its_plan, told};
-use self::ratio::{CYCLES_LEAST, Estimate, Logs, estimates};
-use self::side::{check, notes};
+use self::ratio::{Estimate, Logs, estimates};
+use self::side::{alone, check, notes};
 use crate::digest::{Digest, End, QUANTITIES, Quantity, VariantDigest};
 use crate::human;
 use crate::judge::{ALPHA, rounded};
@@ -26,8 +26,10 @@ use crate::stats::holm;
 use crate::stats::student::{t_quantile, t_tail};
 
 pub use self::course::{AS_PLANNED, CRITERIA, ENDING, EVERY_VARIANT};
+pub use self::ratio::CYCLES_LEAST;
 pub(crate) use self::side::alike;
 pub use self::side::{Side, SideRun, unlike};
+pub(crate) use self::unlike::same_settings;
 
 /// The version of a comparison's JSON form.
 pub const COMPARISON_SCHEMA: u32 = 1;
@@ -165,6 +167,9 @@ pub struct Comparison {
     pub candidate: Side,
     /// In the order of the plan, and of the quantities.
     pub rows: Vec<Row>,
+    /// Variants that only one side has, so that nothing is said of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// What a reader should know.
     pub notes: Vec<String>,
 }
@@ -214,6 +219,7 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
         paired: settings.paired,
         base: Side::of(base),
         candidate: Side::of(candidate),
+        left_out: alone([base, candidate], &variants),
         notes: notes([base, candidate], &variants, settings),
         rows,
     })

@@ -10,6 +10,7 @@ use soak_scenario::{Plan, Variant};
 
 pub use quantity::{Allowance, QUANTITIES, Quantity, quantity};
 
+use crate::compare::CYCLES_LEAST;
 use crate::coverage::departures;
 use crate::ending::Ending;
 use crate::judge::rounded;
@@ -140,6 +141,11 @@ impl VariantDigest {
     /// Whether it was what was planned, to its end.
     pub fn is_as_planned(&self) -> bool {
         self.end == End::Completed && self.departures.is_empty()
+    }
+
+    /// Whether enough cycles were measured to set it beside another.
+    pub fn is_comparable(&self) -> bool {
+        self.cycles.values().any(|values| values.iter().flatten().count() >= CYCLES_LEAST)
     }
 
     /// The values of a quantity, cycle by cycle; none where it was not recorded.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use soak_scenario::Pace;
 
-use crate::compare::alike;
+use crate::compare::{alike, same_settings};
 use crate::digest::{Digest, End, QUANTITIES, VariantDigest};
 use crate::judge::rounded;
 use crate::outcome::Verdict;
@@ -63,7 +63,11 @@ pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
         let departures = departures(run);
         let as_planned = departures.is_empty();
         let before = runs[..at].iter().rev().find(|before| {
-            as_planned && self::departures(before).is_empty() && alike(before, run) && of_one_kind(before, run)
+            as_planned
+                && self::departures(before).is_empty()
+                && alike(before, run)
+                && same_settings(before, run)
+                && of_one_kind(before, run)
         });
         let changes = before.map(|before| changes(before, run)).unwrap_or_default();
         let counted: &[VariantDigest] = if as_planned { &run.variants } else { &[] };
@@ -215,6 +219,17 @@ mod tests {
             assert!(entry.before.is_none(), "{}", entry.run);
         }
         assert_eq!(entries[4].before.as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn other_settings_are_another_experiment() {
+        let first = run("first", 1, Pace::Quick, 0.0);
+        let mut other = run("second", 2, Pace::Quick, 0.0);
+        for variant in &mut other.plan.variants {
+            variant.knobs.gogc = soak_scenario::units::Gogc::Off;
+        }
+        let entries = history(vec![first, other, run("third", 3, Pace::Quick, 0.0)]);
+        assert_eq!([&entries[1].before, &entries[2].before], [&None, &Some("first".to_owned())]);
     }
 
     #[test]

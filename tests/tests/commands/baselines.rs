@@ -78,6 +78,21 @@ fn a_name_is_taken_once_and_may_hold_several_runs() {
 }
 
 #[test]
+fn an_id_that_is_a_path_writes_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, kept) = (folder.path().join("run"), folder.path().join("a/kept"));
+    record(&run, Story::Healthy);
+    let events = run.join("events.jsonl");
+    let text = fs::read_to_string(&events).unwrap();
+    fs::write(&events, text.replace("\"run\":\"made-up\"", "\"run\":\"../../evil\"")).unwrap();
+    refused(&baseline(&kept, &["save", "main", run.to_str().unwrap()]), "“../../evil” cannot be the id of a run");
+    assert!(!folder.path().join("evil.json").exists() && !folder.path().join("a/evil.json").exists());
+    fs::write(folder.path().join("file"), "").unwrap();
+    fs::write(&events, text).unwrap();
+    refused(&baseline(&folder.path().join("file"), &["save", "main", run.to_str().unwrap()]), "cannot make the folder");
+}
+
+#[test]
 fn a_baseline_that_was_damaged_says_where() {
     let folder = tempfile::tempdir().unwrap();
     let (run, kept) = (folder.path().join("run"), folder.path().join("kept"));

@@ -220,6 +220,19 @@ fn a_run_that_broke_off_is_not_taken_for_one_that_is_as_good() {
 }
 
 #[test]
+fn what_could_not_be_judged_does_not_pass() {
+    let runs = Runs::new();
+    let (broken, leaking) = (runs.made("a", Story::BrokeOff), runs.made("b", Story::Leaking));
+    replace(&runs.path("b").join("events.jsonl"), "\"run\":\"made-up\"", "\"run\":\"made-up-ill\"");
+    let worse = compare(&[&broken, &leaking, "--format", "json"]);
+    assert_eq!(worse.code, 3, "{}", worse.stdout);
+    let row = answer(&worse.json(), "every variant", "own criteria").clone();
+    assert_eq!(row["answer"], "cannot_tell", "{row:#}");
+    let better = compare(&[&leaking, &broken]);
+    assert!(!better.stdout.contains("better in own criteria"), "{}", better.stdout);
+}
+
+#[test]
 fn a_quantity_of_one_side_alone_is_not_invented() {
     let runs = Runs::new();
     let (base, candidate) = (runs.made("a", Story::Healthy), runs.made("b", Story::Again));

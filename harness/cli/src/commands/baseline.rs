@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use soak_verdict::compare::unlike;
+use soak_verdict::compare::{CYCLES_LEAST, unlike};
 use soak_verdict::{Digest, End, Verdict};
 
 use super::{Exit, Failure, Format};
@@ -88,6 +88,14 @@ fn save(baselines: &Baselines, name: &str, runs: &[String], replace: bool, add: 
             };
             return Err(Failure::usage(format!(
                 "{} is no baseline: in {} {why}; run it again as it is planned",
+                run.run, variant.id
+            )));
+        }
+    }
+    for run in &found {
+        if let Some(variant) = run.variants.iter().find(|variant| !variant.is_comparable()) {
+            return Err(Failure::usage(format!(
+                "{} is no baseline: in {} hardly anything was measured, in less than {CYCLES_LEAST} counted cycles, and nothing could ever be compared with it",
                 run.run, variant.id
             )));
         }

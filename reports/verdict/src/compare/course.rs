@@ -24,19 +24,30 @@ pub(super) fn ending(base: &[Digest], candidate: &[Digest], id: &str) -> Option<
     };
     let (base, candidate) = (ends(base), ends(candidate));
     let all = |ends: &[End], end| ends.iter().all(|one| *one == end);
+    let died = |ends: &[End]| {
+        let many = ends.iter().filter(|one| **one == End::TargetFailed).count();
+        format!("{many} of {}", human::plural(ends.len(), "run"))
+    };
     let (answer, reason) = match () {
         () if all(&base, End::Completed) && all(&candidate, End::Completed) => return None,
         () if base.contains(&End::Early) || candidate.contains(&End::Early) => {
             let side = if candidate.contains(&End::Early) { "candidate" } else { "base" };
             (Answer::CannotTell, format!("A run of the {side} broke off, or never came to this variant."))
         }
-        () if all(&base, End::Completed) => {
-            (Answer::Worse, "The target of the candidate died or gave up; that of the base did not.".to_owned())
-        }
-        () if all(&candidate, End::Completed) => {
+        // One death is one too many for a candidate, and no merit of it where only some of the base's died.
+        () if all(&base, End::Completed) => (
+            Answer::Worse,
+            format!("The target of the candidate died or gave up in {}; that of the base did not.", died(&candidate)),
+        ),
+        () if all(&candidate, End::Completed) && all(&base, End::TargetFailed) => {
             (Answer::Better, "The target of the base died or gave up; that of the candidate did not.".to_owned())
         }
-        () => (Answer::CannotTell, "The target died or gave up on both sides.".to_owned()),
+        () => {
+            let (of_base, of_candidate) = (died(&base), died(&candidate));
+            let reason =
+                format!("The target died or gave up in {of_base} of the base, and in {of_candidate} of the candidate.");
+            (Answer::CannotTell, reason)
+        }
     };
     Some(told(id, ENDING, answer, reason))
 }
@@ -59,14 +70,19 @@ pub(super) fn departed(base: &[Digest], candidate: &[Digest], id: &str) -> Optio
     (!all.is_empty()).then(|| told(id, AS_PLANNED, Answer::CannotTell, reason))
 }
 
-/// The row of runs that fail their own criteria: a difference between the sides where each run of one does and none of the other, and a doubt where only some of the candidate do.
+/// The row of runs that fail their own criteria: a difference between the sides where each run of one does and each of the other passes, and a doubt where only some of the candidate do.
 pub(super) fn criteria(base: &[Digest], candidate: &[Digest]) -> Option<Row> {
     let failed = |side: &[Digest]| side.iter().filter(|run| run.verdict == Verdict::Fail).count();
+    // What could not be judged does not pass.
+    let pass = |side: &[Digest]| side.iter().all(|run| run.verdict == Verdict::Pass);
     let (of_base, of_candidate) = (failed(base), failed(candidate));
-    let (answer, reason) = if of_base == 0 && of_candidate == candidate.len() {
+    let (answer, reason) = if pass(base) && of_candidate == candidate.len() {
         (Answer::Worse, "The candidate fails the scenario's own criteria; the base does not.".to_owned())
-    } else if of_candidate == 0 && of_base == base.len() {
+    } else if pass(candidate) && of_base == base.len() {
         (Answer::Better, "The base fails the scenario's own criteria; the candidate does not.".to_owned())
+    } else if of_base == 0 && of_candidate == candidate.len() {
+        let reason = "The candidate fails the scenario's own criteria; of the base it could not be told.".to_owned();
+        (Answer::CannotTell, reason)
     } else if of_candidate * base.len() > of_base * candidate.len() {
         let share = |failed: usize, side: &[Digest]| format!("{failed} of {}", human::plural(side.len(), "run"));
         let (of_candidate, of_base) = (share(of_candidate, candidate), share(of_base, base));

@@ -19,7 +19,7 @@ pub(super) const ALLOWANCE_DF: f64 = 12.0;
 const REFUTED: f64 = 0.05;
 
 /// A mean and a scatter of fewer cycles say nothing.
-pub(super) const CYCLES_LEAST: usize = 3;
+pub const CYCLES_LEAST: usize = 3;
 
 const CORRELATION_MOST: f64 = 0.8;
 

@@ -113,6 +113,14 @@ fn of_builds(sides: [&[Digest]; 2]) -> Vec<String> {
     mixed.map(|(name, _)| format!("The runs of the {name} are not of one build.")).collect()
 }
 
+/// Variants that one side plans and the comparison does not have, each once.
+pub(super) fn alone(sides: [&[Digest]; 2], variants: &[String]) -> Vec<String> {
+    let planned = sides.into_iter().filter_map(<[Digest]>::first).flat_map(|run| run.plan.judged());
+    let alone: BTreeSet<&String> =
+        planned.map(|variant| &variant.id).filter(|id| !variants.iter().any(|one| one == *id)).collect();
+    alone.into_iter().cloned().collect()
+}
+
 /// What a reader should know: how the builds differ, the kernels, what was left out, and what one run a side cannot show.
 pub(super) fn notes(sides: [&[Digest]; 2], variants: &[String], settings: &Settings) -> Vec<String> {
     let [Some(base), Some(candidate)] = sides.map(<[Digest]>::first) else { return Vec::new() };

@@ -70,6 +70,14 @@ pub(super) fn experiment(left: &Digest, right: &Digest) -> Vec<Unlike> {
     found
 }
 
+/// Whether two runs have variants in common, with the same settings, of targets that were told to misbehave alike.
+pub(crate) fn same_settings(left: &Digest, right: &Digest) -> bool {
+    let mut common = left.plan.judged().filter_map(|variant| Some((variant, right.planned(&variant.id)?))).peekable();
+    common.peek().is_some()
+        && common.all(|(here, there)| here.knobs.settings() == there.knobs.settings())
+        && parts(&left.plan, &right.plan, &["/target/misbehave"]).is_empty()
+}
+
 /// What differs about the two builds and how they are judged.
 pub(super) fn builds(left: &Digest, right: &Digest) -> Vec<Unlike> {
     let mut found = parts(&left.plan, &right.plan, &OF_THE_BUILD);
