@@ -417,7 +417,7 @@ mod tests {
     fn dataset(rows: i64) -> Dataset {
         let settings = GraphSettings { m: 16, ef_construction: 64 };
         let dataset = Dataset::new("d", 16, Arc::default(), Arc::new(Builders::new().unwrap()), settings);
-        let ids: Vec<i64> = (0..rows).map(|n| n * 149 % rows).collect();
+        let ids: Vec<i64> = (0..rows).map(|n| n * 37 % rows).collect();
         let vectors: Vec<f32> = ids.iter().flat_map(|id| [*id as f32; 16]).collect();
         dataset.put(ids.into_iter().map(RowId::Int).collect(), &vectors).unwrap();
         while dataset.index_some() {}

@@ -12,7 +12,7 @@ use crate::left_behind::children;
 use crate::run::{containers_of, run_of};
 
 /// What the watchdog may take.
-const BACK_WITHIN: Duration = Duration::from_secs(12);
+const BACK_WITHIN: Duration = Duration::from_secs(25);
 
 /// Faults on what was running already. Those of a group are on together, and one killed harness leaves all of them behind.
 const ON_A_BYSTANDER: [&[&str]; 4] = [

@@ -94,10 +94,10 @@ fn large_batches_do_not_make_the_harness_large() {
     assert_eq!(code, 0, "{load}");
     let rss = load["harness_rss_bytes_max"].as_f64().unwrap();
     assert!(rss < 128.0 * 1_048_576.0 + batch_bytes, "{rss} bytes: {load}");
-    // The allocator holds up to 1.5 MiB more or less after half a minute. Tens of GiB are sent meanwhile: a thousandth of them, kept, is far more than this.
+    // The allocator holds up to 1.5 MiB more or less after half a minute. At least 9 GiB are sent in all: a thousandth of them, kept, would be more than this.
     let slope = load["harness_rss_bytes_per_minute"].as_f64().unwrap();
     assert!(slope < 8.0 * 1_048_576.0, "it grows by {slope} bytes a minute: {load}");
-    assert!(load["acked_vectors"].as_u64().unwrap() >= 4096 * 4, "{load}");
+    assert!(load["acked_vectors"].as_u64().unwrap() >= 4096 * 200, "{load}");
 }
 
 for_both_stores!(pyarrow_can_put_search_and_delete);
