@@ -144,7 +144,7 @@ impl Spread {
         }
         if !self.batch_rows.vary() && (self.streams.vary() || !same(point.streams, self.streams.least())) {
             let why = format!(
-                "the runs have {} streams and batches of {} rows, which do not tell what a batch takes",
+                "all runs have streams {} and batches of {} rows, which does not tell what a batch takes",
                 self.streams.words(),
                 self.batch_rows.words()
             );
