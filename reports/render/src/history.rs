@@ -43,15 +43,10 @@ pub fn history(folder: &str, entries: &[Entry]) -> String {
                     "Figures are geometric means over cycles and variants. The one before is the last run of the same experiment, kind of target and machine; a change is no \
                      verdict: `soak compare` says whether it is one. Of a run that was not as planned there are none at all.",
                 );
-                let without = entries.iter().enumerate();
-                let without = without.filter_map(|(at, entry)| Some((at, entry.run.as_str(), entry.why_no_figures()?)));
-                let without: Vec<_> = without.collect();
-                if !without.is_empty() {
-                    m.element("ul", &[], |m| {
-                        for (at, run, why) in without {
-                            m.leaf("li", &[], &format!("No figures of run {}, {run}: {why}.", at + 1));
-                        }
-                    });
+                for (at, entry) in entries.iter().enumerate() {
+                    if let Some(why) = entry.why_no_figures() {
+                        m.leaf("p", &[("class", "muted")], &format!("No figures of run {}, {}: {why}.", at + 1, entry.run));
+                    }
                 }
                 for (scenario, pace) in groups(entries) {
                     section(m, entries, &scenario, &pace);

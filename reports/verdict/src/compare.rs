@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::course::{criteria, departed, ending, kept_to_its_plan, told};
 use self::ratio::{Estimate, Logs, estimates};
-use self::side::{alone, check, notes};
+use self::side::{check, left_out, notes};
 use crate::digest::{Digest, End, QUANTITIES, Quantity, VariantDigest};
 use crate::human;
 use crate::judge::{ALPHA, rounded};
@@ -184,7 +184,7 @@ impl Comparison {
 /// Compares the runs of a candidate with those of a base.
 pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Result<Comparison, Incomparable> {
     let (other_machine, variants) = check(base, candidate, settings)?;
-    let Some(first) = base.first() else {
+    let (Some(first), Some(other)) = (base.first(), candidate.first()) else {
         return Err(Incomparable(vec!["there is nothing to compare".to_owned()]));
     };
     let sides = Sides { base, candidate, settings, other_machine };
@@ -219,7 +219,7 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
         paired: settings.paired,
         base: Side::of(base),
         candidate: Side::of(candidate),
-        left_out: alone([base, candidate], &variants),
+        left_out: left_out([first, other], &variants),
         notes: notes([base, candidate], &variants, settings),
         rows,
     })

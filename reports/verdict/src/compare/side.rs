@@ -113,12 +113,16 @@ fn of_builds(sides: [&[Digest]; 2]) -> Vec<String> {
     mixed.map(|(name, _)| format!("The runs of the {name} are not of one build.")).collect()
 }
 
-/// Variants that one side plans and the comparison does not have, each once.
-pub(super) fn alone(sides: [&[Digest]; 2], variants: &[String]) -> Vec<String> {
-    let planned = sides.into_iter().filter_map(<[Digest]>::first).flat_map(|run| run.plan.judged());
-    let alone: BTreeSet<&String> =
-        planned.map(|variant| &variant.id).filter(|id| !variants.iter().any(|one| one == *id)).collect();
-    alone.into_iter().cloned().collect()
+/// Variants that a run plans and the comparison does not have.
+fn alone<'a>(run: &'a Digest, variants: &[String]) -> Vec<&'a str> {
+    let ids = run.plan.judged().map(|variant| variant.id.as_str());
+    ids.filter(|id| !variants.iter().any(|one| one == id)).collect()
+}
+
+/// Variants that only one of these runs plans, each once.
+pub(super) fn left_out(runs: [&Digest; 2], variants: &[String]) -> Vec<String> {
+    let all: BTreeSet<&str> = runs.into_iter().flat_map(|run| alone(run, variants)).collect();
+    all.into_iter().map(str::to_owned).collect()
 }
 
 /// What a reader should know: how the builds differ, the kernels, what was left out, and what one run a side cannot show.
@@ -134,12 +138,7 @@ pub(super) fn notes(sides: [&[Digest]; 2], variants: &[String], settings: &Setti
     }
     notes.extend(kernel.map(|kernel| format!("{}.", kernel.words(names))));
     for (name, run) in [("base", base), ("candidate", candidate)] {
-        let alone: Vec<&str> = run
-            .plan
-            .judged()
-            .map(|variant| variant.id.as_str())
-            .filter(|id| !variants.iter().any(|one| one == id))
-            .collect();
+        let alone = alone(run, variants);
         if !alone.is_empty() {
             notes.push(format!("Only the {name} has {}, which is not compared.", alone.join(", ")));
         }
