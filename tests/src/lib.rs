@@ -15,7 +15,7 @@ mod tools;
 pub use child::{Running, is_alive, signal, until};
 pub use program::{Ended, binary, soak, soak_in};
 pub use python::python;
-pub use recorded::{Made, Story, record};
+pub use recorded::{BUILD, Made, Story, record};
 pub use repository::{Text, root, texts};
 pub use run::{Judged, Turn, alone, events, every_fault, scenario, scenario2, turn};
 pub use target::{Kind, Target, http};

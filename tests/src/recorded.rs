@@ -10,6 +10,9 @@ const MIB: f64 = 1_048_576.0;
 /// Bytes that a target holds for each byte of vectors.
 const HELD: f64 = 5.0;
 
+/// The build that every made-up target is of.
+pub const BUILD: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 /// What happened in a made-up run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Story {
@@ -167,6 +170,7 @@ impl Telling {
         self.variant = Some(variant.id.clone());
         self.kept = if self.story == Story::Heavier { 2.0 } else { 0.0 };
         self.event(EventKind::VariantStarted { index: index as u32, of: plan.variants.len() as u32 });
+        self.event(EventKind::TargetStarted { pid: 1, build: Some(BUILD.to_owned()) });
         for (knob, requested) in variant.knobs.settings() {
             let (knob, source) = (knob.to_owned(), "made up".to_owned());
             let effective = Some(requested.clone());

@@ -6,6 +6,7 @@ mod compared;
 mod dumps;
 mod execution;
 mod failure;
+mod going_on;
 mod guard;
 mod job_summary;
 mod live;

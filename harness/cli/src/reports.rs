@@ -5,9 +5,8 @@ use std::path::Path;
 use soak_record::{RecordError, Run, VariantRecord, file, write_whole};
 use soak_verdict::{Digest, RunVerdict, Trial, VariantDigest, judge};
 
-use crate::dumps;
 use crate::failure::Failure;
-use crate::output;
+use crate::{dumps, going_on, output};
 
 /// In a run's folder: a run's folder for each remedy that was tried, and what came of them as a document.
 pub(crate) const REMEDIES: &str = "remedies";
@@ -61,6 +60,7 @@ pub(crate) fn write_verdict(folder: &Path) -> Result<RunVerdict, Failure> {
 /// What is kept of a run to compare it by.
 pub(crate) fn digest(folder: &Path) -> Result<Digest, Failure> {
     let run = Run::open(folder).map_err(unreadable)?;
+    going_on::refuse(&run)?;
     let mut variants = Vec::new();
     let verdict = over_records(&run, |records| {
         let watched = records.inspect(|record| {
@@ -70,7 +70,13 @@ pub(crate) fn digest(folder: &Path) -> Result<Digest, Failure> {
         });
         judge(&run.id, &run.plan, watched)
     })?;
-    Ok(Digest::of(&run, &verdict, variants))
+    Digest::of(&run, &verdict, variants).ok_or_else(|| {
+        let events = folder.join(file::EVENTS);
+        Failure::usage(format!(
+            "{}: it does not say that a run began, on which machine and when; nothing can be set beside it (was the run killed as it began, or the file emptied?)",
+            events.display()
+        ))
+    })
 }
 
 /// The checklist after an incident, and the verdict that it stands on.
@@ -104,6 +110,7 @@ fn trials(folder: &Path) -> Result<Vec<Trial>, Failure> {
 }
 
 fn judged(run: &Run) -> Result<RunVerdict, Failure> {
+    going_on::warn(run);
     over_records(run, |records| judge(&run.id, &run.plan, records))
 }
 

@@ -259,7 +259,7 @@ impl Seen<'_> {
             ) => {
                 return Err(format!("it did not come to its end: {reason}"));
             }
-            Some(Outcome::Interrupted) | None => return Err("it was broken off".to_owned()),
+            Some(Outcome::Interrupted) | None => return Err("it did not come to its end".to_owned()),
         }
         // What a scenario tolerates is another point all the same.
         let why = [untrue_settings(record), departures(plan, record)].into_iter().find(|why| !why.is_empty());

@@ -34,14 +34,17 @@ impl Run {
         Ok(VariantRecord { variant, events, series, broken })
     }
 
-    /// Which build was tested, where that could be told and was the same for every variant.
-    pub fn build(&self) -> Option<String> {
-        let mut builds = self.events.iter().filter_map(|event| match &event.kind {
-            EventKind::TargetStarted { build, .. } => Some(build),
-            _ => None,
-        });
-        let first = builds.next()?;
-        if builds.all(|build| build == first) { first.clone() } else { None }
+    /// Which builds were tested, each once, the first one first; more than one where the target was built anew while the run went on.
+    pub fn builds(&self) -> Vec<&str> {
+        let mut builds = Vec::new();
+        for event in &self.events {
+            if let EventKind::TargetStarted { build: Some(build), .. } = &event.kind
+                && !builds.contains(&build.as_str())
+            {
+                builds.push(build.as_str());
+            }
+        }
+        builds
     }
 
     /// Whether the run came to its end.

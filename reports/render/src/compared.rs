@@ -1,6 +1,6 @@
 //! A comparison of two builds: its first line, the cells of its rows, and as Markdown and a page.
 
-use soak_verdict::compare::{AS_PLANNED, Answer, CRITERIA, Comparison, Role, Row, Side};
+use soak_verdict::compare::{AS_PLANNED, Answer, CRITERIA, Comparison, EVERY_VARIANT, Role, Row, Side};
 use soak_verdict::{Verdict, human, quantity};
 
 use crate::html::{head, tables};
@@ -29,9 +29,12 @@ pub fn headline(comparison: &Comparison) -> String {
     if better.is_empty() { verdict } else { format!("{verdict}; better in {}", named(better.into_iter())) }
 }
 
-/// Why nothing is concluded: variants that were not what was planned, and of the others what cannot be told.
+/// Why nothing is concluded: a candidate that is none, variants that were not what was planned, and of the others what cannot be told.
 fn open(comparison: &Comparison) -> String {
     let rows = || comparison.judged(Answer::CannotTell).filter(|row| row.role == Role::Required);
+    if rows().any(|row| (row.variant.as_str(), row.quantity.as_str()) == (EVERY_VARIANT, AS_PLANNED)) {
+        return "the candidate is of several builds".to_owned();
+    }
     let departed: Vec<String> =
         rows().filter(|row| row.quantity == AS_PLANNED).map(|row| row.variant.clone()).collect();
     let others: Vec<&Row> = rows().filter(|row| !departed.contains(&row.variant)).collect();
@@ -123,7 +126,8 @@ fn cells(row: &Row) -> [String; 9] {
 fn side(side: &Side) -> String {
     let runs: Vec<String> =
         side.runs.iter().map(|run| format!("{} ({}, {})", run.run, utc(run.unix_s), run.verdict.name())).collect();
-    let build = side.build.as_deref().map_or_else(String::new, |build| format!(", build {}", human::build(build)));
+    let builds: Vec<String> = side.builds.iter().map(|build| human::build(build)).collect();
+    let build = if builds.is_empty() { String::new() } else { format!(", build {}", listed(&builds)) };
     format!("{} (soak {}{build}), by the profile {}: {}", side.target, side.harness, side.profile, runs.join(", "))
 }
 
@@ -275,7 +279,7 @@ mod tests {
             target: "embedded".to_owned(),
             profile: "reference".to_owned(),
             harness: "0".to_owned(),
-            build: None,
+            builds: Vec::new(),
             host: String::new(),
             runs: vec![SideRun { run: run.to_owned(), unix_s: 0, verdict: Verdict::Pass }],
         };

@@ -6,6 +6,12 @@ use soak_verdict::{RunVerdict, human};
 
 use crate::wording::utc;
 
+/// Which build was tested; several where it changed while the run went on.
+fn builds(run: &Run) -> Option<String> {
+    let builds = run.builds();
+    (!builds.is_empty()).then(|| builds.join(", then "))
+}
+
 /// Names and values, in the order in which they are shown.
 pub(crate) fn facts(run: &Run, verdict: &RunVerdict) -> Vec<(&'static str, String)> {
     let plan = &run.plan;
@@ -23,7 +29,7 @@ pub(crate) fn facts(run: &Run, verdict: &RunVerdict) -> Vec<(&'static str, Strin
         ("Pace", plan.pace.name().to_owned()),
         ("Seed", plan.seed.to_string()),
         ("Target", target(plan)),
-        ("Build", run.build().unwrap_or_else(unknown)),
+        ("Build", builds(run).unwrap_or_else(unknown)),
         ("Cycles", cycles(plan)),
         ("Variants", format!("{} of {} ran", verdict.variants.len(), plan.variants.len())),
         ("Complete", if verdict.complete { "yes" } else { "no" }.to_owned()),

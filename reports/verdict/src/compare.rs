@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{criteria, departed, ending, kept_to_its_plan, told};
+use self::course::{criteria, departed, ending, kept_to_its_plan, several_builds, told};
 use self::ratio::{Estimate, Logs, estimates};
 use self::side::{check, left_out, notes};
 use crate::digest::{Digest, End, QUANTITIES, Quantity, VariantDigest};
@@ -28,11 +28,11 @@ use crate::stats::student::{t_quantile, t_tail};
 pub use self::course::{AS_PLANNED, CRITERIA, ENDING, EVERY_VARIANT};
 pub use self::ratio::CYCLES_LEAST;
 pub(crate) use self::side::alike;
-pub use self::side::{Side, SideRun, unlike};
+pub use self::side::{Side, SideRun, builds_of, unlike};
 pub(crate) use self::unlike::same_settings;
 
 /// The version of a comparison's JSON form.
-pub const COMPARISON_SCHEMA: u32 = 1;
+pub const COMPARISON_SCHEMA: u32 = 2;
 
 /// The level of the intervals: that both ends lie within a threshold is a test at 5 % (two one-sided tests: Schuirmann 1987, <https://doi.org/10.1007/BF01068419>).
 const LEVEL: f64 = 0.9;
@@ -190,14 +190,15 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
     let sides = Sides { base, candidate, settings, other_machine };
     let mut rows: Vec<Row> = criteria(base, candidate).into_iter().collect();
     rows.extend(variants.iter().filter_map(|id| ending(base, candidate, id)));
-    let departed: Vec<Row> = variants.iter().filter_map(|id| departed(base, candidate, id)).collect();
+    let mut departed: Vec<Row> = variants.iter().filter_map(|id| departed(base, candidate, id)).collect();
+    departed.extend(several_builds(candidate));
     let mut tests = Vec::new();
     for quantity in QUANTITIES {
         tests.extend(sides.tests(quantity, &variants));
     }
     let measured = rule(tests).into_iter().map(|mut row| {
         // What it is no worse in may be due to what was not as planned. What it is worse in is a finding all the same, as where a run is judged, unless it is the base that was not.
-        let doubtful = departed.iter().any(|one| one.variant == row.variant);
+        let doubtful = departed.iter().any(|one| [row.variant.as_str(), EVERY_VARIANT].contains(&one.variant.as_str()));
         if doubtful && (row.answer != Answer::Worse || !kept_to_its_plan(base, &row.variant)) {
             row.answer = Answer::CannotTell;
         }

@@ -38,6 +38,22 @@ pub fn departures(plan: &Plan, record: &VariantRecord) -> Vec<String> {
     departures
 }
 
+/// That a variant's target was another build than that of the first variant, as a clause: nothing was shown of either by all.
+pub(crate) fn another_build(first: Option<&str>, this: Option<&str>) -> Option<String> {
+    let (first, this) = (first?, this?);
+    let words =
+        || format!("its target is build {}, and that of the first variant {}", human::build(this), human::build(first));
+    (first != this).then(words)
+}
+
+/// The build of a variant's target, where that was recorded.
+pub(crate) fn build<'a>(mut events: impl Iterator<Item = &'a EventKind>) -> Option<&'a str> {
+    events.find_map(|event| match event {
+        EventKind::TargetStarted { build, .. } => build.as_deref(),
+        _ => None,
+    })
+}
+
 /// Settings that were read back as something else, each as a clause.
 pub fn untrue_settings(record: &VariantRecord) -> Vec<String> {
     let untrue = record.events.iter().filter_map(|event| match &event.kind {

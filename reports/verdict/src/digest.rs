@@ -11,7 +11,7 @@ use soak_scenario::{Plan, Variant};
 pub use quantity::{Allowance, QUANTITIES, Quantity, quantity};
 
 use crate::compare::CYCLES_LEAST;
-use crate::coverage::departures;
+use crate::coverage::{self, another_build, departures};
 use crate::ending::Ending;
 use crate::judge::rounded;
 use crate::observed::Observed;
@@ -33,7 +33,7 @@ pub struct Digest {
     pub harness: String,
     /// Kernel, cores, memory.
     pub host: String,
-    /// Which build was tested: `sha256:…` of its program or image, where that could be told.
+    /// Which build was tested: `sha256:…` of its program or image, where that could be told. A variant of another one has that among its departures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
     /// Its verdict by the scenario's own thresholds.
@@ -76,28 +76,33 @@ pub enum End {
 }
 
 impl Digest {
-    /// Of a run, its verdict, and what is kept of its variants, in any order.
-    pub fn of(run: &Run, verdict: &RunVerdict, mut variants: Vec<VariantDigest>) -> Self {
-        let started = run.events.iter().find_map(|event| match &event.kind {
+    /// Of a run, its verdict, and what is kept of its variants, in any order; `None` of a record that does not say when and where the run began.
+    pub fn of(run: &Run, verdict: &RunVerdict, mut variants: Vec<VariantDigest>) -> Option<Self> {
+        let (harness, unix_s, host) = run.events.iter().find_map(|event| match &event.kind {
             EventKind::RunStarted { harness, unix_s, host, .. } => Some((harness.clone(), *unix_s, host.clone())),
             _ => None,
-        });
-        let (harness, unix_s, host) = started.unwrap_or_default();
+        })?;
         let place = |id: &str| run.plan.variants.iter().position(|variant| variant.id == id);
         variants.sort_by_key(|variant| place(&variant.id));
-        Self {
+        let build = run.builds().first().map(|build| (*build).to_owned());
+        for variant in &mut variants {
+            let events = run.events.iter().filter(|event| event.variant.as_deref() == Some(&variant.id));
+            let own = coverage::build(events.map(|event| &event.kind));
+            variant.departures.extend(another_build(build.as_deref(), own));
+        }
+        Some(Self {
             schema: DIGEST_SCHEMA,
             run: run.id.clone(),
             unix_s,
             harness,
             host,
-            build: run.build(),
+            build,
             verdict: verdict.verdict,
             platform_failed: verdict.platform.is_some(),
             complete: verdict.complete,
             plan: run.plan.clone(),
             variants,
-        }
+        })
     }
 
     /// The digest of this variant.

@@ -55,8 +55,9 @@ impl Entry {
 
 /// The history of these runs, the oldest first.
 pub fn history(mut runs: Vec<Digest>) -> Vec<Entry> {
-    runs.sort_by(|left, right| (left.unix_s, &left.run).cmp(&(right.unix_s, &right.run)));
-    // A copy of a run is the same run.
+    // A copy of a run is the same run; of one that was cut the whole one counts.
+    let place = |run: &Digest| (run.unix_s, run.run.clone(), !run.complete, usize::MAX - run.variants.len());
+    runs.sort_by_cached_key(place);
     runs.dedup_by(|right, left| (left.unix_s, &left.run) == (right.unix_s, &right.run));
     let mut entries = Vec::new();
     for (at, run) in runs.iter().enumerate() {
@@ -101,13 +102,13 @@ fn departures(run: &Digest) -> Vec<String> {
         let ended = match variant.end {
             End::Completed => None,
             End::TargetFailed => Some("its target failed"),
-            End::Early => Some("it ended early"),
+            End::Early => Some("it did not come to its end"),
         };
         let all = ended.into_iter().chain(variant.departures.iter().map(String::as_str));
         found.extend(all.map(|what| format!("{}: {what}", variant.id)));
     }
     if !run.complete && found.is_empty() {
-        found.push("the run broke off".to_owned());
+        found.push("the run did not come to its end".to_owned());
     }
     found
 }
@@ -209,10 +210,11 @@ mod tests {
         let mut paused = run("fourth", 4, Pace::Quick, 1.0);
         paused.variants[0].departures.push("a person took a hand in it and paused the load".to_owned());
         let first = run("first", 1, Pace::Quick, 0.0);
-        let entries = history(vec![first.clone(), broken, died, paused, run("fifth", 5, Pace::Quick, 0.0), first]);
+        let cut = Digest { complete: false, variants: Vec::new(), ..first.clone() };
+        let entries = history(vec![cut, first.clone(), broken, died, paused, run("fifth", 5, Pace::Quick, 0.0), first]);
         let names: Vec<&str> = entries.iter().map(|entry| entry.run.as_str()).collect();
         assert_eq!(names, ["first", "second", "third", "fourth", "fifth"]);
-        let reasons = ["the run broke off", "its target failed", "a person took a hand"];
+        let reasons = ["the run did not come to its end", "its target failed", "a person took a hand"];
         for (entry, reason) in entries[1..4].iter().zip(reasons) {
             assert!(entry.why_no_figures().unwrap().contains(reason), "{:?}", entry.departures);
             assert!(!entry.as_planned && entry.figures.is_empty() && entry.variants.is_empty(), "{}", entry.run);

@@ -27,6 +27,7 @@ pub const ALPHA: f64 = 0.05;
 /// What is kept of a variant once its record has been let go.
 struct Measured {
     id: String,
+    build: Option<String>,
     evidence: Vec<Evidence>,
     attested: BTreeMap<String, AttestedKnob>,
     ending: Ending,
@@ -48,6 +49,7 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
     let mut measured: Vec<Measured> = variants.into_iter().map(|record| measure(plan, &record)).collect();
     let place = |id: &str| plan.variants.iter().position(|variant| variant.id == id).unwrap_or(usize::MAX);
     measured.sort_by_key(|variant| place(&variant.id));
+    doubt_other_builds(&mut measured);
     let never_ran: Vec<&str> = plan
         .variants
         .iter()
@@ -112,6 +114,7 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
     });
     Measured {
         id: record.variant.id.clone(),
+        build: coverage::build(observed.events()).map(str::to_owned),
         evidence,
         attested: attested.collect(),
         ending: Ending::of(&observed),
@@ -122,6 +125,15 @@ fn measure(plan: &Plan, record: &VariantRecord) -> Measured {
         indications: indications(&observed),
         facts: Facts::of(&observed),
         notes: notes(&observed),
+    }
+}
+
+/// A target that is built anew while a run goes on is another from there on.
+fn doubt_other_builds(measured: &mut [Measured]) {
+    let first = measured.iter().find_map(|variant| variant.build.clone());
+    for variant in measured {
+        let doubt = coverage::another_build(first.as_deref(), variant.build.as_deref());
+        variant.doubts.extend(doubt);
     }
 }
 

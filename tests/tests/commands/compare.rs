@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use soak_tests::{Ended, Story, record, soak};
+use soak_engine::residue::Register;
+use soak_tests::{BUILD, Ended, Story, record, soak};
 
 /// Made-up runs, and the folder that holds them until the test ends.
 struct Runs(tempfile::TempDir);
@@ -192,6 +193,96 @@ fn what_was_not_as_planned_is_shown_to_be_no_worse_in_nothing() {
         let history = soak(&["history", runs.0.path().to_str().unwrap(), "--format", "json"]).json();
         assert_eq!(history[1]["figures"], serde_json::json!({}), "{name}: {history:#}");
     }
+}
+
+/// A run that says it is of another build.
+fn rebuilt(runs: &Runs, name: &str, story: Story) -> String {
+    let run = runs.made(name, story);
+    replace(&runs.path(name).join("events.jsonl"), BUILD, OTHER_BUILD);
+    run
+}
+
+const OTHER_BUILD: &str = "sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
+
+#[test]
+fn a_candidate_of_several_builds_is_none() {
+    let runs = Runs::new();
+    let (one, other) = (runs.made("a", Story::Again), rebuilt(&runs, "b", Story::Healthy));
+    let heavier = rebuilt(&runs, "c", Story::Heavier);
+    let mixed = compare(&["--base", &one, "--candidate", &other, "--format", "json"]);
+    assert_eq!(mixed.code, 0, "{}", mixed.stdout);
+    let third = runs.made("d", Story::Healthy);
+    replace(&runs.path("d").join("events.jsonl"), "\"run\":\"made-up\"", "\"run\":\"made-up-third\"");
+    let mixed = compare(&["--base", &one, "--candidate", &other, &third]);
+    assert_eq!(mixed.code, 3, "{}\n{}", mixed.stdout, mixed.stderr);
+    assert!(
+        mixed.stdout.starts_with("INCONCLUSIVE — scenario2 at quick pace: the candidate is of several builds\n"),
+        "{}",
+        mixed.stdout
+    );
+    let words = "the runs of the candidate are of several builds, sha256:fedcba987654, sha256:0123456789ab.";
+    let in_a_line = mixed.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(in_a_line.contains(words), "{}", mixed.stdout);
+    // What is worse is so of them together.
+    let worse = compare(&["--base", &one, "--candidate", &heavier, &third, "--format", "json"]);
+    assert_ne!(worse.code, 0, "{}", worse.stdout);
+    // A branch's last builds may be a base.
+    let base = compare(&["--base", &one, &other, "--candidate", &third, "--format", "json"]);
+    assert_eq!((base.code, base.json()["base"]["builds"].as_array().unwrap().len()), (0, 2), "{}", base.stdout);
+    assert!(base.json()["notes"].to_string().contains("The base is of several builds"), "{}", base.stdout);
+    let kept = runs.path("kept");
+    let saved = soak(&["baseline", "--baselines", kept.to_str().unwrap(), "save", "main", &one, &other]);
+    assert_eq!(saved.code, 0, "{}", saved.stderr);
+    assert!(saved.stderr.contains("warning: main is of several builds"), "{}", saved.stderr);
+}
+
+#[test]
+fn a_build_that_changes_under_a_run_is_two() {
+    let runs = Runs::new();
+    let (one, other) = (runs.made("a", Story::Again), runs.made("b", Story::Healthy));
+    let events = runs.path("b").join("events.jsonl");
+    let text = fs::read_to_string(&events).unwrap();
+    let (before, after) = text.rsplit_once(BUILD).unwrap();
+    fs::write(&events, format!("{before}{OTHER_BUILD}{after}")).unwrap();
+    let judged = soak(&["judge", &other, "--format", "json"]);
+    let verdict = judged.json();
+    assert_eq!((judged.code, &verdict["variants"][0]["verdict"]), (3, &"pass".into()), "{verdict:#}");
+    let words = "its target is build sha256:fedcba987654, and that of the first variant sha256:0123456789ab";
+    assert!(verdict["variants"][1]["findings"].to_string().contains(words), "{verdict:#}");
+    let compared = compare(&[&one, &other, "--format", "json"]).json();
+    let row = answer(&compared, verdict["variants"][1]["id"].as_str().unwrap(), "as planned");
+    assert!(row["reason"].as_str().unwrap().contains(words), "{row:#}");
+}
+
+#[test]
+fn a_run_that_still_goes_on_is_waited_for() {
+    let runs = Runs::new();
+    let (base, other) = (runs.made("a", Story::Again), runs.made("b", Story::BrokeOff));
+    let id = format!("made-up-{}", std::process::id());
+    replace(&runs.path("b").join("events.jsonl"), "\"run\":\"made-up\"", &format!("\"run\":\"{id}\""));
+    let register = Register::open(&id).unwrap();
+    let going = format!("{id} still goes on (pid {})", std::process::id());
+    let refused = compare(&[&base, &other]);
+    let history = soak(&["history", runs.0.path().to_str().unwrap()]);
+    let judged = soak(&["judge", &other]);
+    let capacity = soak(&["capacity", &other, "--vectors", "1M", "--dim", "128"]);
+    register.close();
+    assert!(refused.code == 2 && refused.stderr.contains(&going), "{}", refused.stderr);
+    assert!(history.code == 0 && history.stderr.contains(&format!("warning: left out: {going}")), "{}", history.stderr);
+    assert!(!history.stdout.contains(&id), "{}", history.stdout);
+    for ended in [judged, capacity] {
+        assert!(ended.code == 3 && ended.stderr.contains(&format!("warning: {going}")), "{}", ended.stderr);
+    }
+    let history = soak(&["history", runs.0.path().to_str().unwrap()]);
+    assert!(history.stdout.contains(&format!("no figures of {id}: ")), "{}", history.stdout);
+}
+
+#[test]
+fn a_record_without_a_beginning_is_refused() {
+    let runs = Runs::new();
+    let (base, other) = (runs.made("a", Story::Again), runs.made("b", Story::Healthy));
+    fs::write(runs.path("b").join("events.jsonl"), "").unwrap();
+    refused(&[&base, &other], &["b/events.jsonl: it does not say that a run began"]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use soak_verdict::compare::{CYCLES_LEAST, unlike};
-use soak_verdict::{Digest, End, Verdict};
+use soak_verdict::compare::{CYCLES_LEAST, builds_of, unlike};
+use soak_verdict::{Digest, End, Verdict, human};
 
 use super::{Exit, Failure, Format};
 use crate::baselines::{self, Baselines, is_name};
@@ -111,6 +111,13 @@ fn save(baselines: &Baselines, name: &str, runs: &[String], replace: bool, add: 
         output::say(&format!(
             "warning: {} failed its own criteria; what is no worse than it may fail as well\n",
             run.run
+        ));
+    }
+    if let several @ [_, _, ..] = &builds_of(&all)[..] {
+        let several: Vec<String> = several.iter().map(|build| human::build(build)).collect();
+        output::say(&format!(
+            "warning: {name} is of several builds, {}: how they differ will be taken for chance, and a change as great for none\n",
+            several.join(", ")
         ));
     }
     baselines.save(name, &all)?;

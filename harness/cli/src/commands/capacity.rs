@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use soak_capacity::{Answer, HeldOut, Model, Question, Recorded, differences};
-use soak_record::write_whole;
+use soak_record::{Run, VariantRecord, write_whole};
 use soak_render::{CapacityPage, Part, capacity_html, capacity_markdown};
 use soak_scenario::units::Bytes;
 
 use super::{Exit, Failure};
 use crate::table::{columns, wrapped};
-use crate::{output, reports};
+use crate::{going_on, output, reports};
 
 /// Of an answer, the files in `--out`.
 const PAGE: &str = "capacity.html";
@@ -187,7 +187,11 @@ fn each_once(fitted: &[Recorded], against: &[Recorded]) -> Result<(), Failure> {
 }
 
 fn read(folders: &[PathBuf]) -> Result<Vec<Recorded>, Failure> {
-    folders.iter().map(|folder| reports::read(folder, Recorded::of)).collect()
+    let recorded = |run: &Run, records: &mut dyn Iterator<Item = VariantRecord>| {
+        going_on::warn(run);
+        Recorded::of(run, records)
+    };
+    folders.iter().map(|folder| reports::read(folder, recorded)).collect()
 }
 
 /// Writes files, the page first.

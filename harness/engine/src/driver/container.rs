@@ -54,15 +54,12 @@ pub struct ContainerDriver {
     run: String,
     register: Register,
     docker: Docker,
-    /// Id of the image.
-    build: Option<String>,
 }
 
 /// An image that is there, and the Docker that has it.
 #[derive(Debug)]
 pub struct Image {
     docker: Docker,
-    id: Option<String>,
 }
 
 impl Image {
@@ -71,8 +68,7 @@ impl Image {
         let docker = docker::connect().await.map_err(ImageError::Docker)?;
         let provided = docker::provide(&docker, &launch.image, launch.build.as_deref()).await;
         provided.map_err(ImageError::Image)?;
-        let id = docker.inspect_image(&launch.image).await.ok().and_then(|image| image.id);
-        Ok(Self { docker, id })
+        Ok(Self { docker })
     }
 }
 
@@ -97,7 +93,7 @@ impl ContainerDriver {
         run: String,
         register: Register,
     ) -> Self {
-        Self { plan, launch, folder, run, register, docker: image.docker, build: image.id }
+        Self { plan, launch, folder, run, register, docker: image.docker }
     }
 
     async fn start_container(&self, index: usize, replica: u32, variant: &Variant) -> Result<ContainerTarget, String> {
@@ -126,7 +122,7 @@ impl ContainerDriver {
         let group = state.pid.and_then(Group::of_process);
         let access = Access::new(&self.plan, variant, addrs, Watched { pid: state.pid, group: group.clone() }).await?;
         let reach = access.reach(&self.run, &self.register, artifacts, data.as_ref());
-        let reach = Reach { inside: self.launch.ports, build: self.build.clone(), ..reach };
+        let reach = Reach { inside: self.launch.ports, build: state.image, ..reach };
         let life = Life::begin(&self.docker, &container.id, &log, state.pid, group);
         let limit_bytes = match variant.knobs.memory_limit {
             Limit::At(bytes) => Some(bytes.0),

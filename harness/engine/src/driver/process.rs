@@ -11,7 +11,6 @@ use soak_record::{RunFolder, file};
 use soak_scenario::units::Limit;
 use soak_scenario::{Injection, Plan, Variant};
 use tokio::process::Command;
-use tokio::sync::OnceCell;
 
 use super::access::{Access, Addrs, Place, arguments, environment};
 use super::build;
@@ -41,7 +40,7 @@ pub struct ProcessDriver {
     recipe: Arc<Recipe>,
     folder: RunFolder,
     register: Register,
-    build: OnceCell<Option<String>>,
+    build: build::Known,
 }
 
 /// How a target is started, for the first time and again.
@@ -122,13 +121,13 @@ impl Driver for ProcessDriver {
 impl ProcessDriver {
     /// A driver for this plan; logs go to the run folder's artifacts.
     pub fn new(program: Program, plan: Plan, folder: RunFolder, run: String, register: Register) -> Self {
-        Self { recipe: Arc::new(Recipe { program, plan, run }), folder, register, build: OnceCell::new() }
+        Self { recipe: Arc::new(Recipe { program, plan, run }), folder, register, build: build::Known::default() }
     }
 
     async fn start_process(&self, index: usize, variant: &Variant) -> Result<Core, String> {
         let plan = &self.recipe.plan;
         let program = self.recipe.program.0.clone();
-        let build = self.build.get_or_init(|| build::of_program(program)).await.clone();
+        let build = self.build.of_program(program).await;
         let addrs = Addrs::free().map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         let artifacts = self.folder.path(file::ARTIFACTS);
         let log_path = artifacts.join(format!("{index:03}-target.log"));

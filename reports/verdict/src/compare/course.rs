@@ -1,5 +1,6 @@
 //! How the runs went, which no quantity tells: whether their targets came to an end, whether they were what was planned, and what their own criteria say.
 
+use super::side::{builds_of, in_words};
 use super::{Answer, Role, Row};
 use crate::digest::{Digest, End};
 use crate::human;
@@ -68,6 +69,16 @@ pub(super) fn departed(base: &[Digest], candidate: &[Digest], id: &str) -> Optio
     let all = [of("base", base), of("candidate", candidate)].concat();
     let reason = format!("Nothing is shown to be no worse: {}.", all.join(". And "));
     (!all.is_empty()).then(|| told(id, AS_PLANNED, Answer::CannotTell, reason))
+}
+
+/// The row of a candidate that is of several builds: which of them would have been shown to be no worse? A base may be, as the last ones of a branch are.
+pub(super) fn several_builds(candidate: &[Digest]) -> Option<Row> {
+    let builds = builds_of(candidate);
+    let reason = format!(
+        "Nothing is shown to be no worse: the runs of the candidate are of several builds, {}.",
+        in_words(&builds)
+    );
+    (builds.len() > 1).then(|| told(EVERY_VARIANT, AS_PLANNED, Answer::CannotTell, reason))
 }
 
 /// The row of runs that fail their own criteria: a difference between the sides where each run of one does and each of the other passes, and a doubt where only some of the candidate do.

@@ -21,9 +21,9 @@ pub struct Side {
     pub harness: String,
     /// The machine.
     pub host: String,
-    /// Which build it is, where that was recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub build: Option<String>,
+    /// Which builds its runs are of, each once, where that was recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub builds: Vec<String>,
     /// Its runs, in the order in which they were given.
     pub runs: Vec<SideRun>,
 }
@@ -49,7 +49,7 @@ impl Side {
             profile: text(|run| run.plan.target.profile.name.clone()),
             harness: text(|run| run.harness.clone()),
             host: text(|run| run.host.clone()),
-            build: first.and_then(|run| run.build.clone()),
+            builds: builds_of(runs).into_iter().map(str::to_owned).collect(),
             runs: runs
                 .iter()
                 .map(|run| SideRun { run: run.run.clone(), unix_s: run.unix_s, verdict: run.verdict })
@@ -101,16 +101,35 @@ pub(super) fn check(
     }
 }
 
-/// Whether all runs are of one build, or those of a side of several; nothing where that was not recorded.
-fn of_builds(sides: [&[Digest]; 2]) -> Vec<String> {
-    let [base, candidate] = sides.map(|side| side.iter().map(|run| run.build.as_deref()).collect::<BTreeSet<_>>());
-    if base == candidate
-        && let [Some(build)] = base.iter().copied().collect::<Vec<_>>()[..]
-    {
-        return vec![format!("Both sides are one build, {}.", human::build(build))];
+/// The builds that these runs are of, each once, in the order of the runs; nothing of runs that do not tell.
+pub fn builds_of(runs: &[Digest]) -> Vec<&str> {
+    let mut builds = Vec::new();
+    for build in runs.iter().filter_map(|run| run.build.as_deref()) {
+        if !builds.contains(&build) {
+            builds.push(build);
+        }
     }
-    let mixed = [("base", &base), ("candidate", &candidate)].into_iter().filter(|(_, builds)| builds.len() > 1);
-    mixed.map(|(name, _)| format!("The runs of the {name} are not of one build.")).collect()
+    builds
+}
+
+/// Builds as people are told of them.
+pub(super) fn in_words(builds: &[&str]) -> String {
+    builds.iter().map(|build| human::build(build)).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether all runs are of one build, or the base of several; nothing where that was not recorded.
+fn of_builds(sides: [&[Digest]; 2]) -> Option<String> {
+    let all_tell = sides.iter().all(|side| side.iter().all(|run| run.build.is_some()));
+    match sides.map(builds_of) {
+        [base, candidate] if all_tell && base.len() == 1 && base == candidate => {
+            Some(format!("Both sides are one build, {}.", in_words(&base)))
+        }
+        [base, _] if base.len() > 1 => Some(format!(
+            "The base is of several builds, {}: the candidate is held against what they have in common, and how they differ is taken for chance.",
+            in_words(&base)
+        )),
+        _ => None,
+    }
 }
 
 /// Variants that a run plans and the comparison does not have.

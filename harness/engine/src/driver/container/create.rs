@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) pid: Option<u32>,
     /// Where its ports are published; `None` when it has ended.
     pub(super) published: Option<Ports>,
+    /// Id of the image that it was made of, whatever has the image's name by now.
+    pub(super) image: Option<String>,
 }
 
 /// What of this machine a container is given.
@@ -138,6 +140,7 @@ fn ports(ports: Ports) -> [ContainerPort; 3] {
 pub(super) async fn inspect(docker: &Docker, id: &str, inside: Ports) -> Result<State, String> {
     let found = docker.inspect_container(id, None).await;
     let found = found.map_err(|error| format!("cannot inspect the container: {}", in_words(&error)))?;
+    let image = found.image;
     let pid = found.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
     let pid = pid.filter(|pid| *pid > 0 && is_of(*pid, id));
     let bindings = found.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
@@ -150,7 +153,7 @@ pub(super) async fn inspect(docker: &Docker, id: &str, inside: Ports) -> Result<
         (Some(data), Some(meta), Some(http)) => Some(Ports { data, meta, http }),
         _ => None,
     };
-    Ok(State { pid, published })
+    Ok(State { pid, published, image })
 }
 
 /// Whether a process of this machine is one of this container. Docker may run on another machine, or in one of its own: there its numbers mean
