@@ -60,12 +60,7 @@ impl Baselines {
                 run.run
             )));
         }
-        fs::create_dir_all(&folder).map_err(|error| {
-            Failure::usage(format!(
-                "cannot make the folder {}: {error}; name another with --baselines",
-                folder.display()
-            ))
-        })?;
+        fs::create_dir_all(&folder).map_err(|error| Failure::no_folder(&folder, &error, "--baselines"))?;
         let mut written = Vec::new();
         for run in runs {
             let path = folder.join(format!("{}.{EXTENSION}", run.run));

@@ -1,6 +1,8 @@
 //! How the process ends: exit codes, and what a command says when it could not do what it was asked to.
 
 use std::fmt::Display;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use soak_scenario::LoadError;
@@ -71,6 +73,17 @@ impl Failure {
     /// The machine would not.
     pub(crate) fn platform(message: impl Display) -> Self {
         Self { exit: Exit::Platform, words: error_line(message) }
+    }
+
+    /// A folder that cannot be made: the command's mistake, which names another by `option`, unless it is the disk that is full.
+    pub(crate) fn no_folder(folder: &Path, error: &io::Error, option: &str) -> Self {
+        let cannot = format!("cannot make the folder {}: {error}", folder.display());
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::platform(format!("{cannot}; free the disk, or name another with {option}"))
+            }
+            _ => Self::usage(format!("{cannot}; name another with {option}")),
+        }
     }
 
     /// The same words, as the machine's failure: what a run has just written must be readable.

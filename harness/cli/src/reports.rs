@@ -41,9 +41,7 @@ pub(crate) fn write_reports_into(folder: &Path, out: &Path) -> Result<RunVerdict
 
 /// Makes the folder that reports are written into, where there is none.
 pub(crate) fn make_folder(out: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(out).map_err(|error| {
-        Failure::usage(format!("cannot make the folder {}: {error}; name another with --out", out.display()))
-    })
+    std::fs::create_dir_all(out).map_err(|error| Failure::no_folder(out, &error, "--out"))
 }
 
 /// Judges a run folder and writes `verdict.json` alone.

@@ -1,7 +1,7 @@
 //! A run: every variant of a plan, one after the other, each on a fresh target.
 
 use soak_record::{EventKind, Outcome};
-use soak_scenario::Plan;
+use soak_scenario::{Launch, Plan};
 
 use crate::journal::Journal;
 use crate::operator::Wishes;
@@ -16,7 +16,7 @@ pub enum RunEnd {
     Complete,
     /// A person ended it.
     Interrupted,
-    /// A stop condition of the scenario ended it.
+    /// A stop condition of the scenario ended it, or the failure of a target that ran already.
     Stopped(String),
     /// The harness or the machine failed: nothing more can be run.
     PlatformFailed(String),
@@ -37,9 +37,14 @@ pub async fn run(
         unix_s: std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         host: crate::host::describe(),
     });
+    let is_attached = matches!(plan.target.launch, Launch::Attach(_));
     let mut end = RunEnd::Complete;
     for index in 0..plan.variants.len() {
         match run_variant(plan, index, driver, journal, more_cycles, &mut wishes).await {
+            // What was not started here cannot be started again: it is no other target for the next variant, and somebody may be looking at it.
+            Outcome::TargetFailed { reason } if is_attached && index + 1 < plan.variants.len() => {
+                end = RunEnd::Stopped(reason);
+            }
             Outcome::Completed | Outcome::TargetFailed { .. } => {}
             Outcome::Interrupted => end = RunEnd::Interrupted,
             Outcome::Stopped { reason } => end = RunEnd::Stopped(reason),

@@ -58,7 +58,12 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         .collect();
     let mut notes = Vec::new();
     if !never_ran.is_empty() {
-        notes.push(format!("Never ran: {}.", never_ran.join(", ")));
+        let failed = measured.iter().any(|variant| matches!(variant.ending, Ending::TargetFailed(_)));
+        let why = match plan.target.launch {
+            Launch::Attach(_) if failed => ": what ran already is not loaded any more once it has failed",
+            _ => "",
+        };
+        notes.push(format!("Never ran: {}{why}.", never_ran.join(", ")));
     }
     if !plan.target.misbehave.is_healthy() {
         let settings: Vec<String> =

@@ -68,6 +68,23 @@ fn a_target_that_never_answers_fails_at_its_deadline() {
 }
 
 #[test]
+fn an_attached_target_that_failed_is_not_loaded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = held.local_addr().unwrap();
+    let target = format!("attach:endpoints,data={addr},meta={addr},http={addr}");
+    let edits = ["--set", "deadlines.boot=1s", "--set", "deadlines.call=1s", "--set", "matrix.dim=[8,16,24]"];
+    let ended = run(&folder.path().join("run"), &[&["--target", &target], &edits[..]].concat());
+    says(&ended, 1, &["FAIL", "did not answer", "Never ran: ", "what ran already is not loaded any more"]);
+    assert_eq!(
+        ended.stdout.matches("never ran").count() + ended.stdout.matches("Never ran").count(),
+        1,
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
 fn a_port_in_use_says_which_and_what_to_do() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = held.local_addr().unwrap().to_string();

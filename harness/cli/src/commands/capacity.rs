@@ -3,6 +3,8 @@
 mod found;
 mod search;
 
+pub(super) use search::DOCUMENT as SEARCH;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

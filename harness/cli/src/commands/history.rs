@@ -6,6 +6,7 @@ use clap::Args;
 use soak_record::{file, write_whole};
 use soak_verdict::{Entry, history, human, quantity};
 
+use super::capacity::SEARCH;
 use super::{Exit, Failure, Format};
 use crate::reports::REMEDIES;
 use crate::table::table;
@@ -59,7 +60,7 @@ impl History {
     }
 }
 
-/// Folders of runs in this folder, and in those in it: of a proof's rounds, of two builds' turns. In order of their names.
+/// Folders of runs in this folder, and in those in it: of a proof's rounds, of two builds' turns. Neither the tries of a search: each has a limit of its own. In order of their names.
 fn run_folders(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let children = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
         let mut folders: Vec<PathBuf> =
@@ -74,7 +75,7 @@ fn run_folders(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     for child in first {
         if is_run(&child) {
             found.push(child);
-        } else if !child.ends_with(REMEDIES) {
+        } else if !child.ends_with(REMEDIES) && !child.join(SEARCH).is_file() {
             found.extend(children(&child).unwrap_or_default().into_iter().filter(|inner| is_run(inner)));
         }
     }

@@ -24,7 +24,7 @@ use crate::{mistakes, output, progress, run_id};
 /// Of a search, the files in its folder.
 const PAGE: &str = "search.html";
 const MARKDOWN: &str = "search.md";
-const DOCUMENT: &str = "search.json";
+pub(in crate::commands) const DOCUMENT: &str = "search.json";
 const MIB: f64 = 1_048_576.0;
 
 /// Find the smallest memory limit that a load survives: 0 found, 3 there was too little time, nothing survives, or a tenth less does too or is not to be tried
@@ -274,7 +274,7 @@ fn cut_short(end: &RunEnd) -> Option<String> {
     match end {
         RunEnd::Complete => None,
         RunEnd::Interrupted => Some("it was interrupted".to_owned()),
-        RunEnd::Stopped(why) => Some(format!("a stop condition ended it: {why}")),
+        RunEnd::Stopped(why) => Some(format!("it was stopped: {why}")),
         RunEnd::PlatformFailed(why) => Some(format!("the harness or the machine failed: {why}")),
     }
 }
