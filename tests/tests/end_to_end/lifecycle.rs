@@ -1,10 +1,11 @@
 //! Runs that are cut short: killed, interrupted, paused. Nothing is left behind and nothing that was measured is lost.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use soak_tests::{Running, events, is_alive, signal, soak, turn, until};
+use soak_tests::{Running, binary, events, is_alive, signal, soak, turn, until};
 
 use crate::small::command;
 
@@ -71,6 +72,33 @@ fn a_killed_target_is_a_failure_that_says_how() {
     let (code, verdict) = report(&out);
     assert_eq!(code, 1);
     assert!(verdict.to_string().contains("signal 9"), "{verdict:#}");
+}
+
+#[test]
+fn a_program_that_is_built_anew_while_the_run_goes_on_is_another_build() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let [out, program, next] = ["run", "store", "next"].map(|name| folder.path().join(name));
+    std::fs::copy(binary(), &program).unwrap();
+    std::fs::copy(binary(), &next).unwrap();
+    // What follows a program's last section is not loaded.
+    std::fs::OpenOptions::new().append(true).open(&next).unwrap().write_all(b"another").unwrap();
+    let edits = ["matrix.dim=[16,24]", "workload.vectors_per_cycle={default=1024}"];
+    let mut command = command(&out, &edits);
+    command.args(["--target", &format!("process:{}", program.display())]).stderr(Stdio::null());
+    let mut run = Running::start(&mut command);
+    target_in(&out, "query");
+    std::fs::rename(&next, &program).unwrap();
+    assert_ne!(run.wait(), 0);
+    let events = events(&out);
+    let builds: Vec<&Value> =
+        events.iter().filter(|event| event["event"] == "target_started").map(|event| &event["build"]).collect();
+    assert!(builds.len() == 2 && builds[0] != builds[1], "{builds:?}");
+    let (_, verdict) = report(&out);
+    let doubt = "its target is build sha256:";
+    let [first, second] = [0, 1].map(|variant| verdict["variants"][variant]["findings"].to_string());
+    assert!(!first.contains(doubt) && second.contains(doubt), "{verdict:#}");
+    assert!(!second.contains("\"verdict\":\"pass\""), "{verdict:#}");
 }
 
 #[test]
