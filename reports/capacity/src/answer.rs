@@ -5,7 +5,7 @@ use soak_verdict::human;
 
 use crate::fit::Fit;
 use crate::model::{EXTRAPOLATED, Model};
-use crate::point::{Point, same};
+use crate::point::{Point, most_common, same};
 use crate::recorded::{Identity, LeftOut, Observation};
 use crate::rules::{self, Rule};
 use crate::settings::Settings;
@@ -13,6 +13,9 @@ use crate::spread::Missing;
 use crate::terms::Term;
 
 const MIB: f64 = 1_048_576.0;
+
+/// A processor time that is less than so many times its error tells no factor.
+const CPU_LEAST: f64 = 3.0;
 
 /// What is asked. What is not said is as in most of the runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,9 +91,12 @@ pub struct TradeOff {
     pub gogc: f64,
     /// The peak.
     pub peak: Estimate,
-    /// Processor time of ingest and index beside that of the GOGC which most runs have, as a factor, of variants that differ in nothing else; absent where there are none.
+    /// Processor time of ingest and index beside that of the GOGC which most runs have, as a factor, of variants that differ in nothing else; absent where there are none, or
+    /// where it is less than the kernel's ticks tell.
     pub cpu: Option<f64>,
-    /// How many pairs of variants that is the mean of: one pair is hardly more than a hint.
+    /// Where that factor lies, by the ticks alone.
+    pub cpu_interval: Option<[f64; 2]>,
+    /// How many pairs of variants there are: one pair is hardly more than a hint.
     pub cpu_pairs: usize,
 }
 
@@ -178,12 +184,7 @@ impl Question {
 
 /// The value that most variants have; the least of several.
 pub(crate) fn usual(observations: &[Observation], axis: &dyn Fn(&Point) -> f64) -> f64 {
-    let values: Vec<f64> = observations.iter().map(|one| axis(&one.point)).collect();
-    let count = |value: f64| values.iter().filter(|other| same(**other, value)).count();
-    let better = |best: f64, value: f64| {
-        if count(value) > count(best) || (count(value) == count(best) && value < best) { value } else { best }
-    };
-    values.iter().copied().reduce(better).unwrap_or(0.0)
+    most_common(observations.iter().map(|one| axis(&one.point))).unwrap_or(0.0)
 }
 
 impl Answer {
@@ -349,23 +350,39 @@ fn trade_off(model: &Model, point: &Point) -> Vec<TradeOff> {
     let at = |gogc: f64| {
         let peak = model.says(&Point { gogc: Some(gogc), ..*point }).peak?;
         // Beside itself there is nothing to compare.
-        let (cpu, cpu_pairs) =
-            if same(gogc, usual) { (Some(1.0), 0) } else { cpu_factor(&model.observations, gogc, usual) };
-        Some(TradeOff { gogc, peak, cpu, cpu_pairs })
+        let pairs = if same(gogc, usual) { Vec::new() } else { cpu_pairs(&model.observations, gogc, usual) };
+        let factor = if same(gogc, usual) { Some([1.0; 3]) } else { cpu_factor(&pairs) };
+        let (cpu, cpu_interval) = (factor.map(|ends| ends[1]), factor.map(|ends| [ends[0], ends[2]]));
+        Some(TradeOff { gogc, peak, cpu, cpu_interval, cpu_pairs: pairs.len() })
     };
     model.spread.gogc.all().iter().filter(|gogc| **gogc >= 0.0).filter_map(|gogc| at(*gogc)).collect()
 }
 
-/// The geometric mean of the processor times of variants that differ in GOGC alone, and how many pairs there are.
-fn cpu_factor(observations: &[Observation], gogc: f64, beside: f64) -> (Option<f64>, usize) {
+/// Variants that differ in GOGC alone, of which both tell their processor time.
+fn cpu_pairs(observations: &[Observation], gogc: f64, beside: f64) -> Vec<[&Observation; 2]> {
     let at = |value: f64| observations.iter().filter(move |one| one.point.gogc == Some(value));
-    let logs: Vec<f64> = at(gogc)
+    let tells = |one: &Observation| one.cpu_s_per_million.is_some();
+    at(gogc)
         .filter_map(|one| {
             let alike = at(beside).find(|other| Point { gogc: one.point.gogc, ..other.point } == one.point)?;
-            Some((one.cpu_s_per_million? / alike.cpu_s_per_million?).ln())
+            (tells(one) && tells(alike)).then_some([one, alike])
         })
-        .filter(|ratio| ratio.is_finite())
-        .collect();
-    let mean = (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp());
-    (mean, logs.len())
+        .collect()
+}
+
+/// The geometric mean of the factors of these pairs, between its least and its most; nothing where a variant took hardly more than what it is uncertain by.
+fn cpu_factor(pairs: &[[&Observation; 2]]) -> Option<[f64; 3]> {
+    let mut logs = [0.0; 3];
+    for [one, other] in pairs {
+        let (upper, lower) = (one.cpu_s_per_million?, other.cpu_s_per_million?);
+        let error = |of: &Observation| of.cpu_error_s_per_million.unwrap_or(0.0);
+        let (upper_error, lower_error) = (error(one), error(other));
+        if upper < CPU_LEAST * upper_error || lower < CPU_LEAST * lower_error || lower <= 0.0 || upper <= 0.0 {
+            return None;
+        }
+        logs[0] += ((upper - upper_error) / (lower + lower_error)).ln();
+        logs[1] += (upper / lower).ln();
+        logs[2] += ((upper + upper_error) / (lower - lower_error)).ln();
+    }
+    (!pairs.is_empty()).then(|| logs.map(|sum| (sum / pairs.len() as f64).exp()))
 }

@@ -79,6 +79,7 @@ impl Store {
             node_bytes: Some(point.m * 4.0),
             reclaimed: Some(0.28),
             cpu_s_per_million: Some(100.0 / point.gogc.unwrap_or(100.0)),
+            cpu_error_s_per_million: Some(0.02),
             search_p99_ms: None,
         };
         Recorded {
@@ -257,6 +258,48 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
 }
 
 #[test]
+fn what_one_size_alone_has_is_its_own() {
+    let odd = |change: &dyn Fn(&mut Point), sizes: usize| {
+        let mut points: Vec<Point> = spread().into_iter().take(10).collect();
+        for size in 0..sizes {
+            let mut other = points[size + 1];
+            change(&mut other);
+            points.push(other);
+        }
+        [GO_LIKE.run(&points, 7)]
+    };
+    type Case<'a> = (&'static str, &'a dyn Fn(&mut Point), &'a dyn Fn(&mut Question));
+    let cases: [Case; 4] = [
+        ("hnsw_m", &|point| point.m = 32.0, &|question| question.m = Some(32.0)),
+        ("batch_rows", &|point| point.batch_rows = 2000.0, &|question| question.batch_rows = Some(2000.0)),
+        ("gogc", &|point| point.gogc = Some(50.0), &|question| question.gogc = Some(50.0)),
+        ("qps", &|point| point.qps = 1000.0, &|question| question.qps = Some(1000.0)),
+    ];
+    for (what, change, ask) in cases {
+        let mut question = asked(3000.0, 512.0);
+        assert!(answered(&question, &odd(change, 1)).is_complete(), "{what}: the others have the usual value");
+        ask(&mut question);
+        let missing = answered(&question, &odd(change, 1));
+        assert_eq!((what_is_missing(&missing), missing.limit), (vec![what], None), "{missing:?}");
+        assert!(answered(&question, &odd(change, 2)).is_complete(), "{what}: two sizes tell it");
+    }
+}
+
+#[test]
+fn the_node_that_is_asked_for_is_divided_by() {
+    let recorded = [GO_LIKE.run(&spread(), 11)];
+    let divided = |m: f64| {
+        let answer = answered(&Question { m: Some(m), ..asked(5e7, 1536.0) }, &recorded);
+        answer.rules.iter().find(|rule| rule.rule.contains("partitioning")).unwrap().clone()
+    };
+    // Four bytes for each of M: 64 and 128 bytes.
+    assert!(divided(16.0).because.contains("one part is enough"), "{:?}", divided(16.0));
+    assert!(divided(32.0).because.contains("2 parts"), "{:?}", divided(32.0));
+    let unknown = divided(24.0);
+    assert!(unknown.holds == Holds::Unknown && unknown.because.contains("no run with M 24"), "{unknown:?}");
+}
+
+#[test]
 fn a_peak_is_no_less_than_rest_and_nothing_is_beyond_seen() {
     // A store whose two fits have bases of their own, and rates from none at all.
     let mut points = spread();
@@ -328,6 +371,12 @@ fn gogc_is_traded_and_nodes_are_counted() {
     assert_eq!(gogc, [50.0, 100.0, 200.0]);
     assert!(answer.trade_off.windows(2).all(|pair| pair[0].peak.value < pair[1].peak.value), "{:?}", answer.trade_off);
     assert!((answer.trade_off[0].cpu.unwrap() - 2.0).abs() < 1e-9, "twice the collections: {:?}", answer.trade_off);
+    let [low, high] = answer.trade_off[0].cpu_interval.unwrap();
+    assert!(low < 2.0 && 2.0 < high && high < 2.1, "{low} to {high}");
+    let mut short = recorded.clone();
+    short[0].observations.iter_mut().for_each(|one| one.cpu_error_s_per_million = Some(0.5));
+    let untold = answered(&asked(200_000.0, 1536.0), &short);
+    assert_eq!((untold.trade_off[0].cpu, untold.trade_off[0].cpu_pairs), (None, 2), "some ticks are no factor");
     let nodes = answer.nodes.unwrap();
     let fits = |parts: u64| {
         answered(&asked((200_000.0 / parts as f64).ceil(), 1536.0), &recorded).peak.unwrap().interval[1] <= 512.0 * MIB
@@ -365,7 +414,10 @@ fn the_runbooks_rules_are_held_against_the_build() {
         assert!(divided.because.contains("3 parts, which peak at"), "{divided:?}");
     }
     let hungry = Store { of_vectors: 6.0, ..GO_LIKE };
-    let answer = answered(&asked(4000.0, 1536.0), &[hungry.run(&spread(), 12)]);
+    // Of so few it is the process that is told of.
+    let little = answered(&asked(400.0, 1536.0), &[hungry.run(&spread(), 12)]);
+    assert!(little.rules.iter().any(|rule| rule.rule.contains("1536D") && rule.holds == Holds::Unknown), "{little:?}");
+    let answer = answered(&asked(40_000.0, 1536.0), &[hungry.run(&spread(), 12)]);
     let allocate = answer.rules.iter().find(|rule| rule.rule.contains("1536D")).unwrap();
     assert_eq!(allocate.holds, Holds::No, "{allocate:?}");
     assert!(allocate.because.contains("too little"), "{allocate:?}");

@@ -26,6 +26,16 @@ pub(crate) fn same(one: f64, other: f64) -> bool {
     one.total_cmp(&other).is_eq()
 }
 
+/// The value that is there most often; the least of several.
+pub(crate) fn most_common(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let values: Vec<f64> = values.collect();
+    let count = |value: f64| values.iter().filter(|other| same(**other, value)).count();
+    let better = |best: f64, value: f64| {
+        if count(value) > count(best) || (count(value) == count(best) && value < best) { value } else { best }
+    };
+    values.iter().copied().reduce(better)
+}
+
 /// Bytes of a component.
 const COMPONENT_BYTES: f64 = 4.0;
 

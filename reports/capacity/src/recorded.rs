@@ -1,6 +1,7 @@
 //! What a run measured: of each variant its point, its memory at rest with all vectors in it, and its peak.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use serde::Serialize;
 use soak_record::{EventKind, Outcome, Phase, Run, VariantRecord};
@@ -12,6 +13,9 @@ use crate::point::Point;
 
 /// The kernel counts mapped files too when a limit is met, so the whole resident set is what a limit has to hold.
 const MEMORY: &str = "rss_bytes";
+
+/// Processor time of a cycle is known to this: user and system time are told in whole ticks, a hundred a second.
+const CPU_STEP_S: f64 = 0.02;
 
 /// A load of which this share was started is the one that was asked for; what misses is the edge of a short phase.
 const KEPT_UP: f64 = 0.9;
@@ -37,6 +41,8 @@ pub struct Observation {
     pub reclaimed: Option<f64>,
     /// Processor seconds of the target for a million components put and indexed.
     pub cpu_s_per_million: Option<f64>,
+    /// How far that may be from the truth, because processor time is told in ticks.
+    pub cpu_error_s_per_million: Option<f64>,
     /// 99th percentile of searches, from when they were due.
     pub search_p99_ms: Option<f64>,
 }
@@ -217,6 +223,7 @@ impl Seen<'_> {
         let point = self.point(vectors as f64);
         let over = |of: &dyn Fn(u32) -> Option<f64>| mean(&counted.clone().filter_map(of).collect::<Vec<_>>());
         let idle = self.level(MEMORY, Phase::ColdIdle, None);
+        let per_million = |seconds: f64| seconds * 1e6 / (point.vectors * point.dim);
         Ok(Observation {
             run: run.to_owned(),
             variant: record.variant.id.clone(),
@@ -226,8 +233,8 @@ impl Seen<'_> {
             peak_phase,
             node_bytes: over(&|cycle| self.node_bytes(cycle)),
             reclaimed: over(&|cycle| self.reclaimed(cycle, idle?)),
-            cpu_s_per_million: over(&|cycle| self.cpu(cycle))
-                .map(|seconds| seconds * 1e6 / (point.vectors * point.dim)),
+            cpu_s_per_million: over(&|cycle| self.cpu(cycle)).map(per_million),
+            cpu_error_s_per_million: self.cpu_error(counted.clone()).map(per_million),
             search_p99_ms: over(&|cycle| self.search_p99(cycle)),
         })
     }
@@ -389,8 +396,13 @@ impl Seen<'_> {
     fn cpu(&self, cycle: u32) -> Option<f64> {
         let series = self.1.series.get("cpu_seconds_total")?;
         let (from_s, to_s) = (self.span(Phase::Ingest, cycle)?[0], self.span(Phase::Index, cycle)?[1]);
-        let within = series.within(from_s, to_s).1;
-        Some(within.last()? - within.first()?)
+        Some(series.at(to_s)? - series.at(from_s)?)
+    }
+
+    /// How far the mean over these cycles may be from the truth, seconds.
+    fn cpu_error(&self, mut cycles: Range<u32>) -> Option<f64> {
+        let many = cycles.by_ref().filter(|cycle| self.cpu(*cycle).is_some()).count();
+        (many > 0).then(|| CPU_STEP_S / (many as f64).sqrt())
     }
 
     fn search_p99(&self, of: u32) -> Option<f64> {

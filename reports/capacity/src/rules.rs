@@ -46,6 +46,8 @@ pub struct Rule {
 
 /// “Allocate 2-3x memory”.
 const ALLOCATE: [f64; 2] = [2.0, 3.0];
+/// Where the process without data is more than this part of the vectors' bytes, the rule is about vectors no more.
+const PROCESS_MOST: f64 = 0.25;
 /// “should be ~40-80 bytes for 128D vectors”.
 const NODE_BYTES: [f64; 2] = [40.0, 80.0];
 const NODE_DIM: f64 = 128.0;
@@ -78,6 +80,15 @@ fn allocate(model: &Model, point: &Point, dim: f64) -> Rule {
     let Some(peak) = model.says(&at).peak else {
         return rule(words, Holds::Unknown, "the runs do not tell of this dimension and these settings");
     };
+    let base = model.peak.coefficient(Term::Base);
+    if base > PROCESS_MOST * at.data_bytes() {
+        let why = format!(
+            "of {} of vectors the process without data, {}, is too great a part: ask of a size that fills a node",
+            human::bytes(at.data_bytes()),
+            human::bytes(base)
+        );
+        return rule(words, Holds::Unknown, why);
+    }
     let times = |bytes: f64| bytes / at.data_bytes();
     let (least, most) = (times(peak.interval[0]), times(peak.interval[1]));
     let measured = format!(
@@ -162,18 +173,20 @@ fn compaction(model: &Model) -> Rule {
 /// From which size on it has to be divided.
 fn partition(model: &Model, point: &Point) -> Rule {
     let words = "Large datasets: Enable partitioning (red flag: >5GB in single HNSW graph)";
-    let Some((per_node, dim)) = node_bytes_near(&model.observations, point.dim) else {
-        return rule(words, Holds::Unknown, "the target does not tell the size of its index");
+    let Some((per_node, dim)) = node_bytes_near(&model.observations, point.dim, point.m) else {
+        let why = format!("no run with M {} tells the size of its index", human::number(point.m));
+        return rule(words, Holds::Unknown, why);
     };
     // An index that holds the vectors grows with the dimension; one that does not, does not.
     let holds_vector = per_node >= dim * 4.0;
     let per_node = if holds_vector { per_node - dim * 4.0 + point.vector_bytes() } else { per_node };
     let most = GRAPH_BYTES_MAX / per_node;
     let measured = format!(
-        "a node of its index takes {} at {}-D, so 5 GB are {} vectors; {} were asked of",
+        "a node of its index takes {} at {}-D and M {}, so 5 GB are some {} vectors; {} were asked of",
         human::bytes(per_node),
         point.dim,
-        human::number(most.floor()),
+        human::number(point.m),
+        human::number(two_digits(most)),
         human::number(point.vectors)
     );
     let parts = (point.vectors / most).ceil();
@@ -197,26 +210,43 @@ fn partition(model: &Model, point: &Point) -> Rule {
 /// Memory of a node beside its vector.
 fn node(model: &Model) -> Rule {
     let words = "Memory per node: ~40-80 bytes for 128D vectors";
-    let Some((per_node, dim)) = node_bytes_near(&model.observations, NODE_DIM).filter(|(_, dim)| same(*dim, NODE_DIM))
-    else {
+    let m = crate::answer::usual(&model.observations, &|point| point.m);
+    let told = node_bytes_near(&model.observations, NODE_DIM, m).filter(|(_, dim)| same(*dim, NODE_DIM));
+    let Some((per_node, dim)) = told else {
         return rule(words, Holds::Unknown, "no run of 128-D tells the size of its index");
     };
     let vector = dim * 4.0;
     let beside = if per_node >= vector { per_node - vector } else { per_node };
     let copy = if per_node >= vector { ", beside a copy of the vector" } else { "" };
-    let m = crate::answer::usual(&model.observations, &|point| point.m);
     let measured = format!(
-        "it takes {} bytes a node{copy}; at M {m} the links of the ground layer alone, 2·M of 4 bytes, are {}",
+        "its page tells of {} bytes a node{copy} at M {m}; up to 2·M links of 4 bytes in the ground layer alone are {}{}",
         beside.round(),
-        2.0 * m * 4.0
+        2.0 * m * 4.0,
+        in_memory(model, m)
     );
     let [low, high] = NODE_BYTES;
     rule(words, if (low..=high).contains(&beside) { Holds::Yes } else { Holds::No }, measured)
 }
 
-/// Bytes of a node in the median of the variants of the dimension nearest to this, at the M that most have; and that dimension.
-fn node_bytes_near(observations: &[Observation], dim: f64) -> Option<(f64, f64)> {
-    let m = crate::answer::usual(observations, &|point| point.m);
+/// What memory at rest says of the same: all that goes with a vector and not with its dimension, as far as the fit tells that apart.
+fn in_memory(model: &Model, m: f64) -> String {
+    let rest = &model.rest;
+    if !rest.terms.contains(&Term::Rows) || !rest.terms.contains(&Term::Vectors) {
+        return String::new();
+    }
+    let links = if rest.terms.contains(&Term::Links) { rest.coefficient(Term::Links) * m * 4.0 } else { 0.0 };
+    let bytes = rest.coefficient(Term::Rows) + links;
+    format!(", and in memory {} go with a vector beside its components, ids and names among them", bytes.round())
+}
+
+/// The first two digits of a number: what arrays grow by makes more of them untrue.
+fn two_digits(value: f64) -> f64 {
+    let unit = 10_f64.powf(value.log10().floor() - 1.0);
+    (value / unit).round() * unit
+}
+
+/// Bytes of a node in the median of the variants with this M of the dimension nearest to this; and that dimension.
+fn node_bytes_near(observations: &[Observation], dim: f64, m: f64) -> Option<(f64, f64)> {
     let told: Vec<(f64, f64)> = observations
         .iter()
         .filter(|one| same(one.point.m, m))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use soak_verdict::human;
 
-use crate::point::{Point, same};
+use crate::point::{Point, most_common, same};
 
 /// Something that the runs do not tell, and how they could.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,12 +79,39 @@ pub(crate) struct Spread {
     /// GOGC as percent; −1 is off.
     pub(crate) gogc: Values,
     pub(crate) qps: Values,
+    /// Of axes that were varied at one size alone, whose oddities nothing tells from what the axis does: their names, and the value elsewhere.
+    at_one_size: Vec<(&'static str, f64)>,
 }
 
 /// Sizes have to differ by this factor, or the base cannot be told from what a vector takes.
 const SIZES_APART: f64 = 2.0;
 /// The same of rates of searches: a target that lags behind a little is no second rate.
 const RATES_APART: f64 = 2.0;
+
+/// Whether two values of an axis are two: a target that lags behind a little is no second rate.
+fn is_apart(what: &str, one: f64, other: f64) -> bool {
+    let factor = if what == "qps" { RATES_APART } else { 1.0 };
+    !same(one, other) && one.max(other) >= factor * one.min(other)
+}
+
+/// Axes beside the sizes that take another value than elsewhere at one size alone, with the value elsewhere.
+fn at_one_size(points: &[Point]) -> Vec<(&'static str, f64)> {
+    let axes: [(&'static str, fn(&Point) -> f64); 4] = [
+        ("hnsw_m", |point| point.m),
+        ("batch_rows", |point| point.batch_rows),
+        ("gogc", |point| point.gogc.unwrap_or(-1.0)),
+        ("qps", |point| point.qps),
+    ];
+    let only_once = |(what, axis): (&'static str, fn(&Point) -> f64)| {
+        let elsewhere = most_common(points.iter().map(axis))?;
+        let others = points.iter().filter(|point| is_apart(what, axis(point), elsewhere));
+        let mut sizes: Vec<(f64, f64)> = others.map(|point| (point.vectors, point.dim)).collect();
+        sizes.dedup();
+        let one = *sizes.first()?;
+        sizes.iter().all(|size| *size == one).then_some((what, elsewhere))
+    };
+    axes.into_iter().filter_map(only_once).collect()
+}
 
 impl Spread {
     pub(crate) fn of(points: &[Point]) -> Self {
@@ -99,7 +126,20 @@ impl Spread {
             streams: values(|point| point.streams),
             gogc: values(|point| point.gogc.unwrap_or(-1.0)),
             qps: values(|point| point.qps),
+            at_one_size: at_one_size(points),
         }
+    }
+
+    /// What is missing where an axis that was varied at one size alone is asked for at another value.
+    fn told_by_one_size(&self, what: &'static str, asked: f64, next: &'static str) -> Option<Missing> {
+        let (_, elsewhere) = self.at_one_size.iter().find(|(name, _)| *name == what)?;
+        let shown = human::number(*elsewhere);
+        let why = || {
+            format!(
+                "{what} is {shown} in all variants but those of one size, and what is due to it cannot be told from what that size does"
+            )
+        };
+        is_apart(what, asked, *elsewhere).then(|| Missing::new(what, why(), next))
     }
 
     /// What is missing for any answer at all.
@@ -131,6 +171,13 @@ impl Spread {
         if sets_m && !self.m.vary() && !same(point.m, self.m.least()) {
             let why = format!("all runs have M {}", self.m.words());
             missing.push(Missing::new("hnsw_m", why, "run another M too: --set 'matrix.hnsw_m=[…]'"));
+        }
+        if sets_m {
+            missing.extend(self.told_by_one_size(
+                "hnsw_m",
+                point.m,
+                "run another M at two sizes: --set 'matrix.hnsw_m=[…]'",
+            ));
         }
         missing
     }
@@ -166,6 +213,14 @@ impl Spread {
             let next = "run with more: --set 'matrix.query_rate=[…]'";
             missing.push(Missing::new("qps", why, next));
         }
+        let rows = "run other batches at two sizes: --set 'matrix.batch_rows=[…]'";
+        missing.extend(self.told_by_one_size("batch_rows", point.batch_rows, rows));
+        if sets_gogc && gogc >= 0.0 {
+            let next = "run another GOGC at two sizes: --set 'matrix.gogc=[…]'";
+            missing.extend(self.told_by_one_size("gogc", gogc, next));
+        }
+        let rates = "run another rate at two sizes: --set 'matrix.query_rate=[…]'";
+        missing.extend(self.told_by_one_size("qps", point.qps, rates));
         missing
     }
 

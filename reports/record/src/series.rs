@@ -27,6 +27,17 @@ impl Series {
         (&self.times_s[start..end], &self.values[start..end])
     }
 
+    /// The value at a time, on the line between the points around it; `None` before the first and after the last.
+    pub fn at(&self, time_s: f64) -> Option<f64> {
+        let next = self.times_s.partition_point(|time| *time < time_s);
+        let (after_s, after) = (*self.times_s.get(next)?, *self.values.get(next)?);
+        if after_s <= time_s {
+            return Some(after);
+        }
+        let (before_s, before) = (self.times_s[next.checked_sub(1)?], self.values[next - 1]);
+        Some(before + (after - before) * (time_s - before_s) / (after_s - before_s))
+    }
+
     /// Appends a point; one that does not come after the last is ignored.
     pub fn push(&mut self, at_s: f64, value: f64) {
         if self.times_s.last().is_none_or(|last| at_s > *last) && value.is_finite() {
@@ -39,6 +50,16 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn between_two_points_a_value_is_on_their_line() {
+        let mut series = Series::default();
+        [(1.0, 10.0), (3.0, 30.0)].into_iter().for_each(|(at_s, value)| series.push(at_s, value));
+        assert_eq!(
+            [0.9, 1.0, 1.5, 3.0, 3.1].map(|at_s| series.at(at_s)),
+            [None, Some(10.0), Some(15.0), Some(30.0), None]
+        );
+    }
 
     #[test]
     fn a_window_takes_both_ends() {

@@ -183,10 +183,13 @@ fn trade_off(parts: &mut Vec<Part>, answer: &Answer) {
     parts.push(Part::Heading("GOGC: memory against processor time"));
     let row = |one: &soak_capacity::TradeOff| {
         let [low, high] = one.peak.interval.map(human::bytes);
-        let cpu = match (one.cpu, one.cpu_pairs) {
-            (None, _) => "not run side by side".to_owned(),
-            (Some(factor), 0) => format!("{factor:.2} ×"),
-            (Some(factor), pairs) => format!("{factor:.2} × in {}", human::plural(pairs, "pair")),
+        let cpu = match (one.cpu.zip(one.cpu_interval), one.cpu_pairs) {
+            (None, 0) => "not run side by side".to_owned(),
+            (None, _) => "too short to tell".to_owned(),
+            (Some((factor, _)), 0) => format!("{factor:.2} ×"),
+            (Some((factor, [low, high])), pairs) => {
+                format!("{factor:.2} × ({low:.2} to {high:.2}) in {}", human::plural(pairs, "pair"))
+            }
         };
         vec![human::number(one.gogc), human::bytes(one.peak.value), format!("{low} to {high}"), cpu]
     };
