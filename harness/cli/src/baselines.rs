@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use soak_record::write_whole;
-use soak_verdict::{DIGEST_SCHEMA, Digest};
+use soak_verdict::{DIGEST_SCHEMA, Digest, VariantDigest};
 
 use crate::failure::Failure;
 
@@ -150,7 +150,11 @@ fn read(folder: &Path) -> Result<Vec<Digest>, Failure> {
             }
             None => return Err(wrong(&"it is no run of a baseline")),
         }
-        runs.push(serde_json::from_value::<Digest>(value).map_err(|error| wrong(&error))?);
+        let run = serde_json::from_value::<Digest>(value).map_err(|error| wrong(&error))?;
+        if !run.variants.iter().all(VariantDigest::is_measured) {
+            return Err(wrong(&"it has values that cannot be measured"));
+        }
+        runs.push(run);
     }
     runs.sort_by_key(|run| run.unix_s);
     Ok(runs)

@@ -15,7 +15,7 @@ pub(crate) fn words(comparison: &Comparison) -> String {
     let _ = writeln!(out, "candidate  {}", side(&comparison.candidate));
     out.push_str(&rows(comparison));
     out.push_str(&wrapped(
-        "could see: the smallest change that would have been called one. *: worse fails, and what cannot be told is no doubt. (…): for information, as times are of runs that took no turns.",
+        "from: a smaller change is none. could see: the smallest change that would have been called one. *: worse fails, and what cannot be told is no doubt. (…): for information, as times are of runs that took no turns.",
         0,
         WIDTH,
     ));
@@ -41,16 +41,16 @@ fn side(side: &Side) -> String {
 
 fn rows(comparison: &Comparison) -> String {
     let cells = |row: &Row| {
-        let RowCells { answer, base, candidate, change, interval, detectable } = row_cells(row);
+        let RowCells { answer, base, candidate, change, threshold, interval, detectable } = row_cells(row);
         let quantity = match row.role {
             Role::Required => row.quantity.clone(),
             Role::Watched => format!("{} *", row.quantity),
             Role::Shown => format!("({})", row.quantity),
         };
-        [format!("  {quantity}"), answer, base, candidate, change, interval, detectable]
+        [format!("  {quantity}"), answer, base, candidate, change, threshold, interval, detectable]
     };
-    let all: Vec<[String; 7]> = comparison.rows.iter().map(cells).collect();
-    let text = table(["  quantity", "", "base", "candidate", "change", "90 % sure", "could see"], &all);
+    let all: Vec<[String; 8]> = comparison.rows.iter().map(cells).collect();
+    let text = table(["  quantity", "", "base", "candidate", "change", "from", "90 % sure", "could see"], &all);
     let mut lines = text.lines();
     let mut out = format!("\n{}\n", lines.next().unwrap_or_default());
     let mut variant = "";

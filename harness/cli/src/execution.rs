@@ -11,7 +11,7 @@ use soak_engine::{
 };
 use soak_record::{RecordError, Recorder, RunFolder};
 use soak_scenario::{Attach, ContainerLaunch, Launch, Plan};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::failure::{Exit, Failure};
@@ -94,6 +94,19 @@ fn execute_with(
     Ok(end)
 }
 
+/// Whether what the plan starts is there: found, built or pulled before anything is run.
+pub(crate) fn find_target(plan: &Plan) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
+    runtime.block_on(prepare(plan)).map(drop)
+}
+
+/// Refuses a folder that holds something, of a command that makes a folder for each of its runs in it.
+pub(crate) fn refuse_what_holds_something(path: &Path) -> Result<(), Failure> {
+    let holds_something = std::fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_some());
+    let words = || format!("{} is not empty; name another folder with --out", path.display());
+    if holds_something { Err(Failure::usage(words())) } else { Ok(()) }
+}
+
 /// What has to be there before a run begins.
 enum Prepared {
     Program(Program),
@@ -124,10 +137,10 @@ fn program(path: PathBuf) -> Result<Program, Failure> {
     let shown = path.display();
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_file() => Ok(Program(path)),
-        Ok(_) => Err(Failure::usage(format!("--target process:{shown}: not a file; name a program"))),
-        Err(error) => Err(Failure::usage(format!(
-            "--target process:{shown}: {error}; name the path of a program on this machine"
-        ))),
+        Ok(_) => Err(Failure::usage(format!("process:{shown}: not a file; name a program"))),
+        Err(error) => {
+            Err(Failure::usage(format!("process:{shown}: {error}; name the path of a program on this machine")))
+        }
     }
 }
 
@@ -164,7 +177,7 @@ pub(crate) fn is_interrupted() -> bool {
     *stop().borrow()
 }
 
-/// From the first run on, Ctrl-C and SIGTERM ask for the end; before that they end the command at once.
+/// From the first run on, Ctrl-C, SIGTERM and a terminal that goes away ask for the end; before that they end the command at once.
 fn hear_interruptions() -> Result<(), Failure> {
     static HEARD: OnceLock<()> = OnceLock::new();
     if HEARD.set(()).is_err() {
@@ -177,6 +190,13 @@ fn hear_interruptions() -> Result<(), Failure> {
         let signals = signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
         signals.map_err(Failure::platform)?
     };
+    // What was started to outlive its terminal does.
+    let mut hangup = if ignores_hangups() {
+        None
+    } else {
+        let _inside = runtime.enter();
+        Some(signal(SignalKind::hangup()).map_err(Failure::platform)?)
+    };
     let thread = std::thread::Builder::new().name("interruptions".to_owned());
     let thread = thread.spawn(move || {
         runtime.block_on(async {
@@ -184,12 +204,37 @@ fn hear_interruptions() -> Result<(), Failure> {
                 tokio::select! {
                     _ = int.recv() => {}
                     _ = term.recv() => {}
+                    // A terminal that goes away may say so more than once, and nobody is there who wants it faster.
+                    () = hung_up(&mut hangup) => {
+                        hangup = None;
+                        if is_interrupted() {
+                            continue;
+                        }
+                    }
                 }
                 interrupt();
             }
         });
     });
     thread.map(drop).map_err(Failure::platform)
+}
+
+/// Comes back when the terminal has gone away; never where that is not listened to.
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(hangup) => {
+            hangup.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether this process was started to ignore that its terminal goes away, as `nohup` starts it.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    // Signals are counted from 1.
+    ignored.is_some_and(|ignored| ignored & (1 << (SignalKind::hangup().as_raw_value() - 1)) != 0)
 }
 
 /// Asks the run to end, in good order the first time; the second time the harness ends at once, and the kernel ends the target with it.

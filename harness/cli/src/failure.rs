@@ -91,6 +91,12 @@ impl Failure {
         Self { exit: Exit::Platform, ..self }
     }
 
+    /// The same words, with what they are about before them.
+    pub(crate) fn about(self, what: &str) -> Self {
+        let words = self.words.trim_start_matches(ERROR);
+        Self { words: format!("{ERROR}{what}: {words}"), ..self }
+    }
+
     /// The words alone.
     pub(crate) fn words(&self) -> &str {
         &self.words
@@ -109,7 +115,10 @@ impl From<LoadError> for Failure {
     }
 }
 
+/// What every failure's words begin with.
+const ERROR: &str = "error: ";
+
 /// `error: …`, however often the message ends its line.
 pub(crate) fn error_line(message: impl Display) -> String {
-    format!("error: {}\n", message.to_string().trim_end())
+    format!("{ERROR}{}\n", message.to_string().trim_end())
 }

@@ -15,6 +15,13 @@ pub(crate) const RUNS: &str = "runs";
 /// The runs that are called so: one of a run's folder, all of a baseline.
 pub(crate) fn find(name: &str, baselines: &Baselines) -> Result<Vec<Digest>, Failure> {
     if let Some(folder) = run_folder(name) {
+        if baselines.holds(name) {
+            let shown = folder.display();
+            return Err(Failure::usage(format!(
+                "{name} is a baseline and a run: write {} for the run, or rename its folder {shown}",
+                Path::new(".").join(&folder).display()
+            )));
+        }
         return Ok(vec![reports::digest(&folder)?]);
     }
     if baselines.holds(name) {

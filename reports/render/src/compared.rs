@@ -25,6 +25,10 @@ pub fn headline(comparison: &Comparison) -> String {
         0 => verdict,
         n => format!("{verdict}; {} not compared", human::plural(n, "variant")),
     };
+    let verdict = match comparison.rounds_of {
+        Some([over, planned]) => format!("{verdict}; interrupted after {over} of {}", human::plural(planned, "round")),
+        None => verdict,
+    };
     let better: Vec<&Row> = comparison.judged(Answer::Better).collect();
     if better.is_empty() { verdict } else { format!("{verdict}; better in {}", named(better.into_iter())) }
 }
@@ -80,6 +84,8 @@ pub struct RowCells {
     pub candidate: String,
     /// Candidate over base, less one.
     pub change: String,
+    /// A smaller change is none.
+    pub threshold: String,
     /// Where that lies.
     pub interval: String,
     /// The smallest change that would have been called one.
@@ -100,6 +106,7 @@ pub fn row_cells(row: &Row) -> RowCells {
         base: value(row.base),
         candidate: value(row.candidate),
         change: row.change.map_or_else(dash, share),
+        threshold: row.change.map_or_else(dash, |_| human::percent(row.threshold)),
         interval: row.interval.map_or_else(dash, |[low, high]| format!("{} to {}", share(low), share(high))),
         detectable: row.detectable.map_or_else(dash, |least| match least {
             _ if least > TOO_GREAT => "nothing".to_owned(),
@@ -108,18 +115,18 @@ pub fn row_cells(row: &Row) -> RowCells {
     }
 }
 
-const HEADS: [&str; 9] =
-    ["Variant", "Quantity", "Answer", "Base", "Candidate", "Change", "90 % sure", "Could see", "Counts"];
+const HEADS: [&str; 10] =
+    ["Variant", "Quantity", "Answer", "Base", "Candidate", "Change", "From", "90 % sure", "Could see", "Counts"];
 
-fn cells(row: &Row) -> [String; 9] {
-    let RowCells { answer, base, candidate, change, interval, detectable } = row_cells(row);
+fn cells(row: &Row) -> [String; 10] {
+    let RowCells { answer, base, candidate, change, threshold, interval, detectable } = row_cells(row);
     let counts = match row.role {
         Role::Required => "has to be shown",
         Role::Watched => "worse fails",
         Role::Shown => "for information",
     };
     let (variant, quantity) = (row.variant.clone(), row.quantity.clone());
-    [variant, quantity, answer, base, candidate, change, interval, detectable, counts.to_owned()]
+    [variant, quantity, answer, base, candidate, change, threshold, interval, detectable, counts.to_owned()]
 }
 
 /// `embedded, by the profile reference: a (2026-11-22 …, pass)`.
@@ -134,7 +141,7 @@ fn side(side: &Side) -> String {
 fn explained(comparison: &Comparison) -> String {
     let turns = if comparison.paired { " The runs of both sides took turns." } else { "" };
     format!(
-        "A change counts where it is more than {} (or what a row says) and no chance; “same” is shown to be less. What could be seen at least is told beside it.{turns}",
+        "A change counts from {} on (or what a row says, where less than 1 MiB of memory, 256 KiB of heap or 2 tasks would be as much: those are no difference) and where it is no chance; “same” is shown to be less. What could be seen at least is told beside it.{turns}",
         human::percent(comparison.threshold)
     )
 }
@@ -294,6 +301,7 @@ mod tests {
             candidate: side("two"),
             rows,
             left_out: Vec::new(),
+            rounds_of: None,
             notes: vec!["<script>".to_owned()],
         }
     }
@@ -323,6 +331,12 @@ mod tests {
         );
         let partly = Comparison { left_out: vec!["b".to_owned()], ..comparison(Verdict::Pass, Vec::new()) };
         assert!(headline(&partly).ends_with("no worse than the base; 1 variant not compared"), "{}", headline(&partly));
+        let cut = Comparison { rounds_of: Some([1, 2]), ..comparison(Verdict::Pass, Vec::new()) };
+        assert!(
+            headline(&cut).ends_with("no worse than the base; interrupted after 1 of 2 rounds"),
+            "{}",
+            headline(&cut)
+        );
         let nothing = headline(&comparison(Verdict::Inconclusive, Vec::new()));
         assert!(nothing.contains("nothing of memory was recorded"), "{nothing}");
     }
@@ -336,7 +350,7 @@ mod tests {
         assert!(page.contains("a|b &lt;i&gt;") && !page.contains("<script") && page.contains("took turns"));
         let markdown = markdown(&comparison);
         assert!(
-            markdown.contains("| a\\|b &lt;i> | rss_loaded | WORSE | 10.0 MiB | 12.0 MiB | +20.0 % |"),
+            markdown.contains("| a\\|b &lt;i> | rss_loaded | WORSE | 10.0 MiB | 12.0 MiB | +20.0 % | 5.0 % |"),
             "{markdown}"
         );
         assert!(markdown.contains("> &lt;script>"), "{markdown}");

@@ -28,7 +28,7 @@ use crate::stats::student::{t_quantile, t_tail};
 pub use self::course::{AS_PLANNED, CRITERIA, ENDING, EVERY_VARIANT};
 pub use self::ratio::CYCLES_LEAST;
 pub(crate) use self::side::alike;
-pub use self::side::{Side, SideRun, builds_of, unlike};
+pub use self::side::{Side, SideRun, builds_of, unlike, unlike_plans};
 pub(crate) use self::unlike::same_settings;
 
 /// The version of a comparison's JSON form.
@@ -170,6 +170,9 @@ pub struct Comparison {
     /// Variants that only one side has, so that nothing is said of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// Of runs by turns that were interrupted: the rounds that were over, and how many there were to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds_of: Option<[usize; 2]>,
     /// What a reader should know.
     pub notes: Vec<String>,
 }
@@ -221,6 +224,7 @@ pub fn compare(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Re
         base: Side::of(base),
         candidate: Side::of(candidate),
         left_out: left_out([first, other], &variants),
+        rounds_of: None,
         notes: notes([base, candidate], &variants, settings),
         rows,
     })

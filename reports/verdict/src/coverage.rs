@@ -181,6 +181,12 @@ fn operations(observed: &Observed<'_>) -> Option<String> {
     too_many(done, failed, "operations of the query phases")
 }
 
+/// The part of the load that the target did not take, each as a clause.
+pub fn load_not_taken(plan: &Plan, record: &VariantRecord) -> Vec<String> {
+    let observed = Observed::new(plan, record);
+    [rows(&observed), deletes(&observed), operations(&observed), kills(&observed)].into_iter().flatten().collect()
+}
+
 /// Kills for memory that did not end the target: a worker that was started anew, say.
 fn kills(observed: &Observed<'_>) -> Option<String> {
     let killed = observed.series("cgroup_oom_kills_total")?.values.iter().copied().fold(0.0, f64::max);

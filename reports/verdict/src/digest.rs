@@ -20,6 +20,9 @@ use crate::outcome::{RunVerdict, Verdict};
 /// The version of a digest's JSON form. A reader refuses any other: the first said nothing of departures from the plan, and nothing is not none.
 pub const DIGEST_SCHEMA: u32 = 2;
 
+/// 2⁶⁴: nothing that is compared is more.
+const VALUE_MOST: f64 = 18_446_744_073_709_551_616.0;
+
 /// What is kept of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
@@ -151,6 +154,12 @@ impl VariantDigest {
     /// Whether enough cycles were measured to set it beside another.
     pub fn is_comparable(&self) -> bool {
         self.cycles.values().any(|values| values.iter().flatten().count() >= CYCLES_LEAST)
+    }
+
+    /// Whether all values are such as a machine can have: above zero, and no more than the bytes of an address space. Their logarithms are compared.
+    pub fn is_measured(&self) -> bool {
+        let mut values = self.cycles.values().flatten().flatten();
+        values.all(|value| (f64::MIN_POSITIVE..VALUE_MOST).contains(value))
     }
 
     /// The values of a quantity, cycle by cycle; none where it was not recorded.

@@ -33,7 +33,7 @@ mod trial;
 mod simulation;
 
 pub use control::CONTROL;
-pub use coverage::{departures, untrue_settings};
+pub use coverage::{departures, load_not_taken, untrue_settings};
 pub use criteria::{floor_model, more_cycles};
 pub use digest::*;
 pub use explain::{Explained, explain};

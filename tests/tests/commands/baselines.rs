@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use soak_tests::{Ended, Story, record, soak};
+use soak_tests::{Ended, Story, record, soak, soak_in};
 
 fn baseline(folder: &Path, args: &[&str]) -> Ended {
     soak(&[&["baseline", "--baselines", folder.to_str().unwrap()], args].concat())
@@ -90,6 +90,49 @@ fn an_id_that_is_a_path_writes_nowhere() {
     fs::write(folder.path().join("file"), "").unwrap();
     fs::write(&events, text).unwrap();
     refused(&baseline(&folder.path().join("file"), &["save", "main", run.to_str().unwrap()]), "cannot make the folder");
+}
+
+#[test]
+fn a_name_means_one_thing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("runs/nightly");
+    record(&run, Story::Healthy);
+    record(&folder.path().join("other"), Story::Again);
+    let taken = soak_in(folder.path(), &["baseline", "save", "nightly", "runs/nightly"]);
+    refused(&taken, "runs/nightly is a run, and would be meant by nightly");
+    well(&soak_in(folder.path(), &["baseline", "save", "main", "runs/nightly"]));
+    fs::rename(&run, folder.path().join("runs/main")).unwrap();
+    refused(&soak_in(folder.path(), &["compare", "main", "other"]), "main is a baseline and a run: write ./runs/main");
+    well(&soak_in(folder.path(), &["compare", "./runs/main", "other"]));
+}
+
+#[test]
+fn values_that_cannot_be_are_not_compared_and_hide_no_other_baseline() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, kept) = (folder.path().join("run"), folder.path().join("kept"));
+    record(&run, Story::Healthy);
+    let run = run.to_str().unwrap();
+    well(&baseline(&kept, &["save", "main", run]));
+    well(&baseline(&kept, &["save", "other", run]));
+    let file = kept.join("main/made-up.json");
+    let mut digest: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    for wrong in [-1.0, 0.0, 1e308] {
+        digest["variants"][0]["cycles"]["rss_settled"][1] = wrong.into();
+        fs::write(&file, digest.to_string()).unwrap();
+        let compared = soak(&["compare", "main", run, "--baselines", kept.to_str().unwrap()]);
+        refused(&compared, "main/made-up.json: it has values that cannot be measured");
+        let listed = baseline(&kept, &["list"]);
+        assert!(
+            listed.code == 0 && listed.stdout.contains("other") && !listed.stdout.contains("main"),
+            "{}",
+            listed.stdout
+        );
+        assert!(
+            listed.stderr.contains("warning: left out: ") && listed.stderr.contains("main/made-up.json"),
+            "{}",
+            listed.stderr
+        );
+    }
 }
 
 #[test]

@@ -129,6 +129,22 @@ fn what_counts_as_a_difference_can_be_said() {
 }
 
 #[test]
+fn what_is_no_difference_is_said_of_each_row() {
+    let runs = Runs::new();
+    let (base, candidate) = (runs.made("a", Story::Healthy), runs.made("b", Story::Again));
+    // One MiB is a tenth of ten, whatever is asked for.
+    let ended = compare(&[&base, &candidate, "--threshold", "rss_settled=1%"]);
+    let heads = ended.stdout.lines().find(|line| line.contains("90 % sure")).unwrap();
+    let row = ended.stdout.lines().find(|line| line.contains("rss_settled")).unwrap();
+    let cells = |line: &str| {
+        line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    // The answer has no head.
+    let column = cells(heads).iter().position(|head| head == "from").unwrap() + 1;
+    assert_eq!(cells(row)[column], "10.0 %", "{heads}\n{row}");
+}
+
+#[test]
 fn a_leak_is_no_level_and_still_worse() {
     let runs = Runs::new();
     let (base, candidate) = (runs.made("a", Story::Again), runs.made("b", Story::Leaking));

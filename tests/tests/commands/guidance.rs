@@ -64,12 +64,14 @@ fn checks_are_written_for_every_scheduler() {
         ("cronjob", &["kind: CronJob", "soak run scenario2", "schedule: \"0 3 * * *\""]),
         ("workflow", &["workflow_dispatch", "soak run scenario2", "cron: \"0 3 * * *\""]),
     ] {
-        let ended = soak(&["export", "schedule", "--format", format, "--profile", "go"]);
+        let ended = soak(&["export", "schedule", "--format", format, "--profile", "go", "--image", "mine/soak:1"]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         for part in parts {
             assert!(ended.stdout.contains(part), "{part} is not in\n{}", ended.stdout);
         }
     }
+    let none = soak(&["export", "schedule", "--format", "cronjob"]);
+    assert!(none.code == 2 && none.stderr.contains("needs --image"), "{}", none.stderr);
     let wrong = soak(&["export", "schedule", "--scenario", "scenari2"]);
     assert_eq!(wrong.code, 2, "{}", wrong.stdout);
     assert!(wrong.stderr.contains("scenario2"), "{}", wrong.stderr);

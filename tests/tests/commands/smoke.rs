@@ -70,5 +70,6 @@ fn completions_and_a_workflow_are_printed() {
     }
     assert!(!ended.stdout.contains("@SCENARIO@"));
     assert_eq!(soak_in(folder.path(), &["export", "workflow", "--image", "x; rm"]).code, 2);
-    assert_eq!(soak_in(folder.path(), &["export", "workflow", "--scenario", "nothing"]).code, 2);
+    assert_eq!(soak_in(folder.path(), &["export", "workflow", "--scenario", "nothing", "--image", "x"]).code, 2);
+    assert_eq!(soak_in(folder.path(), &["export", "workflow"]).code, 2, "a name that nobody has taken is anybody's");
 }

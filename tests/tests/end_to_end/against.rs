@@ -32,6 +32,31 @@ fn a_candidate_that_keeps_batches_is_worse_than_its_base() {
 }
 
 #[test]
+fn what_would_make_nothing_of_the_rounds_is_found_before_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = folder.path().join("full");
+    std::fs::create_dir_all(full.join("of something")).unwrap();
+    let out = folder.path().join("run");
+    let cases: [(&std::path::Path, &[&str], &str); 5] = [
+        (&out, &["--against", "embedded", "--against-set", "seed=3"], "seed: 3 in the base, 1 in the candidate"),
+        (&out, &["--against", "embedded", "--against-set", "matrix.dim=[32]"], "no variant is in both"),
+        (
+            &out,
+            &["--against", "embedded", "--target", "process:/no/such"],
+            "the candidate (--target): process:/no/such",
+        ),
+        (&out, &["--against", "process:/no/such"], "the base (--against): process:/no/such"),
+        (&full, &["--against", "embedded"], "is not empty"),
+    ];
+    for (out, more, words) in cases {
+        let ended = Ended::from(command(out, &[]).args(more).output().unwrap());
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{}", ended.stderr);
+        assert!(ended.stderr.contains(words) && !ended.stderr.contains("round 1"), "{words}: {}", ended.stderr);
+    }
+    assert!(!out.exists(), "nothing was begun");
+}
+
+#[test]
 fn what_is_interrupted_says_what_the_rounds_before_say() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
@@ -52,4 +77,7 @@ fn what_is_interrupted_says_what_the_rounds_before_say() {
         serde_json::from_slice(&std::fs::read(out.join("comparison.json")).unwrap()).unwrap();
     let runs = |side: &str| document[side]["runs"].as_array().unwrap().len();
     assert_eq!([runs("base"), runs("candidate")], [1, 1], "{document:#}");
+    assert_eq!(document["rounds_of"], serde_json::json!([1, 3]));
+    let page = std::fs::read_to_string(out.join("comparison.md")).unwrap();
+    assert!(page.lines().next().unwrap().contains("interrupted after 1 of 3 rounds"), "{page}");
 }

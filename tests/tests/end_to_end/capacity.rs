@@ -77,7 +77,9 @@ fn a_target_that_needs_next_to_nothing_is_given_the_least_limit_that_is_set() {
     }
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("search");
-    let ended = search(&out, &[], &["matrix.dim=[16]", "workload.vectors_per_cycle=500"]);
+    let limited = "matrix.memory_limit=[\"64MiB\"]";
+    let ended = search(&out, &[], &["matrix.dim=[16]", "workload.vectors_per_cycle=500", limited]);
+    assert!(ended.stderr.contains("memory_limit 64MiB of "), "{}", ended.stderr);
     let document = ended.json();
     let found = &document["found"][0];
     // It is not shown to be the smallest: nothing smaller is ever tried.
@@ -108,7 +110,8 @@ fn a_search_says_why_it_found_nothing() {
     let untold = search(&path("untold"), &["--gogc", "50"], &[&load[..], &[&deaf]].concat());
     let unread = search(&path("unread"), &["--gogc", "50"], &[&load[..], &[&mute]].concat());
     let too_little = search(&path("little"), &["--at-most", "16MiB"], &LARGER);
-    let no_time = search(&path("time"), &["--within", "1ms"], &load);
+    let no_time = search(&path("time"), &["--within", "1ms", "--gogc", "50,100"], &load);
+    assert_eq!(no_time.stderr.matches("try ").count(), 1, "the first alone: {}", no_time.stderr);
     let cases = [
         (untold, "gogc is 100, and 50 was asked for"),
         (unread, "gogc could not be read back"),

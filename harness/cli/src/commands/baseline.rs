@@ -70,6 +70,10 @@ fn save(baselines: &Baselines, name: &str, runs: &[String], replace: bool, add: 
     if !is_name(name) {
         return Err(Failure::usage(format!("“{name}” cannot name a baseline: take letters, digits, and - _ .")));
     }
+    if let Some(run) = sides::run_folder(name) {
+        let run = run.display();
+        return Err(Failure::usage(format!("{run} is a run, and would be meant by {name}: take another name")));
+    }
     let there = baselines.holds(name);
     if there && !replace && !add {
         return Err(Failure::usage(format!("there is a baseline {name} already: --replace it, or --add to it")));
@@ -129,7 +133,15 @@ fn list(baselines: &Baselines, format: Format) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
     let mut documents = Vec::new();
     for name in baselines.names() {
-        for run in baselines.read(&name)? {
+        let runs = match baselines.read(&name) {
+            Ok(runs) => runs,
+            // The others are there all the same.
+            Err(failure) => {
+                output::say(&format!("warning: left out: {}", failure.words().trim_start_matches("error: ")));
+                continue;
+            }
+        };
+        for run in runs {
             let plan = &run.plan;
             let (target, when) = (plan.target.launch.to_string(), soak_render::utc(run.unix_s));
             rows.push([

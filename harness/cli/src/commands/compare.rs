@@ -164,17 +164,28 @@ impl Compare {
 
 /// Compares, or says why that cannot be.
 pub(crate) fn compared(base: &[Digest], candidate: &[Digest], settings: &Settings) -> Result<Comparison, Failure> {
-    compare(base, candidate, settings).map_err(|why| {
-        let lines: Vec<String> = why.0.iter().map(|line| format!("  {line}")).collect();
-        let advice = if why.0.iter().any(|line| {
-            ["processors:", "memory:", "architecture:", "machine:"].iter().any(|what| line.starts_with(what))
-        }) {
-            "run both on one machine, or compare memory alone with --across-machines"
-        } else {
-            "run the candidate as the base was run"
-        };
-        Failure::usage(format!("these runs cannot be compared; {advice}\n{}", lines.join("\n")))
-    })
+    match compare(base, candidate, settings) {
+        Ok(comparison) => Ok(comparison),
+        Err(why) => Err(incomparable(&why.0)),
+    }
+}
+
+/// Refuses runs for these reasons, where there are any.
+pub(crate) fn refuse(why: &[String]) -> Result<(), Failure> {
+    if why.is_empty() { Ok(()) } else { Err(incomparable(why)) }
+}
+
+fn incomparable(why: &[String]) -> Failure {
+    let of_machine = |line: &String| {
+        ["processors:", "memory:", "architecture:", "machine:"].iter().any(|what| line.starts_with(what))
+    };
+    let advice = if why.iter().any(of_machine) {
+        "run both on one machine, or compare memory alone with --across-machines"
+    } else {
+        "run the candidate as the base was run"
+    };
+    let lines: Vec<String> = why.iter().map(|line| format!("  {line}")).collect();
+    Failure::usage(format!("these runs cannot be compared; {advice}\n{}", lines.join("\n")))
 }
 
 /// Writes the three files of a comparison.

@@ -119,7 +119,7 @@ fn words(entries: &[Entry]) -> String {
         .filter_map(|entry| Some(format!("no figures of {}: {}\n", entry.run, entry.why_no_figures()?)))
         .collect();
     format!(
-        "{}\nsettled since: change of settled memory to the last run of the same experiment, kind of target and machine\n{without}",
+        "{}\nFigures are geometric means over cycles and variants. settled since: change of settled memory to the last run of the same experiment, kind of target and machine\n{without}",
         table(heads, &rows)
     )
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use soak_scenario::Plan;
 
 use super::unlike::{Unlike, builds, experiment, machines};
 use super::{Incomparable, Settings};
@@ -73,7 +74,7 @@ pub(super) fn check(
     }
     let names = [format!("base {}", first.run), format!("candidate {}", other.run)];
     let names = names.each_ref().map(String::as_str);
-    lines.extend(experiment(first, other).iter().map(|one| one.words(names)));
+    lines.extend(experiment(&first.plan, &other.plan).iter().map(|one| one.words(names)));
     if settings.paired && base.len() != candidate.len() {
         let (left, right) = (human::plural(base.len(), "run"), human::plural(candidate.len(), "run"));
         lines.push(format!(
@@ -85,14 +86,9 @@ pub(super) fn check(
     if !settings.across_machines {
         lines.extend(unlike.iter().map(|one| one.words(names)));
     }
-    let variants: Vec<String> = first
-        .plan
-        .judged()
-        .filter(|variant| other.planned(&variant.id).is_some_and(|one| !one.is_control()))
-        .map(|variant| variant.id.clone())
-        .collect();
-    if variants.is_empty() && lines.is_empty() {
-        lines.push(format!("no variant is in both: {} has {}; {} has {}", names[0], ids(first), names[1], ids(other)));
+    let variants = in_both(&first.plan, &other.plan);
+    if lines.is_empty() {
+        lines.extend(nothing_in_both(&first.plan, &other.plan, names));
     }
     if lines.is_empty() {
         Ok((other_machine.map(|why| format!("The machines differ ({why}).")), variants))
@@ -171,8 +167,24 @@ pub(super) fn notes(sides: [&[Digest]; 2], variants: &[String], settings: &Setti
     notes
 }
 
-fn ids(run: &Digest) -> String {
-    run.plan.judged().map(|variant| variant.id.as_str()).collect::<Vec<_>>().join(", ")
+/// Ids of the variants that two plans have in common.
+fn in_both(left: &Plan, right: &Plan) -> Vec<String> {
+    let both = left.judged().filter(|variant| right.judged().any(|other| other.id == variant.id));
+    both.map(|variant| variant.id.clone()).collect()
+}
+
+fn nothing_in_both(left: &Plan, right: &Plan, names: [&str; 2]) -> Option<String> {
+    let ids = |plan: &Plan| plan.judged().map(|variant| variant.id.as_str()).collect::<Vec<_>>().join(", ");
+    in_both(left, right)
+        .is_empty()
+        .then(|| format!("no variant is in both: {} has {}; {} has {}", names[0], ids(left), names[1], ids(right)))
+}
+
+/// Why runs of these plans could not be compared, before anything is run; nothing where they can.
+pub fn unlike_plans(base: &Plan, candidate: &Plan) -> Vec<String> {
+    let names = ["the base", "the candidate"];
+    let lines = experiment(base, candidate).iter().map(|one| one.words(names)).collect::<Vec<_>>();
+    if lines.is_empty() { nothing_in_both(base, candidate, names).into_iter().collect() } else { lines }
 }
 
 /// A run that is there twice is no second witness.
@@ -192,7 +204,7 @@ pub(super) fn unlike_within(side: &[Digest]) -> Vec<String> {
     let Some(first) = side.first() else { return Vec::new() };
     let mut lines = Vec::new();
     for run in &side[1..] {
-        let mut found = experiment(first, run);
+        let mut found = experiment(&first.plan, &run.plan);
         found.extend(builds(first, run));
         found.extend(machines(first, run).0);
         let (left, right) = (&first.plan.target.launch, &run.plan.target.launch);
@@ -206,7 +218,7 @@ pub(super) fn unlike_within(side: &[Digest]) -> Vec<String> {
 
 /// Whether two runs are the same experiment on the same machine, whatever was tested.
 pub(crate) fn alike(left: &Digest, right: &Digest) -> bool {
-    experiment(left, right).is_empty() && machines(left, right).0.is_empty()
+    experiment(&left.plan, &right.plan).is_empty() && machines(left, right).0.is_empty()
 }
 
 /// Why these runs cannot be one side of a comparison, or one baseline; nothing where they can.

@@ -49,17 +49,17 @@ const OF_THE_LOAD: [&str; 3] = ["dim", "batch_rows", "query_rate"];
 /// More than this of one part are not told one by one.
 const TOLD: usize = 6;
 
-/// What forbids to compare two runs, the machine aside.
-pub(super) fn experiment(left: &Digest, right: &Digest) -> Vec<Unlike> {
-    let mut found = parts(&left.plan, &right.plan, &EXPERIMENT);
-    for variant in left.plan.judged() {
-        let Some(other) = right.planned(&variant.id).filter(|other| !other.is_control()) else { continue };
+/// What forbids to compare runs of two plans.
+pub(super) fn experiment(left: &Plan, right: &Plan) -> Vec<Unlike> {
+    let mut found = parts(left, right, &EXPERIMENT);
+    for variant in left.judged() {
+        let Some(other) = right.judged().find(|other| other.id == variant.id) else { continue };
         for ((name, here), (_, there)) in variant.knobs.settings().into_iter().zip(other.knobs.settings()) {
             if here != there && OF_THE_LOAD.contains(&name) {
                 found.push(Unlike::new(format!("{name} of {}", variant.id), here, there));
             }
         }
-        if variant.seed != other.seed && left.plan.seed == right.plan.seed {
+        if variant.seed != other.seed && left.seed == right.seed {
             found.push(Unlike::new(
                 format!("data of {}", variant.id),
                 variant.seed.to_string(),

@@ -12,12 +12,12 @@ use soak_record::{Event, EventKind, Outcome, Phase, Run, VariantRecord};
 use soak_render::{capacity_html, capacity_markdown};
 use soak_scenario::units::{Bytes, Gogc, Limit, Share, Span};
 use soak_scenario::{Knobs, Launch, Loaded, MEMORY_LIMIT_MIN, Plan, Request, Variant, load};
-use soak_verdict::untrue_settings;
+use soak_verdict::{load_not_taken, untrue_settings};
 
 use super::found::{Found, Load, Tried, with_tries};
 use super::{CapacityFormat, in_words, write};
 use crate::commands::{Exit, Failure};
-use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults};
+use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults, refuse_what_holds_something};
 use crate::scenario_args::Choices;
 use crate::{mistakes, output, progress, run_id};
 
@@ -140,10 +140,7 @@ impl Search {
         keep_off_the_targets(&plan)?;
         let id = run_id::fresh("search");
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
-        let holds_something = std::fs::read_dir(&out).is_ok_and(|mut inside| inside.next().is_some());
-        if holds_something {
-            return Err(Failure::usage(format!("{} is not empty; name another folder with --out", out.display())));
-        }
+        refuse_what_holds_something(&out)?;
         let gogc = if self.gogc.is_empty() { vec![variant.knobs.gogc] } else { self.gogc.clone() };
         let points: Vec<(Gogc, SoftLimit)> =
             gogc.iter().flat_map(|gogc| self.gomemlimit.iter().map(move |soft| (*gogc, *soft))).collect();
@@ -222,12 +219,23 @@ impl Search {
             return Err(Failure::usage(format!("a search is of one variant; choose with --only: {}", ids.join(", "))));
         };
         let variant = variant.clone();
+        let Knobs { memory_limit, gomemlimit, .. } = &variant.knobs;
+        let mut replaced = Vec::new();
+        replaced.extend((*memory_limit != Limit::Off).then(|| format!("memory_limit {memory_limit}")));
+        replaced.extend((*gomemlimit != Limit::Off).then(|| format!("gomemlimit {gomemlimit}")));
+        if !replaced.is_empty() {
+            output::say(&format!("{} of {} is not used: a search sets its own\n", replaced.join(" and "), variant.id));
+        }
         Ok((plan, variant))
     }
 
     /// What is found at one GOGC and GOMEMLIMIT.
     fn find(&self, tries: &mut Tries<'_>, gogc: Gogc, soft: SoftLimit) -> Result<(Found, RunEnd), Failure> {
         let mut found = Found::nothing(gogc.to_string(), soft.words(), soft.share());
+        if tries.is_out_of_time() {
+            found.reason = Some(NO_TIME.to_owned());
+            return Ok((found, RunEnd::Complete));
+        }
         let (unlimited, end) = tries.one(gogc, Limit::Off, None)?;
         let (peak, untrue) = (unlimited.peak_bytes, unlimited.untrue());
         let dies = unlimited.why.as_ref().map(|why| format!("it does not survive without a limit either: {why}"));
@@ -254,8 +262,8 @@ impl Search {
                     return Ok((found, RunEnd::Complete));
                 }
             };
-            if tries.began.elapsed() + tries.longest > self.within.0 {
-                found.reason = Some("there was no time left: give it more with --within".to_owned());
+            if tries.is_out_of_time() {
+                found.reason = Some(NO_TIME.to_owned());
                 return Ok((found, RunEnd::Complete));
             }
             let (tried, end) = tries.one(gogc, soft.beside(limit), Some(limit))?;
@@ -268,6 +276,9 @@ impl Search {
         }
     }
 }
+
+/// Why nothing more is found.
+const NO_TIME: &str = "there was no time left: give it more with --within";
 
 /// Why no other try can follow one that ended so.
 fn cut_short(end: &RunEnd) -> Option<String> {
@@ -293,6 +304,11 @@ struct Tries<'a> {
 }
 
 impl Tries<'_> {
+    /// Whether another try would end too late. The first is made all the same: how long one takes is not known before.
+    fn is_out_of_time(&self) -> bool {
+        self.made > 0 && self.began.elapsed() + self.longest > self.search.within.0
+    }
+
     /// One run with a limit, or without.
     fn one(&mut self, gogc: Gogc, gomemlimit: Limit, limit: Option<Mib>) -> Result<(Tried, RunEnd), Failure> {
         let since = Instant::now();
@@ -306,7 +322,7 @@ impl Tries<'_> {
         let run = Run::open(&folder).map_err(Failure::platform)?;
         let record = run.variant(0).map_err(Failure::platform)?;
         self.longest = self.longest.max(since.elapsed());
-        let tried = tried(&record, limit.unwrap_or(0), name)?;
+        let tried = tried(&run.plan, &record, limit.unwrap_or(0), name)?;
         let limited = limit.map(|_| "memory_limit");
         let asked: Vec<&str> = self.asked.iter().copied().chain(limited).collect();
         let without_effect = without_effect(&record, tried.survived, &asked);
@@ -342,7 +358,7 @@ fn without_effect(record: &VariantRecord, survived: bool, asked: &[&str]) -> Vec
 }
 
 /// What a record says of its limit. That the machine failed is no answer.
-fn tried(record: &VariantRecord, limit_mib: Mib, run: String) -> Result<Tried, Failure> {
+fn tried(plan: &Plan, record: &VariantRecord, limit_mib: Mib, run: String) -> Result<Tried, Failure> {
     let mut why = None;
     for event in &record.events {
         match &event.kind {
@@ -366,6 +382,11 @@ fn tried(record: &VariantRecord, limit_mib: Mib, run: String) -> Result<Tried, F
         .events
         .iter()
         .any(|event| matches!(&event.kind, EventKind::VariantEnded { outcome: Outcome::Completed }));
+    // What lives and refuses its work does not survive either.
+    let refused = load_not_taken(plan, record).into_iter().next();
+    if let Some(refused) = refused.filter(|_| ended) {
+        why.get_or_insert(refused);
+    }
     if !ended {
         why.get_or_insert_with(|| "it was broken off".to_owned());
     }

@@ -28,9 +28,9 @@ pub(super) struct Schedule {
     /// Where the deployment's metrics and admin side answer
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]
     http: String,
-    /// The image with soak in it, for Kubernetes
-    #[arg(long, default_value = "soak:latest")]
-    image: String,
+    /// The image with soak in it, which `cronjob` needs: what `ci/image` makes, in a registry of yours
+    #[arg(long)]
+    image: Option<String>,
 }
 
 /// For which scheduler.
@@ -56,13 +56,23 @@ impl Schedule {
             Format::CronJob => Scheduler::CronJob,
             Format::Workflow => Scheduler::Workflow,
         };
+        let image = match (&self.image, self.format) {
+            (Some(image), _) => image.as_str(),
+            // A name that nobody has taken is anybody's.
+            (None, Format::CronJob) => {
+                return Err(Failure::usage(
+                    "--format cronjob needs --image: what `ci/image` makes, in a registry that the cluster pulls from",
+                ));
+            }
+            (None, Format::Cron | Format::Workflow) => "",
+        };
         let checks = Checks {
             scenario: &self.scenario,
             profile: &self.profile,
             target,
             prometheus: self.prometheus.as_deref(),
             http: &self.http,
-            image: &self.image,
+            image,
         };
         output::print(&schedule(scheduler, checks))
     }

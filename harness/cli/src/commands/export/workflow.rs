@@ -14,8 +14,8 @@ pub(super) struct Workflow {
     /// The scenario that is run: a built-in name, or a file of the repository
     #[arg(long, default_value = "gate")]
     scenario: String,
-    /// The image with soak in it
-    #[arg(long, default_value = "soak:latest")]
+    /// The image with soak in it, as runners pull it: what `ci/image` makes, in a registry of yours
+    #[arg(long)]
     image: String,
 }
 

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use soak_engine::{Listener, RunEnd};
 use soak_scenario::{Loaded, Plan, Request, load};
-use soak_verdict::compare::Settings;
+use soak_verdict::compare::{Settings, unlike_plans};
 use soak_verdict::{Digest, Verdict};
 
 use super::{Run, RunFormat};
 use crate::commands::compare::{self, CompareFormat, HTML, MARKDOWN};
 use crate::commands::{Exit, Failure};
-use crate::execution::{execute, is_interrupted, keep_off_the_targets, refuse_impossible_faults};
+use crate::execution::{
+    execute, find_target, is_interrupted, keep_off_the_targets, refuse_impossible_faults, refuse_what_holds_something,
+};
 use crate::progress::{self, JsonLines};
 use crate::{job_summary, mistakes, output, reports, run_id, summary};
 
@@ -31,6 +33,12 @@ impl Run {
         }
         let id = run_id::fresh(&plans[1].scenario);
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
+        refuse_what_holds_something(&path)?;
+        // Rounds may take hours: what would make nothing of them is found before the first.
+        compare::refuse(&unlike_plans(&plans[0], &plans[1]))?;
+        for (plan, side) in plans.iter().zip(["the base (--against)", "the candidate (--target)"]) {
+            find_target(plan).map_err(|failure| failure.about(side))?;
+        }
         let mut digests = [Vec::new(), Vec::new()];
         for round in 1..=self.rounds {
             for side in order(round) {
@@ -47,7 +55,7 @@ impl Run {
                 }
             }
         }
-        self.conclude(&digests, &settings, &path)
+        self.conclude(&digests, &settings, &path, None)
     }
 
     /// The plan of the base: that of the candidate, with another target.
@@ -101,7 +109,7 @@ impl Run {
         for side in &mut digests {
             side.truncate(rounds);
         }
-        if let Err(failure) = self.conclude(&digests, settings, path) {
+        if let Err(failure) = self.conclude(&digests, settings, path, Some(rounds)) {
             // Whatever it is, the command was interrupted.
             let _ = failure.report();
         }
@@ -113,8 +121,10 @@ impl Run {
         [base, candidate]: &[Vec<Digest>; 2],
         settings: &Settings,
         path: &Path,
+        cut_short_after: Option<usize>,
     ) -> Result<Exit, Failure> {
-        let comparison = compare::compared(base, candidate, settings)?;
+        let mut comparison = compare::compared(base, candidate, settings)?;
+        comparison.rounds_of = cut_short_after.map(|rounds| [rounds, self.rounds as usize]);
         compare::write(&comparison, path)?;
         match self.format {
             RunFormat::Json => output::print_json(serde_json::to_string(&comparison))?,
