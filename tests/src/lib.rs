@@ -17,7 +17,7 @@ pub use program::{Ended, binary, soak, soak_in};
 pub use python::python;
 pub use recorded::{BUILD, Made, Story, record};
 pub use repository::{Text, root, texts};
-pub use run::{Judged, Turn, alone, events, every_fault, scenario, scenario2, turn};
+pub use run::{Judged, Turn, alone, by_env, events, every_fault, scenario, scenario2, turn};
 pub use target::{Kind, Target, http};
 pub use terminal::OnTerminal;
 pub use tools::{SmallDisk, docker, go_target, image, is_root, prometheus};

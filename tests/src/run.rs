@@ -61,6 +61,14 @@ pub fn scenario(name: &str, out: &Path, edits: &[&str]) -> Command {
     command
 }
 
+/// The same command with another disposition of a signal, whatever these tests were started with: `--default-signal=HUP`.
+pub fn by_env(command: &Command, option: &str) -> Command {
+    let mut by_env = Command::new("env");
+    by_env.arg(option).arg(command.get_program()).args(command.get_args());
+    by_env.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    by_env
+}
+
 /// The scenario in which every fault comes once.
 pub fn every_fault() -> String {
     root().join("tests/scenarios/every-fault.toml").display().to_string()

@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -14,7 +16,8 @@ use crate::until;
 /// A program that has a terminal; killed when dropped.
 pub struct OnTerminal {
     child: Child,
-    keys: File,
+    keys: Option<File>,
+    gone: Arc<AtomicBool>,
     screen: Arc<Mutex<vt100::Parser>>,
     reader: JoinHandle<()>,
 }
@@ -40,14 +43,21 @@ impl OnTerminal {
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let keys = File::from(master);
         let (mut output, shown) = (keys.try_clone().unwrap(), Arc::clone(&screen));
+        let gone = Arc::new(AtomicBool::new(false));
+        let is_gone = Arc::clone(&gone);
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // It ends with an error when nobody has the terminal open any more.
-            while let Ok(read @ 1..) = output.read(&mut bytes) {
+            while !is_gone.load(Ordering::SeqCst) {
+                let within = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+                if !poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&within)).is_ok_and(|ready| ready > 0) {
+                    continue;
+                }
+                // It ends with an error when nobody has the terminal open any more.
+                let Ok(read @ 1..) = output.read(&mut bytes) else { break };
                 shown.lock().unwrap().process(&bytes[..read]);
             }
         });
-        Self { child, keys, screen, reader }
+        Self { child, keys: Some(keys), gone, screen, reader }
     }
 
     /// Its process id.
@@ -57,7 +67,13 @@ impl OnTerminal {
 
     /// Presses keys.
     pub fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Takes the terminal away, as a connection that breaks does.
+    pub fn go_away(&mut self) {
+        self.keys = None;
+        self.gone.store(true, Ordering::SeqCst);
     }
 
     /// What is on the screen.

@@ -10,6 +10,7 @@ mod so_far;
 mod tests;
 
 use std::io::{self, BufWriter, IsTerminal as _, Stderr};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::crossterm::{cursor, execute};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use soak_engine::{Listener, Operator};
 use soak_record::{Event, EventKind, Sample};
 use soak_scenario::Plan;
@@ -43,6 +45,9 @@ const QUEUE: usize = 4096;
 
 /// A whole frame, with room.
 const FRAME_BYTES: usize = 1 << 16;
+
+/// The view's thread ends in this time once it is asked to; it looks several times a second.
+const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// How much nicer than the rest the thread is.
 const NICENESS: i32 = 10;
@@ -111,8 +116,15 @@ pub(crate) struct Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
+        let asked_at = Instant::now();
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            while !thread.is_finished() && asked_at.elapsed() < END_WITHIN {
+                std::thread::sleep(END_WITHIN / 100);
+            }
+            // Whatever it still waits for, the run's results do not.
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
         }
         leave();
     }
@@ -148,6 +160,14 @@ pub(crate) fn start(plan: &Plan, path: &Path, operator: Operator) -> Result<(Box
             Err(cannot(error))
         }
     }
+}
+
+/// Whether a terminal has gone away.
+fn is_gone(terminal: impl AsFd) -> bool {
+    let mut asked = [PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    rustix::event::poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().intersects(gone)
 }
 
 struct View {
@@ -191,7 +211,9 @@ impl View {
                 self.board.paused_for = self.operator.paused_for();
                 self.board.is_stopping = is_interrupted();
                 // A frame that cannot be drawn is not drawn.
-                let _ = self.terminal.draw(|frame| frame::draw(frame, &self.board));
+                if !is_gone(io::stderr()) {
+                    let _ = self.terminal.draw(|frame| frame::draw(frame, &self.board));
+                }
                 drawn = Some(Instant::now());
             }
         }
@@ -214,7 +236,8 @@ impl View {
     }
 
     fn keys(&mut self) {
-        while event::poll(Duration::ZERO).unwrap_or(false) {
+        // Whoever reads from a terminal that is gone is told of its end over and over, and crossterm asks until it is told of something else.
+        while !is_gone(io::stdin()) && event::poll(Duration::ZERO).unwrap_or(false) {
             // Another size is another frame, which comes by itself.
             let key = match event::read() {
                 Ok(TerminalEvent::Key(key)) => key,

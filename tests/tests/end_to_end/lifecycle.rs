@@ -2,10 +2,10 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
-use soak_tests::{Running, binary, events, is_alive, signal, soak, turn, until};
+use soak_tests::{Running, binary, by_env, events, is_alive, signal, soak, turn, until};
 
 use crate::small::command;
 
@@ -61,27 +61,18 @@ fn an_interrupted_run_ends_in_good_order() {
     }
 }
 
-/// A run that a terminal's end means something to, or nothing, whatever it means to these tests.
-fn started_by_env(out: &Path, hangups: &str) -> Running {
-    let run = command(out, &[]);
-    let mut by_env = Command::new("env");
-    by_env.arg(hangups).arg(run.get_program()).args(run.get_args()).stderr(Stdio::null());
-    by_env.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    Running::start(&mut by_env)
-}
-
 #[test]
 fn a_terminal_that_goes_away_ends_a_run_in_good_order_unless_it_is_to_outlive_it() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let [out, outliving] = ["run", "outliving"].map(|name| folder.path().join(name));
-    let mut run = started_by_env(&out, "--default-signal=HUP");
+    let mut run = Running::start(by_env(&command(&out, &[]), "--default-signal=HUP").stderr(Stdio::null()));
     let target = target_in(&out, "index");
     run.signal("HUP");
     run.signal("HUP");
     assert_eq!(run.wait(), 130);
     assert!(!is_alive(target) && out.join("report.html").exists(), "what there is, is reported");
-    let mut run = started_by_env(&outliving, "--ignore-signal=HUP");
+    let mut run = Running::start(by_env(&command(&outliving, &[]), "--ignore-signal=HUP").stderr(Stdio::null()));
     target_in(&outliving, "index");
     run.signal("HUP");
     target_in(&outliving, "settle");

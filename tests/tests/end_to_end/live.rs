@@ -1,6 +1,6 @@
 //! The live view, on a terminal of 80 × 24: what is shown, what keys do, and that the terminal is given back.
 
-use soak_tests::{OnTerminal, events, is_alive, signal, turn, until};
+use soak_tests::{OnTerminal, by_env, events, is_alive, signal, turn, until};
 
 use crate::small::command;
 
@@ -42,6 +42,20 @@ fn a_run_is_watched_and_a_hand_taken_in_it() {
     assert_eq!(done, ["pause_load", "resume_load", "compact"]);
     let verdict = std::fs::read_to_string(out.join("verdict.json")).unwrap();
     assert!(!verdict.contains("\"verdict\": \"pass\""), "{verdict}");
+}
+
+#[test]
+fn a_view_whose_terminal_goes_away_ends_in_good_order() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = command(&out, &[]);
+    command.arg("--live");
+    let mut terminal = OnTerminal::start(&by_env(&command, "--default-signal=HUP"), SIZE);
+    terminal.until_shows("cycle 1 to 6");
+    terminal.go_away();
+    assert_eq!(terminal.wait(), 130);
+    assert!(out.join("report.html").exists(), "what there is, is reported");
 }
 
 #[test]

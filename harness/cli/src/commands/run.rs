@@ -100,10 +100,16 @@ impl Run {
         if self.smoke && end == RunEnd::Complete {
             return self.wired(&path);
         }
-        let verdict = self.report(&path)?;
-        if end == RunEnd::Interrupted {
-            return Ok(Exit::Interrupted);
-        }
+        let verdict = match (self.report(&path), &end) {
+            (reported, RunEnd::Interrupted) => {
+                // Whatever it is (a terminal that is gone hears nothing), the command was interrupted.
+                if let Err(failure) = reported {
+                    let _ = failure.report();
+                }
+                return Ok(Exit::Interrupted);
+            }
+            (reported, _) => reported?,
+        };
         if self.try_remedies && end == RunEnd::Complete && verdict.verdict == Verdict::Fail {
             return self.remedies(&plan, &verdict, &id, &path);
         }
