@@ -257,6 +257,9 @@ fn nothing_is_answered_that_the_runs_do_not_tell_apart() {
     assert_eq!(what_is_missing(&answered(&asked(1.0, 1.0), &[])), ["runs"]);
 }
 
+/// What is varied, how in a run, and how in a question.
+type Case<'a> = (&'static str, &'a dyn Fn(&mut Point), &'a dyn Fn(&mut Question));
+
 #[test]
 fn what_one_size_alone_has_is_its_own() {
     let odd = |change: &dyn Fn(&mut Point), sizes: usize| {
@@ -268,7 +271,6 @@ fn what_one_size_alone_has_is_its_own() {
         }
         [GO_LIKE.run(&points, 7)]
     };
-    type Case<'a> = (&'static str, &'a dyn Fn(&mut Point), &'a dyn Fn(&mut Question));
     let cases: [Case; 4] = [
         ("hnsw_m", &|point| point.m = 32.0, &|question| question.m = Some(32.0)),
         ("batch_rows", &|point| point.batch_rows = 2000.0, &|question| question.batch_rows = Some(2000.0)),

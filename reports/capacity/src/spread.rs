@@ -94,15 +94,18 @@ fn is_apart(what: &str, one: f64, other: f64) -> bool {
     !same(one, other) && one.max(other) >= factor * one.min(other)
 }
 
+/// A name, and the value of a point.
+type Axis = (&'static str, fn(&Point) -> f64);
+
 /// Axes beside the sizes that take another value than elsewhere at one size alone, with the value elsewhere.
 fn at_one_size(points: &[Point]) -> Vec<(&'static str, f64)> {
-    let axes: [(&'static str, fn(&Point) -> f64); 4] = [
+    let axes: [Axis; 4] = [
         ("hnsw_m", |point| point.m),
         ("batch_rows", |point| point.batch_rows),
         ("gogc", |point| point.gogc.unwrap_or(-1.0)),
         ("qps", |point| point.qps),
     ];
-    let only_once = |(what, axis): (&'static str, fn(&Point) -> f64)| {
+    let only_once = |(what, axis): Axis| {
         let elsewhere = most_common(points.iter().map(axis))?;
         let others = points.iter().filter(|point| is_apart(what, axis(point), elsewhere));
         let mut sizes: Vec<(f64, f64)> = others.map(|point| (point.vectors, point.dim)).collect();

@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn between_two_points_a_value_is_on_their_line() {
         let mut series = Series::default();
-        [(1.0, 10.0), (3.0, 30.0)].into_iter().for_each(|(at_s, value)| series.push(at_s, value));
+        series.push(1.0, 10.0);
+        series.push(3.0, 30.0);
         assert_eq!(
             [0.9, 1.0, 1.5, 3.0, 3.1].map(|at_s| series.at(at_s)),
             [None, Some(10.0), Some(15.0), Some(30.0), None]
