@@ -1,8 +1,10 @@
 //! One plan, run into one folder, whatever is asked of it afterwards.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use soak_engine::residue::Register;
 use soak_engine::target::Driver;
@@ -84,7 +86,7 @@ fn execute_with(
     drop(driver);
     runtime.block_on(guard.close());
     // Nothing holds the recorder any more once the runtime is gone.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    runtime.shutdown_timeout(Duration::from_secs(5));
     thread.finish().map_err(|error| {
         let kept = path.display();
         Failure::platform(format!(
@@ -136,6 +138,9 @@ async fn prepare(plan: &Plan) -> Result<Prepared, Failure> {
 fn program(path: PathBuf) -> Result<Program, Failure> {
     let shown = path.display();
     match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() && metadata.permissions().mode() & 0o111 == 0 => Err(Failure::usage(
+            format!("process:{shown}: nobody may run it; name a program, or make it one with chmod +x"),
+        )),
         Ok(metadata) if metadata.is_file() => Ok(Program(path)),
         Ok(_) => Err(Failure::usage(format!("process:{shown}: not a file; name a program"))),
         Err(error) => {
@@ -165,6 +170,9 @@ fn cannot_create(error: RecordError) -> Failure {
         _ => Failure::usage(error),
     }
 }
+
+/// A second SIGTERM means “at once” when it comes so much later than the first.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Becomes true when a person wants the command to end: one for all of its runs, so that nothing is lost between two of them.
 fn stop() -> &'static watch::Sender<bool> {
@@ -200,19 +208,22 @@ fn hear_interruptions() -> Result<(), Failure> {
     let thread = std::thread::Builder::new().name("interruptions".to_owned());
     let thread = thread.spawn(move || {
         runtime.block_on(async {
+            let mut heard: Option<Instant> = None;
             loop {
-                tokio::select! {
-                    _ = int.recv() => {}
-                    _ = term.recv() => {}
+                let is_again = tokio::select! {
+                    _ = int.recv() => true,
+                    // `timeout` and supervisors send it to a process, and at once again to its group.
+                    _ = term.recv() => heard.is_none_or(|heard| heard.elapsed() >= AGAIN_AFTER),
                     // A terminal that goes away may say so more than once, and nobody is there who wants it faster.
                     () = hung_up(&mut hangup) => {
                         hangup = None;
-                        if is_interrupted() {
-                            continue;
-                        }
+                        false
                     }
+                };
+                if is_again || !is_interrupted() {
+                    interrupt();
                 }
-                interrupt();
+                heard.get_or_insert_with(Instant::now);
             }
         });
     });

@@ -10,7 +10,6 @@ mod so_far;
 mod tests;
 
 use std::io::{self, BufWriter, IsTerminal as _, Stderr};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +22,6 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::crossterm::{cursor, execute};
-use rustix::event::{PollFd, PollFlags, Timespec};
 use soak_engine::{Listener, Operator};
 use soak_record::{Event, EventKind, Sample};
 use soak_scenario::Plan;
@@ -162,14 +160,6 @@ pub(crate) fn start(plan: &Plan, path: &Path, operator: Operator) -> Result<(Box
     }
 }
 
-/// Whether a terminal has gone away.
-fn is_gone(terminal: impl AsFd) -> bool {
-    let mut asked = [PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
-    rustix::event::poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().intersects(gone)
-}
-
 struct View {
     terminal: Screen,
     board: Board,
@@ -211,7 +201,7 @@ impl View {
                 self.board.paused_for = self.operator.paused_for();
                 self.board.is_stopping = is_interrupted();
                 // A frame that cannot be drawn is not drawn.
-                if !is_gone(io::stderr()) {
+                if !output::is_gone(io::stderr()) {
                     let _ = self.terminal.draw(|frame| frame::draw(frame, &self.board));
                 }
                 drawn = Some(Instant::now());
@@ -237,7 +227,7 @@ impl View {
 
     fn keys(&mut self) {
         // Whoever reads from a terminal that is gone is told of its end over and over, and crossterm asks until it is told of something else.
-        while !is_gone(io::stdin()) && event::poll(Duration::ZERO).unwrap_or(false) {
+        while !output::is_gone(io::stdin()) && event::poll(Duration::ZERO).unwrap_or(false) {
             // Another size is another frame, which comes by itself.
             let key = match event::read() {
                 Ok(TerminalEvent::Key(key)) => key,

@@ -1,6 +1,9 @@
 //! The only place that prints: results to standard output, words for a person to standard error.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::os::fd::AsFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::failure::Failure;
 
@@ -21,15 +24,23 @@ pub(crate) fn print_json(document: serde_json::Result<String>) -> Result<(), Fai
 pub(crate) fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe && !is_gone(io::stdout()) => {
             Err(Failure::platform(format!("cannot write to standard output: {error}")))
         }
         _ => {
-            // What a closed pipe did not take is thrown away here, where nothing would report it.
+            // What a closed pipe, or a terminal that has gone away, did not take is thrown away here, where nothing would report it.
             let _ = out.into_parts();
             Ok(())
         }
     }
+}
+
+/// Whether a terminal has gone away: nobody is there who could be told, and what was to be told is in files.
+pub(crate) fn is_gone(terminal: impl AsFd) -> bool {
+    let mut asked = [PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    rustix::event::poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().intersects(gone)
 }
 
 /// Says something to a person.

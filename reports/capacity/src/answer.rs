@@ -94,7 +94,7 @@ pub struct TradeOff {
     /// Processor time of ingest and index beside that of the GOGC which most runs have, as a factor, of variants that differ in nothing else; absent where there are none, or
     /// where it is less than the kernel's ticks tell.
     pub cpu: Option<f64>,
-    /// Where that factor lies, by the ticks alone.
+    /// Where that factor lies, by the kernel's ticks and the times of samples alone.
     pub cpu_interval: Option<[f64; 2]>,
     /// How many pairs of variants there are: one pair is hardly more than a hint.
     pub cpu_pairs: usize,

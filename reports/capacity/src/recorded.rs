@@ -14,8 +14,8 @@ use crate::point::Point;
 /// The kernel counts mapped files too when a limit is met, so the whole resident set is what a limit has to hold.
 const MEMORY: &str = "rss_bytes";
 
-/// Processor time of a cycle is known to this: user and system time are told in whole ticks, a hundred a second.
-const CPU_STEP_S: f64 = 0.02;
+/// User and system time are told in whole ticks, a hundred a second.
+const TICKS_S: f64 = 0.02;
 
 /// A load of which this share was started is the one that was asked for; what misses is the edge of a short phase.
 const KEPT_UP: f64 = 0.9;
@@ -402,7 +402,9 @@ impl Seen<'_> {
     /// How far the mean over these cycles may be from the truth, seconds.
     fn cpu_error(&self, mut cycles: Range<u32>) -> Option<f64> {
         let many = cycles.by_ref().filter(|cycle| self.cpu(*cycle).is_some()).count();
-        (many > 0).then(|| CPU_STEP_S / (many as f64).sqrt())
+        // Between two samples the beginning and the end of a cycle are taken to be on their line.
+        let one = TICKS_S + self.0.sampling.process.0.as_secs_f64();
+        (many > 0).then(|| one / (many as f64).sqrt())
     }
 
     fn search_p99(&self, of: u32) -> Option<f64> {

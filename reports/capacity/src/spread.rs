@@ -106,12 +106,18 @@ fn at_one_size(points: &[Point]) -> Vec<(&'static str, f64)> {
         ("qps", |point| point.qps),
     ];
     let only_once = |(what, axis): Axis| {
-        let elsewhere = most_common(points.iter().map(axis))?;
-        let others = points.iter().filter(|point| is_apart(what, axis(point), elsewhere));
-        let mut sizes: Vec<(f64, f64)> = others.map(|point| (point.vectors, point.dim)).collect();
-        sizes.dedup();
-        let one = *sizes.first()?;
-        sizes.iter().all(|size| *size == one).then_some((what, elsewhere))
+        // By sizes and not by variants: many of one size say no more of an axis than one.
+        let mut seen: Vec<(f64, (f64, f64))> = Vec::new();
+        for point in points {
+            let one = (axis(point), (point.vectors, point.dim));
+            if !seen.contains(&one) {
+                seen.push(one);
+            }
+        }
+        let elsewhere = most_common(seen.iter().map(|(value, _)| *value))?;
+        let mut others = seen.iter().filter(|(value, _)| is_apart(what, *value, elsewhere)).map(|(_, size)| size);
+        let one = others.next()?;
+        others.all(|size| size == one).then_some((what, elsewhere))
     };
     axes.into_iter().filter_map(only_once).collect()
 }

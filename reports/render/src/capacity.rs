@@ -194,7 +194,7 @@ fn trade_off(parts: &mut Vec<Part>, answer: &Answer) {
         vec![human::number(one.gogc), human::bytes(one.peak.value), format!("{low} to {high}"), cpu]
     };
     parts.push(Part::Table {
-        heads: vec!["GOGC", "peak", "95 % interval", "processor time of ingest and index"],
+        heads: vec!["GOGC", "peak", "95 % interval", "processor time of ingest and index, as far as ticks tell"],
         rows: answer.trade_off.iter().map(row).collect(),
     });
 }

@@ -7,7 +7,7 @@ use soak_scenario::Plan;
 
 use super::unlike::{Unlike, builds, experiment, machines};
 use super::{Incomparable, Settings};
-use crate::digest::Digest;
+use crate::digest::{Digest, VariantDigest};
 use crate::human;
 use crate::outcome::Verdict;
 
@@ -115,7 +115,9 @@ pub(super) fn in_words(builds: &[&str]) -> String {
 
 /// Whether all runs are of one build, or the base of several; nothing where that was not recorded.
 fn of_builds(sides: [&[Digest]; 2]) -> Option<String> {
-    let all_tell = sides.iter().all(|side| side.iter().all(|run| run.build.is_some()));
+    // A variant of another build is among the departures.
+    let of_one = |run: &Digest| run.build.is_some() && run.variants.iter().all(VariantDigest::is_as_planned);
+    let all_tell = sides.iter().all(|side| side.iter().all(of_one));
     match sides.map(builds_of) {
         [base, candidate] if all_tell && base.len() == 1 && base == candidate => {
             Some(format!("Both sides are one build, {}.", in_words(&base)))

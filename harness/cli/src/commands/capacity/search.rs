@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use soak_capacity::{Bisection, Mib, Next};
 use soak_engine::RunEnd;
-use soak_record::{Event, EventKind, Outcome, Phase, Run, VariantRecord};
+use soak_record::{Event, EventKind, Outcome, Phase, Run, VariantRecord, write_whole};
 use soak_render::{capacity_html, capacity_markdown};
 use soak_scenario::units::{Bytes, Gogc, Limit, Share, Span};
 use soak_scenario::{Knobs, Launch, Loaded, MEMORY_LIMIT_MIN, Plan, Request, Variant, load};
@@ -17,7 +17,10 @@ use soak_verdict::{load_not_taken, untrue_settings};
 use super::found::{Found, Load, Tried, with_tries};
 use super::{CapacityFormat, in_words, write};
 use crate::commands::{Exit, Failure};
-use crate::execution::{execute, keep_off_the_targets, refuse_impossible_faults, refuse_what_holds_something};
+use crate::execution::{
+    execute, find_target, keep_off_the_targets, refuse_impossible_faults, refuse_what_holds_something,
+};
+use crate::reports::make_folder;
 use crate::scenario_args::Choices;
 use crate::{mistakes, output, progress, run_id};
 
@@ -155,6 +158,11 @@ impl Search {
             made: 0,
         };
         let (mut found, mut interrupted) = (Vec::new(), false);
+        // From the first try on the folder is known for a search's, also where it is killed.
+        find_target(&plan)?;
+        make_folder(&out)?;
+        let begun = document(&Load::of(&plan, &variant), &[])?;
+        write_whole(&out.join(DOCUMENT), begun.as_bytes()).map_err(Failure::platform)?;
         for (gogc, soft) in points {
             let (one, ended) = match self.find(&mut tries, gogc, soft) {
                 Ok(found) => found,
@@ -190,8 +198,7 @@ impl Search {
     }
 
     fn tell(&self, load: &Load, found: &[Found], out: &Path) -> Result<(), Failure> {
-        let document = serde_json::json!({ "load": load.variant, "target": load.target, "found": found, "settings": load.settings(found) });
-        let document = serde_json::to_string_pretty(&document).map_err(Failure::platform)?;
+        let document = document(load, found)?;
         let page = load.page(found, out);
         let whole = with_tries(page.clone(), found);
         let (html, markdown) = (capacity_html(&whole), capacity_markdown(&whole));
@@ -275,6 +282,12 @@ impl Search {
             }
         }
     }
+}
+
+/// What is written of a search for programs.
+fn document(load: &Load, found: &[Found]) -> Result<String, Failure> {
+    let document = serde_json::json!({ "load": load.variant, "target": load.target, "found": found, "settings": load.settings(found) });
+    serde_json::to_string_pretty(&document).map_err(Failure::platform)
 }
 
 /// Why nothing more is found.
