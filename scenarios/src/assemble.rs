@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::fault::Fault;
 use crate::launch::Launch;
 use crate::merge::to_json;
-use crate::plan::{Chaos, PLAN_SCHEMA, Pace, Plan, Target, Variant};
+use crate::plan::{Chaos, IgnoredAxis, PLAN_SCHEMA, Pace, Plan, Target, Variant};
 use crate::profile::{DiagnosisSettings, Endpoints, LaunchSettings, Profile, Protocol, Requests};
 use crate::scenario_shape;
 use crate::tree::Node;
@@ -23,6 +23,7 @@ pub(crate) struct Parts {
     /// `None` when it was wrong, which is reported elsewhere.
     pub(crate) profile: Option<Profile>,
     pub(crate) variants: Vec<Variant>,
+    pub(crate) ignored: Vec<IgnoredAxis>,
     pub(crate) edits: Vec<String>,
 }
 
@@ -60,9 +61,11 @@ pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Er
         stop: document.part("/stop")?,
         criteria: document.part("/criteria")?,
         variants: parts.variants,
+        ignored: parts.ignored,
         // A control with a mistake in it is none; the mistake is reported.
         positive_control: document.part("/positive_control").unwrap_or_default(),
         no_control: None,
+        is_smoke: false,
         edits: parts.edits,
     })
 }
@@ -97,6 +100,7 @@ fn any_profile() -> Profile {
         series: BTreeMap::new(),
         json: BTreeMap::new(),
         attest: BTreeMap::new(),
+        ignores: BTreeMap::new(),
         modelled: Vec::new(),
         can_misbehave: true,
         needs_data_dir: false,

@@ -162,10 +162,16 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "How long after the data is gone does resident memory need to reach its floor?",
     },
     CriterionSpec {
-        id: "acknowledging",
+        id: "unresponsive_time",
         unit: Unit::Seconds,
         bounds: Bounds::AtMost,
-        doc: "What was the longest time for which the target acknowledged nothing while it was asked to?",
+        doc: "For how long is no operation of a kind answered although some are in flight? Twice the deadline of a call ends the variant.",
+    },
+    CriterionSpec {
+        id: "operation_errors",
+        unit: Unit::Share,
+        bounds: Bounds::AtMost,
+        doc: "Which share of the operations of one kind fails in a phase, and why?",
     },
     CriterionSpec {
         id: "log_errors",
@@ -234,10 +240,10 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "How fast does memory in use grow while the target leaks because it was asked to? Without a threshold it shows what a run sees of a known leak.",
     },
     CriterionSpec {
-        id: "attested",
+        id: "unverified_settings",
         unit: Unit::Count,
         bounds: Bounds::AtMost,
-        doc: "How many knobs did not take effect, or could not be read back?",
+        doc: "How many settings did not take effect? A setting that the server does not report counts where variants differ in it.",
     },
 ];
 

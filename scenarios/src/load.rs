@@ -1,6 +1,6 @@
 //! From what a person typed to a plan: find the file, lay the pace and the edits over it, check, expand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::dose::has_control;
 use crate::edit::parse_edit;
 use crate::launch::{self, Attach, ContainerLaunch, Launch};
 use crate::merge::{fill_defaults, merge, to_json};
-use crate::plan::{Pace, Plan, Variant};
+use crate::plan::{IgnoredAxis, Pace, Plan, Variant};
 use crate::profile::Profile;
 use crate::shape::{Field, Kind};
 use crate::source::{Origin, Source, SourceKind};
@@ -144,8 +144,10 @@ fn plan(found: Found, request: &Request<'_>) -> Result<Loaded, LoadError> {
     let profile = loading.profile(found.folder.as_deref(), request.target);
     let launch = loading.launch(request.target, profile.as_ref(), found.folder.as_deref());
     let seed = request.seed.unwrap_or_else(|| loading.file_seed());
-    let variants = loading.variants(seed, request.only);
-    let parts = Parts { source: found.source, pace, seed, launch, profile, variants, edits: request.edits.to_vec() };
+    let ignores = profile.as_ref().map(|profile| profile.ignores.clone()).unwrap_or_default();
+    let (variants, ignored) = loading.variants(seed, request.only, &ignores);
+    let edits = request.edits.to_vec();
+    let parts = Parts { source: found.source, pace, seed, launch, profile, variants, ignored, edits };
     let plan = assemble(&loading.root, parts);
     if let Ok(plan) = &plan {
         loading.mistakes.extend(rules::check(plan, &loading.root, &loading.removed));
@@ -337,12 +339,17 @@ impl Loading {
         })
     }
 
-    fn variants(&mut self, seed: u64, only: Option<&str>) -> Vec<Variant> {
+    fn variants(
+        &mut self,
+        seed: u64,
+        only: Option<&str>,
+        ignores: &BTreeMap<String, String>,
+    ) -> (Vec<Variant>, Vec<IgnoredAxis>) {
         if self.removed.iter().any(|path| path.starts_with("matrix")) {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         }
-        let variants = matrix::expand(&self.root, seed, &mut self.mistakes);
-        let Some(pattern) = only else { return variants };
+        let (variants, ignored) = matrix::expand(&self.root, seed, ignores, &mut self.mistakes);
+        let Some(pattern) = only else { return (variants, ignored) };
         let ids: Vec<String> = variants.iter().map(|variant| variant.id.clone()).collect();
         let chosen: Vec<Variant> = variants.into_iter().filter(|one| glob::matches(pattern, &one.id)).collect();
         if chosen.is_empty() && !ids.is_empty() {
@@ -352,7 +359,7 @@ impl Loading {
             let help = did_you_mean(pattern, known());
             self.mistakes.push(Diagnostic::new(&origin, message, one_of(known())).with_help(help));
         }
-        chosen
+        (chosen, ignored)
     }
 }
 

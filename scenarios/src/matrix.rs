@@ -1,7 +1,9 @@
 //! The matrix: lists of values, what is excluded, what is included, expanded into variants.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::plan::{Knobs, Variant};
+use crate::plan::{IgnoredAxis, Knobs, Variant};
 use crate::scenario_shape::AXES;
 use crate::tree::{Node, Value};
 use crate::units::{Bytes, Rate};
@@ -19,8 +21,13 @@ struct Axes {
     edited: Vec<bool>,
 }
 
-/// Expands the checked `[matrix]` of a document. What is impossible goes to `mistakes`, and nothing is returned.
-pub(crate) fn expand(root: &Node, plan_seed: u64, mistakes: &mut Vec<Diagnostic>) -> Vec<Variant> {
+/// Expands the checked `[matrix]` of a document. Points that differ in knobs alone that the server `ignores` are one. What is impossible goes to `mistakes`, and nothing is returned.
+pub(crate) fn expand(
+    root: &Node,
+    plan_seed: u64,
+    ignores: &BTreeMap<String, String>,
+    mistakes: &mut Vec<Diagnostic>,
+) -> (Vec<Variant>, Vec<IgnoredAxis>) {
     let before = mistakes.len();
     let axes = axes(root, mistakes);
     let product = axes.values.iter().try_fold(1_usize, |product, values| product.checked_mul(values.len()));
@@ -29,7 +36,7 @@ pub(crate) fn expand(root: &Node, plan_seed: u64, mistakes: &mut Vec<Diagnostic>
         mistakes.push(too_many(root, &size));
     }
     if mistakes.len() > before {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     }
     let mut points = combinations(&axes.values);
     exclude(root, &axes, &mut points, mistakes);
@@ -37,7 +44,29 @@ pub(crate) fn expand(root: &Node, plan_seed: u64, mistakes: &mut Vec<Diagnostic>
     if points.len() > VARIANTS_MAX {
         mistakes.push(too_many(root, &points.len().to_string()));
     }
-    if mistakes.len() > before { Vec::new() } else { name(&points, plan_seed) }
+    let ignored = merge(&mut points, ignores);
+    if mistakes.len() > before { (Vec::new(), ignored) } else { (name(&points, plan_seed), ignored) }
+}
+
+/// Gives every point the same value of each axis that the server ignores, and keeps each point once.
+fn merge(points: &mut Vec<Point>, ignores: &BTreeMap<String, String>) -> Vec<IgnoredAxis> {
+    let mut ignored = Vec::new();
+    for (index, knob) in AXES.into_iter().enumerate() {
+        let (Some(reason), Some(kept)) = (ignores.get(knob), points.first().map(|point| point[index].clone())) else {
+            continue;
+        };
+        let mut values: Vec<String> = Vec::new();
+        for point in points.iter_mut() {
+            if !values.contains(&point[index]) {
+                values.push(point[index].clone());
+            }
+            point[index].clone_from(&kept);
+        }
+        ignored.push(IgnoredAxis { knob: knob.to_owned(), values, reason: reason.clone() });
+    }
+    let mut seen = BTreeSet::new();
+    points.retain(|point| seen.insert(point.clone()));
+    ignored
 }
 
 fn too_many(root: &Node, size: &str) -> Diagnostic {

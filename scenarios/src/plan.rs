@@ -57,14 +57,31 @@ pub struct Plan {
     pub criteria: BTreeMap<String, Threshold>,
     /// The points of the matrix, in the order in which they run.
     pub variants: Vec<Variant>,
+    /// Axes of the matrix that the server ignores: they have one value in every variant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<IgnoredAxis>,
     /// What the scenario has to be able to see, besides a leak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_control: Option<PositiveControl>,
     /// Why a positive control is missing although one is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_control: Option<String>,
+    /// Whether this is the smallest run of the plan, which shows only that everything is connected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_smoke: bool,
     /// The command-line edits (`--set path=value`) that were applied, for the line that reproduces a finding.
     pub edits: Vec<String>,
+}
+
+/// An axis of the matrix that the server ignores.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IgnoredAxis {
+    /// The knob.
+    pub knob: String,
+    /// The values that the scenario asks for.
+    pub values: Vec<String>,
+    /// Why they make no difference, as the profile says.
+    pub reason: String,
 }
 
 /// A section of a runbook.
@@ -572,6 +589,17 @@ impl Knobs {
             ("compaction_interval", self.compaction_interval.to_string()),
             ("query_rate", self.query_rate.to_string()),
         ]
+    }
+
+    /// Whether this knob is off.
+    pub fn is_off(&self, knob: &str) -> bool {
+        match knob {
+            "gogc" => self.gogc == Gogc::Off,
+            "gomemlimit" => self.gomemlimit == Limit::Off,
+            "memory_limit" => self.memory_limit == Limit::Off,
+            "compaction_interval" => self.compaction_interval == Interval::Off,
+            _ => false,
+        }
     }
 
     /// The query phase of such a variant.

@@ -34,6 +34,9 @@ pub struct Profile {
     pub json: BTreeMap<String, String>,
     /// Knob → the metric that holds its effective value.
     pub attest: BTreeMap<String, String>,
+    /// Knob → why the server ignores it: it takes the setting and does nothing with it. Variants that differ in such knobs alone are one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ignores: BTreeMap<String, String>,
     /// Canonical series that are a model of something the target does not have: shown, labelled, never judged.
     pub modelled: Vec<String>,
     /// Whether the target takes `--misbehave` (through `{misbehave}` among the arguments).
@@ -82,6 +85,9 @@ impl Profile {
     /// Whether a variant's setting of this knob reaches such a target; the kernel's limit always does.
     pub fn sets(&self, knob: &str) -> bool {
         let placeholder = format!("{{{knob}}}");
+        if self.ignores.contains_key(knob) {
+            return false;
+        }
         let launch = || self.launch.args.iter().chain(self.launch.env.values());
         let told = |placeholder: &str| launch().any(|text| text.contains(placeholder));
         match (self.protocol, knob) {
@@ -129,7 +135,9 @@ pub struct RequestTemplate {
 }
 
 /// How a process is started. Arguments and values may hold `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}` and any knob (`{gogc}`,
-/// `{gomemlimit}` in bytes or `off`, `{max_memory}` the same where `off` cannot be said, `{hnsw_m}`, `{ef_construction}`, `{compaction_interval}` as `30s` or `off`); the argument `{misbehave}` stands for `--misbehave key=value` pairs.
+/// `{gomemlimit}` in bytes, `{max_memory}` the same with Go's largest value for "off", `{hnsw_m}`, `{ef_construction}`, `{compaction_interval}` as `30s`);
+/// the argument `{misbehave}` stands for `--misbehave key=value` pairs. A knob that is off is written as `off` spells it; without a spelling, variables
+/// and arguments that hold it are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LaunchSettings {
     /// Command-line arguments.
@@ -142,6 +150,9 @@ pub struct LaunchSettings {
     /// Arguments that name that file, as `{settings}`; given where there is one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings_args: Vec<String>,
+    /// Knob → how the server spells "off" for it. A variable whose knob is off and that has no spelling here is not set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub off: BTreeMap<String, String>,
 }
 
 /// A container of this kind. Arguments and environment are those of [`LaunchSettings`], with addresses inside the container.

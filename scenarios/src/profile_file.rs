@@ -109,6 +109,8 @@ fn contradictions(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>
         let origin = root.origin_of(&["can_misbehave"]);
         mistakes.push(Diagnostic::new(&origin, message, "expected \"{misbehave}\" among launch.args, or false"));
     }
+    mounted_twice(profile, root, mistakes);
+    spelled_in_vain(profile, root, mistakes);
     for (index, series) in profile.modelled.iter().enumerate() {
         if profile.series.contains_key(series) {
             continue;
@@ -119,5 +121,39 @@ fn contradictions(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>
         };
         let message = format!("`{series}` is modelled, but [series] does not say which metric it is");
         mistakes.push(Diagnostic::new(&origin, message, "expected one of the keys of [series]"));
+    }
+}
+
+/// Paths of volumes that are named more than once: Docker refuses such a container.
+fn mounted_twice(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>) {
+    let Some(container) = &profile.container else { return };
+    let path = |text: &String| text.trim_end_matches('/').to_owned();
+    for (index, volume) in container.volumes.iter().enumerate() {
+        let origin = root.origin_of(&["container", "volumes"]);
+        if container.volumes[..index].iter().any(|earlier| path(earlier) == path(volume)) {
+            let message = format!("the path {volume} is named twice among the volumes");
+            mistakes.push(Diagnostic::new(&origin, message, "expected each path once"));
+        }
+        if !volume.starts_with('/') {
+            let message = format!("the volume {volume} is not a path inside the container");
+            mistakes.push(Diagnostic::new(&origin, message, "expected an absolute path, such as \"/data\""));
+        }
+    }
+}
+
+/// Arguments that hold a knob that may be off without a spelling for it: leaving out one argument of a pair would shift the rest.
+fn spelled_in_vain(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>) {
+    const MAY_BE_OFF: [&str; 3] = ["gogc", "gomemlimit", "compaction_interval"];
+    let launch = &profile.launch;
+    let bare = |knob: &str| launch.args.iter().any(|arg| *arg == format!("{{{knob}}}"));
+    for knob in MAY_BE_OFF.into_iter().filter(|knob| bare(knob) && !launch.off.contains_key(*knob)) {
+        let message = format!("an argument is {{{knob}}}, and the profile does not say how the server spells \"off\" for it");
+        let expected = format!("expected `{knob} = \"…\"` in [launch.off], or the knob in one argument with its option, such as \"--{knob}={{{knob}}}\"");
+        mistakes.push(Diagnostic::new(&root.origin_of(&["launch", "args"]), message, expected));
+    }
+    let held = |knob: &str| launch.args.iter().chain(launch.env.values()).any(|text| text.contains(&format!("{{{knob}}}")));
+    for knob in launch.off.keys().filter(|knob| !held(knob)) {
+        let message = format!("[launch.off] spells {knob}, but no argument or variable holds {{{knob}}}");
+        mistakes.push(Diagnostic::new(&root.origin_of(&["launch", "off", knob]), message, "expected the placeholder in [launch], or no such line"));
     }
 }

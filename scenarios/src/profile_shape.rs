@@ -6,8 +6,8 @@ use crate::series::{OF_THE_PAGE, SERIES, SeriesSpec, Source};
 use crate::shape::{Field, Keys, Kind, TextRule, optional, required, section, with_default};
 
 /// What a launch fills in, beside the knobs.
-pub(crate) const PLACEHOLDERS: [&str; 7] =
-    ["data_addr", "meta_addr", "http_addr", "data_dir", "settings", "max_memory", "misbehave"];
+pub(crate) const PLACEHOLDERS: [&str; 8] =
+    ["data_addr", "meta_addr", "http_addr", "data_dir", "settings", "max_memory", "compaction_enabled", "misbehave"];
 
 /// The canonical series that a profile may map: those of the metrics page.
 pub(crate) fn mappable_series() -> impl Iterator<Item = &'static str> {
@@ -72,6 +72,12 @@ fn root() -> Vec<Field> {
             "canonical series = an endpoint that answers in JSON and where in it the number is; of a list, its length",
         ),
         with_default("attest", metrics(Keys::Knobs), "{}", "knob = the metric that holds its effective value"),
+        with_default(
+            "ignores",
+            Kind::Map { keys: Keys::Knobs, values: Box::new(Kind::Text(TextRule::NotEmpty)) },
+            "{}",
+            "knob = why the server does nothing with it; variants that differ in such knobs alone are run once",
+        ),
         section("diagnosis", diagnosis(), "what `soak diag` asks of the target beside its endpoints"),
     ]
 }
@@ -112,7 +118,7 @@ fn launch() -> Vec<Field> {
             "args",
             Kind::List(template()),
             "[]",
-            "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}`, any knob, `{max_memory}` (gomemlimit in bytes, where \"off\" cannot be said) and `{misbehave}` are filled in",
+            "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}`, any knob, `{max_memory}` (gomemlimit in bytes, at its largest when off), `{compaction_enabled}` (true or false) and `{misbehave}` are filled in",
         ),
         with_default(
             "env",
@@ -131,6 +137,12 @@ fn launch() -> Vec<Field> {
             Kind::List(template()),
             "[]",
             "arguments that name that file, as `{settings}`; given where a setting stands in it, of the profile or of a remedy that is tried",
+        ),
+        with_default(
+            "off",
+            Kind::Map { keys: Keys::Knobs, values: Box::new(Kind::Text(TextRule::NotEmpty)) },
+            "{}",
+            "how the server spells \"off\", such as gogc = \"off\"; variables and arguments that hold a knob without a spelling are left out while it is off",
         ),
     ]
 }

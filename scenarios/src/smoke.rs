@@ -19,6 +19,7 @@ impl Plan {
     /// The first variant for two short cycles, with hardly any data and without faults.
     #[must_use]
     pub fn smoke(mut self) -> Self {
+        self.is_smoke = true;
         self.variants.truncate(1);
         self.no_control = Some("a smoke run only shows what is wired up".to_owned());
         (self.faults, self.chaos) = (std::collections::BTreeMap::new(), Chaos::default());

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use soak_engine::Listener;
-use soak_record::{Event, EventKind, OomScope, Outcome, Phase};
+use soak_record::{stack, Event, EventKind, OomScope, Outcome, Phase};
 use soak_scenario::Plan;
 use soak_verdict::human;
 
@@ -128,7 +128,18 @@ pub(crate) fn notable(event: &Event) -> Option<String> {
             let effective = effective.as_deref().unwrap_or("unknown");
             format!("{knob} is {effective}, {requested} was asked for")
         }
-        EventKind::Silence { seconds, .. } => format!("silent for {}", human::seconds(*seconds)),
+        EventKind::Unanswered { operation, seconds, .. } => {
+            format!("no {} was answered for {}", operation.name(), human::seconds(*seconds))
+        }
+        EventKind::Unresponsive { operation, in_flight, seconds, recovered, blocked, .. } => {
+            let stack = blocked.first().map_or_else(String::new, |group| {
+                format!("; {} tasks wait in {}", group.count, stack::in_short(&group.signature))
+            });
+            let (operation, seconds) = (operation.name(), human::seconds(*seconds));
+            let end = if *recovered { ", then it answered again" } else { "" };
+            format!("unresponsive: no {operation} was answered for {seconds}, with {in_flight} in flight{end}{stack}")
+        }
+        EventKind::OperationFailed { operation, error } => format!("a {} failed: {error}", operation.name()),
         EventKind::Compacted { error: Some(error), .. } => format!("compaction failed: {error}"),
         EventKind::TargetDied { how, last_lines } => {
             let last = last_lines.last().map_or_else(String::new, |line| format!("; the last line it printed: {line}"));

@@ -79,7 +79,7 @@ fn guidance(verdict: &RunVerdict) -> String {
 /// Whether it was the target's end that left a finding open: one fact, and not one for each criterion. Settings that did not take effect are another.
 fn left_open(variant: &VariantVerdict, finding: &Finding) -> bool {
     let died = variant.finding("target").is_some_and(|target| target.verdict == Some(Verdict::Fail));
-    died && finding.verdict == Some(Verdict::Inconclusive) && finding.criterion != "attested"
+    died && finding.verdict == Some(Verdict::Inconclusive) && finding.criterion != "unverified_settings"
 }
 
 /// What the variants that were cut short could not be judged by.
@@ -253,6 +253,7 @@ mod tests {
     fn finding(criterion: &str, verdict: Option<Verdict>, value: Option<f64>, unit: &str) -> Finding {
         Finding {
             criterion: criterion.to_owned(),
+            cause: None,
             verdict,
             informational: verdict.is_none(),
             value,
@@ -284,8 +285,8 @@ mod tests {
                 finding("goroutine_baseline", None, Some(2.0), "count"),
                 finding("peak_per_ingested", Some(Verdict::Pass), Some(1.83), "ratio"),
                 finding("time_to_baseline", Some(Verdict::Pass), Some(0.25), "s"),
-                finding("acknowledging", Some(Verdict::Pass), Some(7230.0), "s"),
-                finding("attested", Some(Verdict::Pass), Some(0.0), "count"),
+                finding("unresponsive_time", Some(Verdict::Pass), Some(7230.0), "s"),
+                finding("unverified_settings", Some(Verdict::Pass), Some(0.0), "count"),
             ],
             notes: vec!["A note.".to_owned()],
         };

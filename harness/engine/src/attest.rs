@@ -27,6 +27,44 @@ pub(crate) enum When {
     Data,
 }
 
+/// What the load itself shows of settings that the target does not report.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Acknowledged {
+    /// Components of a vector of a row that was read back.
+    pub(crate) dim_read_back: Option<u32>,
+    /// Rows of the largest message that was acknowledged, each batch being one message.
+    pub(crate) rows_of_message: Option<u32>,
+    /// Messages that the target counted, where it counts them, and batches that were acknowledged.
+    pub(crate) messages: Option<(f64, u64)>,
+}
+
+impl Acknowledged {
+    /// Adds what the load shows to what the target reports. What the target reports comes first.
+    pub(crate) fn add_to(&self, read: &mut BTreeMap<String, Knob>) {
+        let is_open = |read: &BTreeMap<String, Knob>, name| read.get(name).is_none_or(|knob| knob.value.is_none());
+        if let Some(dim) = self.dim_read_back.filter(|_| is_open(read, "dim")) {
+            let source = "a row read back".to_owned();
+            read.insert("dim".to_owned(), Knob { value: Some(f64::from(dim)), source });
+        }
+        if let Some(rows) = self.rows_of_message.filter(|_| is_open(read, "batch_rows")) {
+            let knob = match self.messages {
+                // The target split or joined the batches.
+                Some((counted, sent)) if (counted - sent as f64).abs() > 0.5 => {
+                    let total = f64::from(rows) * sent as f64;
+                    let source = format!("messages that the target counted: {counted} for {sent} batches");
+                    Knob { value: Some((total / counted.max(1.0)).round()), source }
+                }
+                Some((counted, _)) => {
+                    let source = format!("messages that the target counted: {counted}, as many as batches were sent");
+                    Knob { value: Some(f64::from(rows)), source }
+                }
+                None => Knob { value: Some(f64::from(rows)), source: "messages that the target acknowledged".to_owned() },
+            };
+            read.insert("batch_rows".to_owned(), knob);
+        }
+    }
+}
+
 /// The events that tell of every knob that can be read at this time. One that the target is never told (`sets`), and does not tell, is no setting of it.
 pub(crate) fn attest(
     plan: &Knobs,
@@ -40,7 +78,7 @@ pub(crate) fn attest(
             continue;
         }
         let knob = read.get(name);
-        if knob.is_none() && (is_off(plan, name) || !sets(name)) {
+        if knob.is_none() && (matches!(name, "gomemlimit" | "memory_limit") && plan.is_off(name) || !sets(name)) {
             // Nothing was set, so nothing need take effect.
             continue;
         }
@@ -54,14 +92,6 @@ pub(crate) fn attest(
         });
     }
     events
-}
-
-fn is_off(plan: &Knobs, name: &str) -> bool {
-    match name {
-        "gomemlimit" => plan.gomemlimit == Limit::Off,
-        "memory_limit" => plan.memory_limit == Limit::Off,
-        _ => false,
-    }
 }
 
 fn holds(plan: &Knobs, name: &str, value: f64) -> bool {
@@ -151,6 +181,21 @@ mod tests {
     fn data_tells_the_rest() {
         let events = attest(&knobs(), &|_| true, &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data);
         assert_eq!(answers(&events), [("dim", Some("128"), Some(true)), ("batch_rows", Some("499"), Some(false))]);
+    }
+
+    #[test]
+    fn the_load_shows_what_the_target_does_not_report() {
+        let shown = Acknowledged { dim_read_back: Some(128), rows_of_message: Some(500), messages: None };
+        let mut nothing = BTreeMap::new();
+        shown.add_to(&mut nothing);
+        let events = attest(&knobs(), &|_| true, &nothing, When::Data);
+        assert_eq!(answers(&events), [("dim", Some("128"), Some(true)), ("batch_rows", Some("500"), Some(true))]);
+        let mut reported = read(&[("dim", 64.0)]);
+        let split = Acknowledged { messages: Some((40.0, 10)), ..shown };
+        split.add_to(&mut reported);
+        let events = attest(&knobs(), &|_| true, &reported, When::Data);
+        let wrong = [("dim", Some("64"), Some(false)), ("batch_rows", Some("125"), Some(false))];
+        assert_eq!(answers(&events), wrong, "its own report comes first, and batches that it splits are seen");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod delete;
 mod ingest;
 mod latency;
+mod operation_log;
 mod progress;
 mod query;
 mod stages;
@@ -18,6 +19,7 @@ use stages::Stages;
 pub(crate) use delete::delete;
 pub use ingest::{Fate, IngestJob, Ingested, ingest};
 pub use latency::Latencies;
+pub use operation_log::{InFlight, OnFirst, OpenStream, OperationLog, Waiting};
 pub use progress::Progress;
 pub use query::{Around, QueryJob, query};
 
@@ -29,6 +31,10 @@ pub struct Books {
     in_flight: std::sync::atomic::AtomicU64,
     /// Figures around faults.
     pub(crate) stages: Stages,
+    /// Errors and waits of every kind of operation.
+    pub(crate) log: std::sync::Arc<OperationLog>,
+    /// Whether the load is to end now, because the target is unresponsive.
+    given_up: tokio::sync::watch::Sender<bool>,
 }
 
 impl Default for Books {
@@ -38,11 +44,35 @@ impl Default for Books {
             acked_total: 0.into(),
             in_flight: 0.into(),
             stages: Stages::default(),
+            log: std::sync::Arc::default(),
+            given_up: tokio::sync::watch::Sender::new(false),
         }
     }
 }
 
 impl Books {
+    /// Books that tell of the first error of each kind of operation and reason.
+    pub(crate) fn telling(on_first: OnFirst) -> Self {
+        Self { log: std::sync::Arc::new(OperationLog::telling(on_first)), ..Self::default() }
+    }
+
+    /// The load ends now: nobody waits for the target any longer.
+    pub(crate) fn give_up(&self) {
+        self.given_up.send_replace(true);
+    }
+
+    /// Waits until the load is to end.
+    pub(crate) async fn given_up(&self) {
+        let mut given_up = self.given_up.subscribe();
+        // The sender lives as long as the books: this ends only by giving up.
+        let _ = given_up.wait_for(|over| *over).await;
+    }
+
+    /// Whether the load is to end.
+    pub(crate) fn is_given_up(&self) -> bool {
+        *self.given_up.borrow()
+    }
+
     /// The ledger.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)

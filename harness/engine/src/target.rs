@@ -1,5 +1,7 @@
 //! What stands behind the run loop: a driver that starts targets, and the three ways to reach one. A simulated target implements the same.
 
+mod logged;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use crate::fault::Guard;
 use crate::load::Progress;
 use crate::oom::OutOfMemory;
+pub(crate) use logged::LoggedTarget;
+pub use logged::{Calls, LoggedClient};
 
 /// Starts targets.
 #[async_trait]
@@ -56,6 +60,10 @@ pub trait Target: Send + Sync {
     fn log(&self) -> Option<EventKind> {
         None
     }
+    /// The last lines that it has printed.
+    fn last_lines(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Keeps dumps of its memory among the run's artefacts, at the end of a phase. What cannot be had is noted there; nothing of the run depends on it.
     async fn keep_dumps(&self, _phase: &str) {}
     /// Waits until it has ended without being asked to. Of a target with several members, each call tells of one more that has ended.
@@ -94,6 +102,10 @@ pub trait Client: Send + Sync {
     }
     /// Ids of all rows of the dataset, as often as they are there; none where there is no dataset.
     async fn ids(&self) -> Result<Vec<u64>, CallError>;
+    /// Components of the vector of one row that is read back; `None` where rows cannot be read back with their vectors.
+    async fn dim_read_back(&self) -> Result<Option<u32>, CallError> {
+        Ok(None)
+    }
     /// Drops the dataset.
     async fn drop_dataset(&self) -> Result<(), CallError>;
     /// Closes every connection; the next call opens new ones.

@@ -4,21 +4,24 @@ mod by_hand;
 mod checks;
 mod clear;
 mod compaction;
+mod operations;
+mod settings;
+mod unresponsive;
+mod with_load;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use soak_record::{EventKind, LatencySummary, Outcome, Phase};
-use soak_scenario::{Plan, PositiveControl, Protocol, Schedule, Variant};
-use soak_workload::{Ledger, Operations, RowState, SECOND_VERSION, Starts};
+use soak_scenario::{Plan, PositiveControl, Variant};
+use soak_workload::Operations;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::attest::{When, attest};
 use crate::conductor::Conductor;
 use crate::journal::Journal;
-use crate::load::{self, Books, IngestJob, QueryJob};
+use crate::load::Books;
 use crate::losses::Losses;
 use crate::machine::{Command, Input, Machine, Step};
 use crate::operator::Wishes;
@@ -26,8 +29,9 @@ use crate::patience::{MoreCycles, median};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
 use crate::stop;
-use crate::target::{Batch, Driver, Families, Target, within};
+use crate::target::{Calls, Driver, Families, LoggedTarget, Target, within};
 use by_hand::{ByHand, Now};
+use unresponsive::Watch;
 
 /// How often a boot and an index are asked whether they are done.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -37,6 +41,9 @@ const DEATH_WITHIN: Duration = Duration::from_secs(5);
 
 /// The share of what it can use from which the harness may have been the bottleneck.
 const SATURATED: f64 = 0.85;
+
+/// The load of a target that is given up ends within this time.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(3);
 
 const BOOT: Step = Step { phase: Phase::Boot, cycle: None };
 
@@ -67,6 +74,8 @@ pub(crate) struct Performer<'a> {
     idle_page: Option<Families>,
     /// Compactions that the target had counted when the cycle's deletes began.
     compactions_before: Option<f64>,
+    /// Whether a compaction of the target's own was waited for and did not come.
+    never_compacts: bool,
     /// Cycle and level of the anonymous memory at its end.
     floors: Vec<(u32, f64)>,
     /// Connections that are left open on purpose, to the end of the variant.
@@ -115,6 +124,9 @@ pub(crate) async fn run_variant(
             (_, Some(performer)) => watched(performer, &mut losses, step, &mut by_hand).await,
             (_, None) => unreachable_step(),
         };
+        if let Some(performer) = &performer {
+            performer.tell_operations(step);
+        }
         failed |= matches!(input, Input::Failed(Outcome::TargetFailed { .. } | Outcome::Stopped { .. }));
         journal.event(EventKind::PhaseEnded {
             phase: step.phase,
@@ -158,7 +170,15 @@ async fn boot<'a>(
         Err(error) => return Input::Failed(Outcome::PlatformFailed { reason: error.to_string() }),
     };
     journal.event(EventKind::TargetStarted { pid: target.pid(), build: target.build() });
-    let books = Arc::new(Books::default());
+    let books = Arc::new(Books::telling(Box::new({
+        let journal = journal.clone();
+        move |operation, error| {
+            journal.event(EventKind::OperationFailed { operation, error: error.to_owned() });
+        }
+    })));
+    books.log.set_starting(true);
+    let calls = Calls::new(&books.log, &plan.deadlines);
+    let target: Arc<dyn Target> = Arc::new(LoggedTarget::new(target, calls));
     let samplers = Samplers::start(journal, &target.probe(), &books, &plan.sampling);
     let conductor = Conductor::new(plan, variant, journal, &target, (&books, &samplers.latest));
     let performer = performer.insert(Performer {
@@ -174,6 +194,7 @@ async fn boot<'a>(
         idle_goroutines: None,
         idle_page: None,
         compactions_before: None,
+        never_compacts: false,
         floors: Vec::new(),
         left_open: Vec::new(),
     });
@@ -184,8 +205,11 @@ async fn boot<'a>(
 async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step, by_hand: &mut ByHand<'_>) -> Input {
     let target = Arc::clone(&performer.target);
     let conductor = Arc::clone(&performer.conductor);
+    let books = Arc::clone(&performer.books);
     let (journal, plan) = (performer.journal, performer.plan);
     let now = |target| Now { plan, journal, target: Some(target), step };
+    let watch = Watch { target: &target, books: &books, journal, step };
+    let disturbance = conductor.disturbance();
     let done = {
         // Faults first: the work has to know which are due.
         let faults = conductor.conduct(step);
@@ -199,6 +223,7 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
         };
         let mut work = pin!(async { tokio::try_join!(faults, work).map(|_| ()) });
         let mut stop = pin!(stop::reached(&plan.stop, conductor.started()));
+        let mut unresponsive = pin!(watch.until_unresponsive(&disturbance));
         loop {
             tokio::select! {
                 // What the step found comes first: a target that dies of it is found below.
@@ -210,6 +235,12 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
                     }
                 }
                 fate = losses.watched_enough() => return Input::Failed(fate),
+                waiting = &mut unresponsive => {
+                    books.give_up();
+                    // The load hands over what it has measured; whatever else waits is dropped.
+                    let _ = timeout(HAND_OVER_WITHIN, &mut work).await;
+                    return Input::Failed(Outcome::TargetFailed { reason: unresponsive::reason(&waiting) });
+                }
                 reason = &mut stop => return Input::Failed(Outcome::Stopped { reason }),
                 () = by_hand.until_stop(now(&target)) => return Input::Interrupted,
             }
@@ -222,20 +253,40 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
         Err(StepError::Stopped(reason)) => Input::Failed(Outcome::Stopped { reason }),
         Err(StepError::Platform(reason)) => Input::Failed(Outcome::PlatformFailed { reason }),
         // A step that fails because the target just died is told as the death.
-        Err(StepError::Failed(reason)) => loop {
-            tokio::select! {
-                ending = target.ended() => {
-                    if let Some(fate) = losses.add(journal, step.phase, &ending) {
-                        return Input::Failed(fate);
-                    }
+        Err(StepError::Failed(reason)) => {
+            // What a call failed by that was not answered is seen now, or never.
+            watch.of_failed_step().await;
+            until_told(&mut FailedStep { losses, target: &target, journal, step, reason }, by_hand, now(&target)).await
+        }
+    }
+}
+
+/// A step that failed, and what may have ended meanwhile.
+struct FailedStep<'a> {
+    losses: &'a mut Losses,
+    target: &'a Arc<dyn Target>,
+    journal: &'a Journal,
+    step: Step,
+    reason: String,
+}
+
+/// A step that fails because the target just died counts as the death, which is waited for.
+async fn until_told(failed: &mut FailedStep<'_>, by_hand: &mut ByHand<'_>, now: Now<'_>) -> Input {
+    let FailedStep { losses, target, journal, step, reason } = failed;
+    let mut interrupted = pin!(by_hand.until_stop(now));
+    loop {
+        tokio::select! {
+            ending = target.ended() => {
+                if let Some(fate) = losses.add(journal, step.phase, &ending) {
+                    return Input::Failed(fate);
                 }
-                fate = losses.watched_enough() => return Input::Failed(fate),
-                () = sleep(DEATH_WITHIN), if losses.so_far().is_none() => {
-                    return Input::Failed(Outcome::TargetFailed { reason });
-                }
-                () = by_hand.until_stop(now(&target)) => return Input::Interrupted,
             }
-        },
+            fate = losses.watched_enough() => return Input::Failed(fate),
+            () = sleep(DEATH_WITHIN), if losses.so_far().is_none() => {
+                return Input::Failed(Outcome::TargetFailed { reason: reason.clone() });
+            }
+            () = &mut interrupted => return Input::Interrupted,
+        }
     }
 }
 
@@ -256,8 +307,12 @@ impl Performer<'_> {
     async fn perform(&mut self, step: Step) -> Result<(), StepError> {
         let cycle = step.cycle.unwrap_or(0);
         match step.phase {
-            Phase::Boot => self.until_ready().await,
-            Phase::Attest => self.attest(When::Boot).await,
+            Phase::Boot => {
+                self.until_ready().await?;
+                self.books.log.set_starting(false);
+                Ok(())
+            }
+            Phase::Attest => self.verify_at_boot().await,
             Phase::ColdIdle => {
                 rest::window(self, step, self.plan.cycle.cold_idle.0, true).await;
                 Ok(())
@@ -301,150 +356,6 @@ impl Performer<'_> {
                 Err(_) => sleep(ASK_EVERY).await,
             }
         }
-    }
-
-    async fn attest(&self, when: When) -> Result<(), StepError> {
-        let read = within(self.call(), self.target.probe().knobs()).await;
-        let read = read.map_err(|error| StepError::Failed(format!("its settings could not be read back: {error}")))?;
-        let profile = &self.plan.target.profile;
-        // How much a request carries, a target that speaks HTTP is not told apart from the request.
-        let told = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || knob != "dim");
-        for event in attest(&self.variant.knobs, &told, &read, when) {
-            self.journal.event(event);
-        }
-        Ok(())
-    }
-
-    async fn ingest(&mut self, cycle: u32) -> Result<(), StepError> {
-        let workload = &self.plan.workload;
-        let knobs = &self.variant.knobs;
-        let rows = workload.rows_per_cycle(knobs.dim);
-        let first = if workload.same_names { 0 } else { u64::from(cycle) * rows };
-        *self.books.ledger() = Ledger::new(first, rows);
-        self.operations = Some(Operations::new(workload.query.mix, self.variant.seed, cycle));
-        let upserts = (rows as f64 * workload.ingest.upserts.0).round() as u64;
-        let batches: Vec<Batch> = batches(first, rows, knobs.batch_rows, 0)
-            .chain(batches(first, upserts, knobs.batch_rows, SECOND_VERSION))
-            .collect();
-        let starts = match workload.ingest.schedule {
-            Schedule::All => None,
-            schedule => Some(Starts::covering(schedule, batches.len() as u64)),
-        };
-        let books = Arc::clone(&self.books);
-        let job = IngestJob {
-            batches: Box::new(batches.into_iter()),
-            starts,
-            length: None,
-            streams: workload.ingest.streams,
-            silence_at_most: self.call(),
-            persists: Box::new({
-                let disturbance = self.conductor.disturbance();
-                move || disturbance.is_on()
-            }),
-            tell: Box::new(move |batch, fate| books.book(batch, fate)),
-        };
-        let usage = HarnessUse::start();
-        let account = load::ingest(self.target.client(), job).await;
-        self.tell_saturation(Phase::Ingest, cycle, &usage, workload.ingest.streams);
-        let silence = account.longest_silence.as_secs_f64();
-        self.journal.event(EventKind::Ingested {
-            cycle,
-            rows: account.rows,
-            bytes: account.acked_rows * u64::from(knobs.dim) * 4,
-            acked_rows: account.acked_rows,
-            indeterminate_rows: account.indeterminate_rows,
-            refused_rows: account.refused_rows,
-            back_pressure: account.back_pressure,
-            seconds: account.seconds,
-        });
-        self.tell_latency(cycle, Phase::Ingest, "put", account.latencies.summary());
-        // While a fault is on nobody asks for liveness.
-        let disturbed = self.conductor.disturbance().touched();
-        if !disturbed && (silence >= 1.0 || account.gave_up) {
-            self.journal.event(EventKind::Silence { cycle, seconds: silence, gave_up: account.gave_up });
-        }
-        if account.gave_up && !disturbed {
-            return Err(StepError::Failed(format!("it acknowledged nothing for {silence:.1} s (deadlines.call)")));
-        }
-        if account.acked_rows == 0 && !disturbed {
-            let why = account.last_error.unwrap_or_else(|| "it gave no reason".to_owned());
-            return Err(StepError::Failed(format!("it acknowledged no row of the ingest: {why}")));
-        }
-        if cycle == 0 { self.attest(When::Data).await } else { Ok(()) }
-    }
-
-    async fn index(&self, _cycle: u32) -> Result<(), StepError> {
-        let deadline = self.plan.deadlines.index.0;
-        let client = self.target.client();
-        let began = Instant::now();
-        loop {
-            let ready = within(self.call(), client.is_indexed()).await;
-            let state = match ready {
-                Ok(true) => return Ok(()),
-                Ok(false) => "it still says that it is busy".to_owned(),
-                // A fault may have left nothing to index; which rows are gone is found out when they are compared.
-                Err(error) if error.is_not_found() && self.conductor.was_disturbed() => return Ok(()),
-                Err(error) => error.to_string(),
-            };
-            if began.elapsed() >= deadline {
-                let seconds = deadline.as_secs_f64();
-                return Err(StepError::Failed(format!(
-                    "its index was not ready after {seconds:.0} s (deadlines.index): {state}"
-                )));
-            }
-            sleep(ASK_EVERY).await;
-        }
-    }
-
-    async fn query(&mut self, cycle: u32) -> Result<(), StepError> {
-        if cycle < self.plan.cycle.warm_up.max(1) {
-            self.check_recall(cycle).await;
-        }
-        let Some(operations) = &mut self.operations else { return Ok(()) };
-        let query = self.variant.knobs.query(&self.plan.workload.query);
-        let job = QueryJob { query, deadline: self.plan.deadlines.call.0 };
-        let usage = HarnessUse::start();
-        let around = load::Around {
-            held: &|| self.target.load_is_held() || self.wishes.load_is_held(),
-            goes_on: &|| {
-                self.conductor.work_is_over();
-                self.conductor.disturbance().is_pending()
-            },
-        };
-        let figures = load::query(self.target.client(), &job, operations, &self.books, around).await;
-        self.tell_saturation(Phase::Query, cycle, &usage, u32::MAX);
-        let (mut ended_well, mut errors) = (0, 0);
-        for (kind, summary) in figures {
-            ended_well += summary.count;
-            errors += summary.errors;
-            self.tell_latency(cycle, Phase::Query, kind.name(), summary);
-        }
-        let touched = self.conductor.disturbance().touched();
-        if let Some(reason) = stop::too_many_errors(&self.plan.stop, ended_well, errors).filter(|_| !touched) {
-            return Err(StepError::Stopped(reason));
-        }
-        if self.conductor.take_unchecked() { self.check_rows(cycle).await } else { Ok(()) }
-    }
-
-    async fn delete(&mut self, cycle: u32) -> Result<(), StepError> {
-        let workload = &self.plan.workload;
-        self.compactions_before = self.compactions();
-        let Some(operations) = &mut self.operations else { return Ok(()) };
-        let ids = {
-            let ledger = self.books.ledger();
-            let count = (ledger.len() as f64 * workload.delete.0).round() as u64;
-            ledger.choose_deletes(count, operations.random())
-        };
-        let client = self.target.client();
-        let deleted = load::delete(&client, ids, workload.query.in_flight, self.call(), &self.books).await;
-        // Deletes of the query phase's mix are gone as well.
-        let in_all = self.books.ledger().count(RowState::Deleted);
-        self.journal.event(EventKind::Deleted { cycle, rows: in_all, failed: deleted.failed });
-        self.tell_latency(cycle, Phase::Delete, "delete", deleted.latency);
-        if deleted.rows == 0 && deleted.failed > 0 && !self.conductor.disturbance().touched() {
-            return Err(StepError::Failed(format!("it acknowledged none of {} deletes", deleted.failed)));
-        }
-        Ok(())
     }
 
     async fn collect(&self) -> Result<(), StepError> {
@@ -536,10 +447,4 @@ impl Performer<'_> {
             self.journal.event(EventKind::HarnessSaturated { phase, cycle, cpu_share });
         }
     }
-}
-
-/// Rows in batches, in order.
-fn batches(first: u64, rows: u64, batch_rows: u32, version: u64) -> impl Iterator<Item = Batch> {
-    let starts = (0..rows).step_by(batch_rows.max(1) as usize);
-    starts.map(move |at| Batch { first: first + at, rows: (rows - at).min(u64::from(batch_rows)) as u32, version })
 }

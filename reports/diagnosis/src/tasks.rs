@@ -55,6 +55,32 @@ pub fn groups(dump: &str) -> Vec<TaskGroup> {
     groups
 }
 
+/// Groups that wait for a lock or a channel, the largest first. The runtime's own groups, which always wait, are left out.
+pub fn blocked(groups: &[TaskGroup]) -> Vec<TaskGroup> {
+    /// Innermost frames of a task that waits for another one.
+    const WAITS: [&str; 8] = [
+        "sync.(*RWMutex)",
+        "sync.(*Mutex)",
+        "sync.(*WaitGroup)",
+        "sync.(*Cond)",
+        "sync.runtime_Semacquire",
+        "internal/sync.(*Mutex)",
+        "runtime.gopark",
+        "runtime.chan",
+    ];
+    let waits = |group: &&TaskGroup| {
+        let mut inner = group.signature.split(" < ").take(4);
+        inner.any(|frame| WAITS.iter().any(|wait| frame.starts_with(wait)))
+    };
+    let mut blocked: Vec<TaskGroup> = groups.iter().filter(waits).cloned().collect();
+    if blocked.is_empty() {
+        // Without a lock in its stack, a task that is there many times is what stands out.
+        blocked = groups.iter().filter(|group| group.count > 1).cloned().collect();
+    }
+    blocked.sort_by_key(|group| std::cmp::Reverse(group.count));
+    blocked
+}
+
 /// The function of a frame, without its arguments: `net/http.(*conn).serve(0xc0001, {…})` → `net/http.(*conn).serve`.
 fn function(frame: &str) -> &str {
     let frame = frame.strip_prefix("created by ").unwrap_or(frame);
@@ -71,6 +97,16 @@ fn minutes(head: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_that_never_opens_is_named_with_its_callers() {
+        let group = |signature: &str, count| TaskGroup { signature: signature.to_owned(), count, oldest_minutes: 0 };
+        let lock = "sync.runtime_SemacquireRWMutexR < sync.(*RWMutex).RLock < store.(*VectorStore).DoAction < google.golang.org/grpc.(*Server).x";
+        let groups = [group("net.(*conn).Read", 40), group(lock, 219), group("main.main", 1)];
+        let found = blocked(&groups);
+        assert_eq!(found.iter().map(|group| group.count).collect::<Vec<_>>(), [219]);
+        assert_eq!(blocked(&groups[..1])[0].count, 40);
+    }
 
     #[test]
     fn stacks_are_counted_and_aged() {

@@ -206,14 +206,58 @@ pub enum EventKind {
         /// The target's error, when it failed.
         error: Option<String>,
     },
-    /// The target acknowledged nothing for this long while it was asked to, without back-pressure and without an error.
-    Silence {
+    /// The longest time of a phase for which no operation of a kind was answered although some were in flight. Waits under a second are left out.
+    Unanswered {
+        /// In which phase.
+        phase: Phase,
         /// In which cycle.
-        cycle: u32,
-        /// Longest silence of the phase.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// Which kind.
+        operation: Operation,
+        /// For how long, in seconds.
         seconds: f64,
-        /// Whether the harness gave up waiting.
-        gave_up: bool,
+    },
+    /// No operation of a kind was answered for longer than a call may take.
+    Unresponsive {
+        /// In which phase.
+        phase: Phase,
+        /// In which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// Which kind.
+        operation: Operation,
+        /// How many of them were in flight when that was found.
+        in_flight: u64,
+        /// For how long none had been answered in the end, in seconds.
+        seconds: f64,
+        /// Whether one was answered again before the variant was ended for it.
+        recovered: bool,
+        /// Tasks that wait for a lock or a channel, by stack, the largest group first, at most 5.
+        blocked: Vec<TaskGroup>,
+        /// The last lines that the target had printed.
+        last_lines: Vec<String>,
+    },
+    /// An operation failed for a reason that was not seen before in this variant.
+    OperationFailed {
+        /// Which kind.
+        operation: Operation,
+        /// The error, in full.
+        error: String,
+    },
+    /// The errors of one kind of operation in one phase.
+    OperationErrors {
+        /// In which phase.
+        phase: Phase,
+        /// In which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// Which kind.
+        operation: Operation,
+        /// The distinct reasons, the most frequent first, at most 12.
+        reasons: Vec<ErrorReason>,
+        /// Errors with further reasons.
+        others: u64,
     },
     /// Tasks (goroutines) by the signature of their stack.
     Tasks {
@@ -427,6 +471,68 @@ pub enum EventKind {
         /// Whether every variant of the plan was run to its end.
         complete: bool,
     },
+}
+
+/// A kind of operation that the harness asks of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Batches are put.
+    Put,
+    /// A search, or a read where the target has no search.
+    Search,
+    /// A row is written again.
+    Upsert,
+    /// A row is deleted.
+    Delete,
+    /// Whether the index has caught up.
+    Readiness,
+    /// Ids or number of the rows.
+    ReadRows,
+    /// The dataset is dropped.
+    DropDataset,
+    /// The metrics page.
+    Metrics,
+    /// A collection is forced.
+    Collect,
+    /// A compaction is asked for.
+    Compact,
+    /// The task dump.
+    Tasks,
+}
+
+impl Operation {
+    /// The name, for people: "put", "search", …
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Search => "search",
+            Self::Upsert => "upsert",
+            Self::Delete => "delete",
+            Self::Readiness => "readiness check",
+            Self::ReadRows => "read of rows",
+            Self::DropDataset => "drop of the dataset",
+            Self::Metrics => "metrics page",
+            Self::Collect => "forced collection",
+            Self::Compact => "compaction",
+            Self::Tasks => "task dump",
+        }
+    }
+}
+
+/// Errors of one distinct reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorReason {
+    /// The error without what differs from one to the next: `#` stands for numbers, `"…"` for what is quoted.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// When the first was seen, in seconds of the run.
+    pub first_s: f64,
+    /// When the last was seen, in seconds of the run.
+    pub last_s: f64,
+    /// One of them in full.
+    pub example: String,
 }
 
 /// A stage of a fault.

@@ -7,6 +7,7 @@ mod recorder;
 mod run;
 mod samples;
 mod series;
+pub mod stack;
 
 #[cfg(test)]
 mod round_trip;

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn it_says_what_holds() {
-        let findings = || vec![finding("rss_floor", Some(Verdict::Pass)), finding("attested", None)];
+        let findings = || vec![finding("rss_floor", Some(Verdict::Pass)), finding("unverified_settings", None)];
         let verdict = verdict_of(&[variant("a", findings()), variant("b", findings())]);
         assert_eq!(headline(&verdict, 2), "PASS — scenario2 at quick pace: 2 variants, 2 findings hold");
         assert_eq!(counts(&verdict), "2 pass, 2 for information");

@@ -149,8 +149,8 @@ mod tests {
         let findings = vec![
             bad,
             finding("heap_floor", Some(Verdict::Inconclusive)),
-            finding("attested", None),
-            finding("acknowledging", Some(Verdict::Pass)),
+            finding("unverified_settings", None),
+            finding("unresponsive_time", Some(Verdict::Pass)),
         ];
         let mut run = synthetic::run();
         run.plan.variants.truncate(1);
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_variant_that_ended_early_is_not_green() {
-        let mut early = variant("dim128-rows500", vec![finding("attested", None)]);
+        let mut early = variant("dim128-rows500", vec![finding("unverified_settings", None)]);
         early.verdict = Verdict::Inconclusive;
         early.notes = vec!["The run of this variant ended early.".to_owned()];
         let xml = junit(&synthetic::run(), &verdict_of(&[early]));

@@ -254,6 +254,7 @@ pub(crate) fn everything() -> (Run, RunVerdict, Vec<VariantPicture>) {
 pub(crate) fn finding(criterion: &str, verdict: Option<Verdict>) -> Finding {
     Finding {
         criterion: criterion.to_owned(),
+        cause: None,
         verdict,
         informational: verdict.is_none(),
         value: Some(1.0),

@@ -4,7 +4,7 @@ use soak_scenario::{Dose, FLOORS, PositiveControl, Variant};
 
 use crate::human;
 use crate::judge::TARGET;
-use crate::outcome::{ControlVerdict, DoseVerdict, Finding, Seen, VariantVerdict, Verdict};
+use crate::outcome::{ControlVerdict, DoseVerdict, FailureCause, Finding, Seen, VariantVerdict, Verdict};
 
 /// The finding that such a variant is left with.
 pub const CONTROL: &str = "control";
@@ -43,7 +43,7 @@ pub(crate) fn conclude(planned: &Variant, mut variant: VariantVerdict, to_its_en
         return variant;
     };
     // What is put in may bring the kernel to kill the target; what else ends it is the target's own.
-    let own = |finding: &Finding| finding.criterion == TARGET && !finding.reason.contains("for memory");
+    let own = |finding: &Finding| finding.criterion == TARGET && finding.cause != Some(FailureCause::OutOfMemory);
     for other in variant.findings.iter_mut().filter(|finding| !own(finding)) {
         // What this variant was made to do is no finding against the target.
         other.reason = format!("For information: this was put in on purpose. {}", other.reason);
@@ -78,6 +78,7 @@ fn answers(control: &PositiveControl, variant: &VariantVerdict) -> ControlVerdic
 fn control_finding(verdict: Option<Verdict>, value: Option<f64>, unit: &str, reason: String, next: &str) -> Finding {
     Finding {
         criterion: CONTROL.to_owned(),
+        cause: None,
         verdict,
         informational: verdict.is_none(),
         value,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use soak_record::{EventKind, HandAction, Phase, VariantRecord};
 use soak_scenario::Plan;
 
-use crate::criteria::{ATTESTED, pressure_that_never_was};
+use crate::criteria::{UNVERIFIED_SETTINGS, pressure_that_never_was};
 use crate::ending::Ending;
 use crate::human;
 use crate::observed::Observed;
@@ -28,7 +28,7 @@ pub fn departures(plan: &Plan, record: &VariantRecord) -> Vec<String> {
     }
     let mut departures = doubts(&observed);
     let untrue = untrue_settings(record);
-    let tolerated = plan.criteria.get(ATTESTED).and_then(|threshold| threshold.at_most);
+    let tolerated = plan.criteria.get(UNVERIFIED_SETTINGS).and_then(|threshold| threshold.at_most);
     if tolerated.is_some_and(|tolerated| untrue.len() as f64 > tolerated) {
         departures.extend(untrue);
     }

@@ -1,8 +1,6 @@
 //! The criteria, in the order of reports. A new one is one file here, one line in the table, and its name in `soak_scenario::criterion`.
 
 mod acknowledged_data;
-mod acknowledging;
-mod attested;
 mod baseline;
 mod cardinality;
 mod cascade;
@@ -22,11 +20,14 @@ mod latency;
 mod ledger;
 mod log;
 mod node;
+mod operation_errors;
 mod peak;
 mod pending;
 mod release;
 mod resident;
 mod tasks;
+mod unresponsive_time;
+mod unverified_settings;
 
 use soak_scenario::units::Limit;
 use soak_scenario::{Injection, Launch, Plan, series};
@@ -81,7 +82,8 @@ pub(crate) const TABLE: &[Criterion] = &[
     },
     Criterion { id: "resident_per_vector", series: &["rss_bytes"], measure: resident::measure, applies: always },
     Criterion { id: "time_to_baseline", series: &["rss_anon_bytes"], measure: release::measure, applies: always },
-    Criterion { id: "acknowledging", series: &[], measure: acknowledging::measure, applies: always },
+    Criterion { id: "unresponsive_time", series: &[], measure: unresponsive_time::measure, applies: always },
+    Criterion { id: "operation_errors", series: &[], measure: operation_errors::measure, applies: always },
     Criterion { id: "log_errors", series: &[], measure: log::measure, applies: prints },
     Criterion { id: "latency_rise", series: &[], measure: latency::measure, applies: always },
     Criterion {
@@ -113,10 +115,10 @@ pub(crate) const TABLE: &[Criterion] = &[
         measure: fault_growth::measure,
         applies: leaks,
     },
-    Criterion { id: attested::ID, series: &[], measure: attested::measure, applies: always },
+    Criterion { id: unverified_settings::ID, series: &[], measure: unverified_settings::measure, applies: always },
 ];
 
-pub(crate) use attested::ID as ATTESTED;
+pub(crate) use unverified_settings::{ID as UNVERIFIED_SETTINGS, is_compared};
 pub(crate) use compaction::left as left_by_compaction;
 pub(crate) use fault_shown::doubt as pressure_that_never_was;
 pub use floor::{floor_model, more_cycles};

@@ -129,7 +129,7 @@ impl VariantDigest {
         });
         let end = match Ending::of(&observed) {
             Ending::Completed => End::Completed,
-            Ending::TargetFailed(_) => End::TargetFailed,
+            Ending::TargetFailed(..) => End::TargetFailed,
             Ending::PlatformFailed(_) | Ending::Early(_) => End::Early,
         };
         let cycles = QUANTITIES.iter().filter_map(|quantity| {

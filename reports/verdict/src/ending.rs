@@ -4,6 +4,7 @@ use soak_record::{EventKind, OomScope, Outcome};
 
 use crate::human;
 use crate::observed::Observed;
+use crate::outcome::FailureCause;
 
 /// The forecast looks back this far.
 const LOOK_BACK_S: f64 = 10.0;
@@ -11,8 +12,8 @@ const LOOK_BACK_S: f64 = 10.0;
 /// How a variant's record ends.
 pub(crate) enum Ending {
     Completed,
-    /// The reason.
-    TargetFailed(String),
+    /// The cause, and the reason for people.
+    TargetFailed(FailureCause, String),
     /// The reason.
     PlatformFailed(String),
     /// It was interrupted, the record just stops, or a stop condition was met, which is told.
@@ -31,12 +32,26 @@ impl Ending {
         match (outcome, death(observed)) {
             (Some(Outcome::PlatformFailed { reason }), _) => Self::PlatformFailed(reason.clone()),
             (_, Some(died)) if by_the_machine => Self::PlatformFailed(format!("The machine ran out of memory. {died}")),
-            (Some(Outcome::TargetFailed { reason }), None) => Self::TargetFailed(reason.clone()),
-            (_, Some(died)) => Self::TargetFailed(died),
+            (Some(Outcome::TargetFailed { reason }), None) => Self::TargetFailed(cause(observed), reason.clone()),
+            (_, Some(died)) => Self::TargetFailed(cause(observed), died),
             (Some(Outcome::Completed), None) => Self::Completed,
             (Some(Outcome::Stopped { reason }), None) => Self::Early(Some(reason.clone())),
             (Some(Outcome::Interrupted) | None, None) => Self::Early(None),
         }
+    }
+}
+
+/// Why the target failed, by what was recorded of it.
+fn cause(observed: &Observed<'_>) -> FailureCause {
+    let recorded = |wanted: fn(&EventKind) -> bool| observed.events().any(wanted);
+    if recorded(|event| matches!(event, EventKind::Oom { scope: OomScope::Target, .. })) {
+        FailureCause::OutOfMemory
+    } else if recorded(|event| matches!(event, EventKind::TargetDied { .. })) {
+        FailureCause::Died
+    } else if recorded(|event| matches!(event, EventKind::Unresponsive { recovered: false, .. })) {
+        FailureCause::Unresponsive
+    } else {
+        FailureCause::FailedStep
     }
 }
 

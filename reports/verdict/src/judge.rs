@@ -15,7 +15,7 @@ use crate::guidance::{Facts, guide, is_mapped};
 use crate::human;
 use crate::indication::indications;
 use crate::observed::Observed;
-use crate::outcome::{AttestedKnob, Finding, Indication, RunVerdict, VERDICT_SCHEMA, VariantVerdict, Verdict};
+use crate::outcome::{AttestedKnob, FailureCause, Finding, Indication, RunVerdict, VERDICT_SCHEMA, VariantVerdict, Verdict};
 use crate::stats::{holm, location};
 
 /// What the end of a target is called among the criteria, where it is a failure.
@@ -58,7 +58,7 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         .collect();
     let mut notes = Vec::new();
     if !never_ran.is_empty() {
-        let failed = measured.iter().any(|variant| matches!(variant.ending, Ending::TargetFailed(_)));
+        let failed = measured.iter().any(|variant| matches!(variant.ending, Ending::TargetFailed(..)));
         let why = match plan.target.launch {
             Launch::Attach(_) if failed => ": what ran already is not loaded any more once it has failed",
             _ => "",
@@ -71,7 +71,7 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         notes.push(format!("The target was told to misbehave: {}.", settings.join(", ")));
     }
     let complete = never_ran.is_empty()
-        && measured.iter().all(|variant| matches!(variant.ending, Ending::Completed | Ending::TargetFailed(_)));
+        && measured.iter().all(|variant| matches!(variant.ending, Ending::Completed | Ending::TargetFailed(..)));
     let platform = measured.iter().find_map(|variant| match &variant.ending {
         Ending::PlatformFailed(reason) => Some(format!("{}: {reason}", variant.id)),
         _ => None,
@@ -266,6 +266,7 @@ pub(crate) fn decide(
     let finite = |value: Option<f64>| value.filter(|value| value.is_finite()).map(rounded);
     let finding = Finding {
         criterion: criterion.id.to_owned(),
+        cause: None,
         verdict: (!informational).then_some(ruling.verdict),
         informational,
         value: finite(evidence.value),
@@ -317,7 +318,7 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
         control: None,
     };
     match &ending {
-        Ending::TargetFailed(reason) => variant.findings.insert(0, target_failed(reason)),
+        Ending::TargetFailed(cause, reason) => variant.findings.insert(0, target_failed(*cause, reason)),
         Ending::PlatformFailed(reason) => {
             variant.notes.insert(0, format!("The harness or the machine failed: {reason}"));
         }
@@ -333,7 +334,7 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
     } else {
         doubts.push((None, "the variant did not run to its end".to_owned()));
     }
-    doubts.extend(without_effect(&variant).map(|doubt| (None, doubt)));
+    doubts.extend(without_effect(plan, &variant).map(|doubt| (None, doubt)));
     // Samples of a run that was cut off end early by themselves.
     for file in broken.iter().filter(|_| matches!(ending, Ending::Completed)) {
         variant.notes.push(format!("The samples in {file} are damaged or cut off: what came after is lost."));
@@ -364,12 +365,15 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
 }
 
 /// Settings that did not demonstrably take effect, where that is asked.
-fn without_effect(variant: &VariantVerdict) -> Option<String> {
-    let asked = variant.finding(criteria::ATTESTED)?;
+fn without_effect(plan: &Plan, variant: &VariantVerdict) -> Option<String> {
+    let asked = variant.finding(criteria::UNVERIFIED_SETTINGS)?;
     if asked.verdict != Some(Verdict::Inconclusive) {
         return None;
     }
-    let wrong = variant.attested.iter().filter(|(_, knob)| knob.holds != Some(true));
+    let wrong = variant.attested.iter().filter(|(name, knob)| match knob.holds {
+        Some(holds) => !holds,
+        None => criteria::is_compared(plan, name),
+    });
     let wrong: Vec<&str> = wrong.map(|(name, _)| name.as_str()).collect();
     let which = if wrong.is_empty() { "no setting".to_owned() } else { wrong.join(", ") };
     let effect = if wrong.is_empty() { "was read back" } else { "did not demonstrably take effect" };
@@ -394,10 +398,26 @@ fn stands_on(id: &str, source: &str) -> bool {
     series.iter().filter_map(|name| soak_scenario::series::find(name)).any(|spec| spec.source.name() == source)
 }
 
-/// The finding of a target that died, was killed or gave up.
-fn target_failed(reason: &str) -> Finding {
+/// The finding of a target that died, was killed or stopped answering.
+fn target_failed(cause: FailureCause, reason: &str) -> Finding {
+    let next = match cause {
+        FailureCause::OutOfMemory => {
+            "Runbook “High Memory Usage Troubleshooting”, “Escalation Path” (“Pod killed by OOMKilled”): raise the limit, or find what grows with \
+             `soak diag RUN`."
+        }
+        FailureCause::Died => {
+            "Read the last lines that the target printed, in the run's artifacts folder; the exit code or signal says whether it ended itself."
+        }
+        FailureCause::Unresponsive => {
+            "Read the task dump in the run's artifacts (folder `unresponsive`): the stacks that most tasks wait in hold the lock."
+        }
+        FailureCause::FailedStep => {
+            "Read the errors by reason (criterion `operation_errors`), and the target's output in the run's artifacts folder."
+        }
+    };
     Finding {
         criterion: TARGET.to_owned(),
+        cause: Some(cause),
         verdict: Some(Verdict::Fail),
         informational: false,
         value: Some(1.0),
@@ -406,11 +426,7 @@ fn target_failed(reason: &str) -> Finding {
         threshold: Some(0.0),
         detectable: None,
         reason: reason.to_owned(),
-        next: Some(
-            "Runbook “High Memory Usage Troubleshooting”, “Escalation Path” (“Pod killed by OOMKilled”) and “Information to Collect When Escalating”; \
-             the target's output is in the run's artifacts folder."
-                .to_owned(),
-        ),
+        next: Some(next.to_owned()),
         reproduce: None,
     }
 }

@@ -202,11 +202,28 @@ pub struct AttestedKnob {
     pub holds: Option<bool>,
 }
 
+/// Why a target failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCause {
+    /// The kernel killed it at its own memory limit.
+    OutOfMemory,
+    /// It ended, for another reason or an unknown one.
+    Died,
+    /// It runs, and answers nothing.
+    Unresponsive,
+    /// It answers, and a step of the run could not be done.
+    FailedStep,
+}
+
 /// What one criterion found in one variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The criterion's id; `target` when the target itself failed.
     pub criterion: String,
+    /// Why the target failed; present for the finding `target` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<FailureCause>,
     /// The answer; absent when the finding is for information.
     pub verdict: Option<Verdict>,
     /// Whether it is for information only: no threshold is set, or the series is a model.

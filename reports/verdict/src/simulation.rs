@@ -236,7 +236,7 @@ pub(crate) fn plan() -> Plan {
         .collect();
     let criteria = r#"{"rss_floor":{"at_most":1048576,"at_most_of_ingested":0.01},"heap_floor":{"at_most":1048576,"at_most_of_ingested":0.01},
         "compaction_reclaim":{"at_least":0.2,"at_most":0.3},"goroutine_baseline":{"at_most":3},"peak_per_ingested":{"at_most":3},
-        "time_to_baseline":{"at_most":2},"acknowledging":{"at_most":5},"attested":{"at_most":0}}"#;
+        "time_to_baseline":{"at_most":2},"unresponsive_time":{"at_most":5},"unverified_settings":{"at_most":0}}"#;
     let text = format!(
         r#"{{"schema":1,"scenario":"scenario2","title":"Spikes","source":"built-in","runbook":null,"pace":"quick","seed":7,
         "target":{{"launch":"embedded","profile":{{"name":"reference","title":"","protocol":"flight","launch":{{"args":[],"env":{{}}}},

@@ -26,7 +26,7 @@ pub(super) const INDICATORS: &[Indicator] = &[
         series: &[],
         window: None,
         levels: Levels::warning_when("calls stay unanswered for longer than is tolerated"),
-        covered: Covered::Criterion(&["acknowledging"]),
+        covered: Covered::Criterion(&["unresponsive_time"]),
     },
     Indicator {
         id: "guts_oom_lines",

@@ -61,10 +61,10 @@ fn every_finding_is_there(variant: &Value) {
         "node_overhead",
         "resident_per_vector",
         "time_to_baseline",
-        "acknowledging",
+        "unresponsive_time",
         "log_errors",
         "latency_rise",
-        "attested",
+        "unverified_settings",
     ];
     assert_eq!(criteria, expected);
     let judged: Vec<&Value> = findings.iter().filter(|finding| finding["informational"] == false).collect();

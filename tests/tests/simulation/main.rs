@@ -174,7 +174,7 @@ fn a_store_that_never_acknowledges_is_a_finding_and_no_hang() {
     let gave_up = observed.count(|kind| matches!(kind, EventKind::Silence { gave_up: true, .. }));
     assert_eq!(gave_up, 1);
     assert!(observed.seconds() < 60.0, "{} s", observed.seconds());
-    assert!(failing(&observed.judge(&plan)).contains(&"acknowledging"));
+    assert!(failing(&observed.judge(&plan)).contains(&"unresponsive_time"));
     observed.nothing_is_left();
 }
 

@@ -54,6 +54,7 @@ impl Load {
             length: None,
             streams: 1,
             silence_at_most: Duration::from_secs(60),
+            given_up: Box::new(|| false),
             persists: Box::new(|| false),
             tell: Box::new(tell),
         };

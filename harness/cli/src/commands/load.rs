@@ -1,5 +1,6 @@
 //! `soak load`: the load generator alone, against any Flight server.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,9 +8,10 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use soak_engine::load::{IngestJob, Ingested, ingest};
-use soak_engine::target::Batch;
+use soak_engine::load::{IngestJob, Ingested, OperationLog, ingest};
+use soak_engine::target::{Batch, Calls, LoggedClient};
 use soak_engine::{DataSpec, FlightClient, Planes, own_rss_bytes};
+use soak_record::{ErrorReason, LatencySummary};
 use soak_scenario::units::{Rate, Span};
 use soak_scenario::{Distribution, IdType, MESSAGE_BYTES_MAX, Schedule};
 use soak_verdict::{human, stats};
@@ -46,9 +48,9 @@ pub(crate) struct Load {
     /// Streams at once, each on a connection of its own
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     streams: u32,
-    /// Name of the dataset
-    #[arg(long, default_value = "soak")]
-    dataset: String,
+    /// Name of the dataset [default: soak_load_ and the dimension]
+    #[arg(long)]
+    dataset: Option<String>,
     /// Where the vectors lie
     #[arg(long, default_value = "uniform", value_parser = parse_distribution)]
     distribution: Distribution,
@@ -64,7 +66,7 @@ pub(crate) struct Load {
     /// Allow an address that is not this machine's own
     #[arg(long)]
     allow_remote: bool,
-    /// For whom the result is written
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -106,10 +108,17 @@ impl Load {
             tokio::spawn(stop_at_interrupt(Arc::clone(&stopped)));
             let readings = Arc::new(Mutex::new(Vec::new()));
             let reader = tokio::spawn(read_own(Arc::clone(&readings)));
-            let account = ingest(Arc::new(self.client(addr)), self.job(stopped)).await;
+            let log = Arc::new(OperationLog::telling(Box::new(|operation, error| {
+                output::say(&format!("a {} failed: {error}\n", operation.name()));
+            })));
+            let calls = Calls::within(&log, self.deadline.0);
+            let client = LoggedClient::new(Arc::new(self.client(addr)), calls);
+            let account = ingest(Arc::new(client), self.job(stopped)).await;
             reader.abort();
             let readings = readings.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            self.tell(&account, &readings)?;
+            let errors = log.take_errors(account.seconds);
+            let errors: Vec<ErrorReason> = errors.into_iter().flat_map(|(_, reasons, _)| reasons).collect();
+            self.tell(&account, &errors, &readings)?;
             let summary = account.latencies.summary();
             let failed = account.acked_rows == 0 || account.gave_up || summary.errors > 0;
             Ok(if failed { Exit::Fail } else { Exit::Pass })
@@ -153,7 +162,7 @@ impl Load {
 
     fn client(&self, addr: SocketAddr) -> FlightClient {
         let spec = DataSpec {
-            dataset: self.dataset.clone(),
+            dataset: self.dataset.clone().unwrap_or_else(|| format!("soak_load_{}", self.dim)),
             distribution: self.distribution,
             dim: self.dim,
             seed: self.seed,
@@ -171,25 +180,26 @@ impl Load {
             length: Some(self.duration.0),
             streams: self.streams,
             silence_at_most: self.deadline.0,
+            given_up: Box::new(|| false),
             persists: Box::new(|| false),
             tell: Box::new(|_, _| {}),
         }
     }
 
-    fn tell(&self, account: &Ingested, readings: &[(f64, f64)]) -> Result<(), Failure> {
-        if let Some(error) = &account.last_error {
-            output::say(&format!("the last error was: {error}\n"));
-        }
+    fn tell(&self, account: &Ingested, reasons: &[ErrorReason], readings: &[(f64, f64)]) -> Result<(), Failure> {
         let latency = account.latencies.summary();
         let per_second = account.acked_rows as f64 / account.seconds.max(1e-9);
         let rss_max = readings.iter().map(|(_, bytes)| *bytes).fold(0.0, f64::max);
         if self.format == Format::Human {
             let bytes = per_second * f64::from(self.dim) * 4.0;
-            return output::print(&format!(
+            let silence = match account.longest_silence.as_secs_f64() {
+                _ if account.acked_rows == 0 => "the server acknowledged nothing".to_owned(),
+                seconds => format!("longest wait for an answer {}", human::seconds(seconds)),
+            };
+            let mut text = format!(
                 "{} vectors acknowledged in {} ({} vectors/s, {}/s), {} indeterminate, {} refused\n\
-                 {} errors, {} requests to slow down, longest silence {}\n\
-                 put latency, corrected: p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms; {} started late, {} never\n\
-                 the harness itself used up to {}\n",
+                 {} errors, {} requests to slow down, {silence}\n\
+                 put latency: {}; {} started late, {} never\n",
                 account.acked_rows,
                 human::seconds(account.seconds),
                 human::number(per_second.round()),
@@ -198,14 +208,15 @@ impl Load {
                 account.refused_rows,
                 latency.errors,
                 account.back_pressure,
-                human::seconds(account.longest_silence.as_secs_f64()),
-                latency.corrected.p50_ms,
-                latency.corrected.p99_ms,
-                latency.corrected.max_ms,
+                put_latency(&latency),
                 latency.late_starts,
                 latency.never_started,
-                human::bytes(rss_max)
-            ));
+            );
+            for reason in reasons {
+                let _ = writeln!(text, "{} × {}", reason.count, reason.example);
+            }
+            let _ = writeln!(text, "resident memory of the harness: {} at most", human::bytes(rss_max));
+            return output::print(&text);
         }
         let document = json!({
             "acked_vectors": account.acked_rows,
@@ -216,6 +227,8 @@ impl Load {
             "acked_vectors_per_second": per_second,
             "errors": latency.errors,
             "last_error": account.last_error,
+            "error_reasons": reasons,
+            "latency_measured": latency.count > 0,
             "back_pressure": account.back_pressure,
             "longest_silence_seconds": account.longest_silence.as_secs_f64(),
             "gave_up": account.gave_up,
@@ -225,6 +238,18 @@ impl Load {
         });
         output::print_json(serde_json::to_string_pretty(&document))
     }
+}
+
+/// The latency of puts, where the server answers each of them.
+fn put_latency(latency: &LatencySummary) -> String {
+    if latency.count == 0 {
+        return "not measured, because this server answers at the end of a stream and not for each batch".to_owned();
+    }
+    let percentiles = latency.corrected;
+    format!(
+        "p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms, from when a batch was due",
+        percentiles.p50_ms, percentiles.p99_ms, percentiles.max_ms
+    )
 }
 
 /// At Ctrl-C no further batch is begun; what was begun is waited for and told.

@@ -94,6 +94,11 @@ fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
     if !same.is_empty() {
         facts.push(("all with", same));
     }
+    for axis in &plan.ignored {
+        let values = axis.values.join(", ");
+        let merged = if axis.values.len() > 1 { "; these values are one variant" } else { "" };
+        facts.push(("ignored", format!("{} ({values}): {}{merged}", axis.knob, axis.reason)));
+    }
     if let Some(why) = &plan.no_control {
         facts.push(("control", format!("missing: {why}")));
     }

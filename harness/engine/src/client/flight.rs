@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float32Type, Int64Type};
+use arrow_array::types::{
+    Float32Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
@@ -20,6 +22,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 use soak_scenario::{Distribution, IdType, MESSAGE_BYTES_MAX};
 use soak_workload::{SECOND_VERSION, Vectors};
+use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
@@ -99,10 +102,15 @@ impl FlightClient {
         let mut client = FlightServiceClient::new(self.meta().await?).max_decoding_message_size(ANSWER_BYTES_MAX);
         let mut request = tonic::Request::new(Action { r#type: kind.to_owned(), body });
         request.set_timeout(self.deadline);
-        let answers = client.do_action(request).await.map_err(|status| call_error(&status))?;
-        let mut answers = answers.into_inner();
+        let began = Instant::now();
+        // The server is told the deadline, and either side may be the one that ends the call at it.
+        let failed = |status: Status| {
+            let at_deadline = began.elapsed() >= self.deadline;
+            if at_deadline { CallError::TimedOut(self.deadline) } else { call_error(&status) }
+        };
+        let mut answers = client.do_action(request).await.map_err(failed)?.into_inner();
         let mut bytes = Vec::new();
-        while let Some(answer) = answers.message().await.map_err(|status| call_error(&status))? {
+        while let Some(answer) = answers.message().await.map_err(failed)? {
             bytes.extend_from_slice(&answer.body);
         }
         Ok(bytes)
@@ -117,6 +125,20 @@ impl FlightClient {
         let vector = self.vectors.vector(row);
         let body = json!({ "dataset": self.spec.dataset, "vector": vector, "k": k });
         found(&self.act_json("VectorSearch", body).await?)
+    }
+
+    /// Rows of the dataset, at most so many; `None` where there is no dataset.
+    async fn rows(&self, limit: u32) -> Result<Option<FlightRecordBatchStream>, CallError> {
+        let mut client = FlightServiceClient::new(self.connect(self.planes.data).await?)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX as usize);
+        let ticket = json!({ "name": self.spec.dataset, "limit": limit }).to_string();
+        let answers = match client.do_get(Ticket { ticket: ticket.into() }).await {
+            Ok(answers) => answers.into_inner(),
+            Err(status) if status.code() == Code::NotFound => return Ok(None),
+            Err(status) => return Err(call_error(&status)),
+        };
+        let messages = answers.map_err(|status| FlightError::Tonic(Box::new(status)));
+        Ok(Some(FlightRecordBatchStream::new_from_flight_data(messages)))
     }
 
     fn text_id(&self, id: u64) -> String {
@@ -168,26 +190,22 @@ impl Client for FlightClient {
     }
 
     async fn ids(&self) -> Result<Vec<u64>, CallError> {
-        let mut client = FlightServiceClient::new(self.connect(self.planes.data).await?)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX as usize);
-        let ticket = json!({ "name": self.spec.dataset, "limit": ROWS_MAX }).to_string();
-        let answers = match client.do_get(Ticket { ticket: ticket.into() }).await {
-            Ok(answers) => answers.into_inner(),
-            Err(status) if status.code() == Code::NotFound => return Ok(Vec::new()),
-            Err(status) => return Err(call_error(&status)),
-        };
-        let messages = answers.map_err(|status| FlightError::Tonic(Box::new(status)));
-        let mut batches = FlightRecordBatchStream::new_from_flight_data(messages);
         let mut ids = Vec::new();
-        while let Some(batch) = batches.next().await {
-            match batch {
-                Ok(batch) => ids.extend(ids_of(&batch)?),
-                Err(FlightError::Tonic(status)) if status.code() == Code::NotFound => return Ok(Vec::new()),
-                Err(FlightError::Tonic(status)) => return Err(call_error(&status)),
-                Err(error) => return Err(CallError::Refused(format!("the rows' answer: {error}"))),
-            }
+        let Some(mut batches) = self.rows(ROWS_MAX).await? else { return Ok(ids) };
+        while let Some(batch) = next_batch(&mut batches).await? {
+            ids.extend(ids_of(&batch)?);
         }
         Ok(ids)
+    }
+
+    async fn dim_read_back(&self) -> Result<Option<u32>, CallError> {
+        let Some(mut batches) = self.rows(1).await? else { return Ok(None) };
+        let batch = next_batch(&mut batches).await?;
+        let vector = batch.as_ref().and_then(|batch| batch.column_by_name("vector"));
+        Ok(match vector.map(|column| column.data_type()) {
+            Some(DataType::FixedSizeList(_, dim)) => u32::try_from(*dim).ok(),
+            _ => None,
+        })
     }
 
     async fn drop_dataset(&self) -> Result<(), CallError> {
@@ -196,6 +214,16 @@ impl Client for FlightClient {
 
     fn disconnect(&self) {
         *self.meta.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The next batch of an answer; `None` where it is over, or there is no such dataset.
+async fn next_batch(batches: &mut FlightRecordBatchStream) -> Result<Option<RecordBatch>, CallError> {
+    match batches.next().await.transpose() {
+        Ok(batch) => Ok(batch),
+        Err(FlightError::Tonic(status)) if status.code() == Code::NotFound => Ok(None),
+        Err(FlightError::Tonic(status)) => Err(call_error(&status)),
+        Err(error) => Err(CallError::Refused(format!("the rows' answer: {error}"))),
     }
 }
 
@@ -214,16 +242,25 @@ fn found(answer: &[u8]) -> Result<Vec<(u64, f32)>, CallError> {
     Ok(found)
 }
 
-/// The ids of a batch, from its column `id`.
+/// The ids of a batch, from its column `id`. Servers answer with the type that they keep: any integer or string type is read.
 fn ids_of(batch: &RecordBatch) -> Result<Vec<u64>, CallError> {
     let unreadable = |problem: &dyn std::fmt::Display| CallError::Refused(format!("an answer's rows: {problem}"));
     let column = batch.column_by_name("id").ok_or_else(|| unreadable(&"no column \"id\""))?;
+    let number = |id: &str| id.parse().map_err(|_| unreadable(&format!("the id {id:?} is not a number")));
+    let wide = |id: i64| u64::try_from(id).map_err(|_| unreadable(&format!("the id {id} is negative")));
     match column.data_type() {
-        DataType::Int64 => Ok(column.as_primitive::<Int64Type>().iter().flatten().map(i64::cast_unsigned).collect()),
-        DataType::Utf8 => {
-            Ok(column.as_string::<i32>().iter().flatten().filter_map(|id| id.parse::<u64>().ok()).collect())
-        }
-        other => Err(unreadable(&format!("ids of type {other}"))),
+        DataType::Int8 => column.as_primitive::<Int8Type>().iter().flatten().map(|id| wide(id.into())).collect(),
+        DataType::Int16 => column.as_primitive::<Int16Type>().iter().flatten().map(|id| wide(id.into())).collect(),
+        DataType::Int32 => column.as_primitive::<Int32Type>().iter().flatten().map(|id| wide(id.into())).collect(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().iter().flatten().map(wide).collect(),
+        DataType::UInt8 => Ok(column.as_primitive::<UInt8Type>().iter().flatten().map(u64::from).collect()),
+        DataType::UInt16 => Ok(column.as_primitive::<UInt16Type>().iter().flatten().map(u64::from).collect()),
+        DataType::UInt32 => Ok(column.as_primitive::<UInt32Type>().iter().flatten().map(u64::from).collect()),
+        DataType::UInt64 => Ok(column.as_primitive::<UInt64Type>().iter().flatten().collect()),
+        DataType::Utf8 => column.as_string::<i32>().iter().flatten().map(number).collect(),
+        DataType::LargeUtf8 => column.as_string::<i64>().iter().flatten().map(number).collect(),
+        DataType::Utf8View => column.as_string_view().iter().flatten().map(number).collect(),
+        other => Err(unreadable(&format!("the column `id` has the type {other}; expected an integer or a string"))),
     }
 }
 

@@ -48,11 +48,7 @@ async fn fetch(
     profile: &Profile,
     (addr, call): (SocketAddr, Duration),
 ) -> Artefact {
-    let Some(endpoint) = endpoint else {
-        let why = format!("the profile `{}` names no {key}: as far as it says, the target has none", profile.name);
-        let next = "name it in a profile of your own (`soak export profile`), where the target has one";
-        return Artefact::missing(name, format!("{key} of the profile"), Missing::new(why, next));
-    };
+    let Some(endpoint) = endpoint else { return from_usual_place(name, key, profile, (addr, call)).await };
     let from = format!("{endpoint} of {addr}");
     match http::fetch(addr, &endpoint, call).await {
         Ok(bytes) => Artefact::of(name, from, &bytes),
@@ -72,6 +68,34 @@ async fn fetch(
                 }
             };
             Artefact::missing(name, from, Missing::new(in_words(&error), next))
+        }
+    }
+}
+
+/// Where servers usually have what the profile does not name: Go's paths, which others copy.
+fn usual_place(name: &str) -> Option<&'static str> {
+    match name {
+        name::METRICS => Some("GET /metrics"),
+        name::TASKS => Some("GET /debug/pprof/goroutine?debug=2"),
+        name::HEAP => Some("GET /debug/pprof/heap"),
+        name::CPU => Some("GET /debug/pprof/profile?seconds=10"),
+        _ => None,
+    }
+}
+
+/// Tries the usual place of what the profile does not name.
+async fn from_usual_place(name: String, key: &str, profile: &Profile, (addr, call): (SocketAddr, Duration)) -> Artefact {
+    let next = "name it in a profile of your own (`soak export profile`), where the target has one";
+    let Some(endpoint) = usual_place(&name) else {
+        let why = format!("the profile `{}` names no {key}", profile.name);
+        return Artefact::missing(name, format!("{key} of the profile"), Missing::new(why, next));
+    };
+    let from = format!("{endpoint} of {addr}, a usual place; the profile `{}` names no {key}", profile.name);
+    match http::fetch(addr, endpoint, call).await {
+        Ok(bytes) => Artefact::of(name, from, &bytes),
+        Err(error) => {
+            let why = format!("the profile `{}` names no {key}, and {endpoint} failed: {error}", profile.name);
+            Artefact::missing(name, from, Missing::new(why, next))
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use soak_scenario::units::Limit;
-use soak_scenario::{Attach, Knobs, Plan, Ports, Profile, Protocol, Variant};
+use soak_scenario::{Attach, Knobs, LaunchSettings, Plan, Ports, Profile, Protocol, Variant};
 
 use super::control::HttpControl;
 use super::data_folder::{DataFolder, settings_in};
@@ -209,32 +209,33 @@ impl Access {
     }
 }
 
-/// The arguments of a launch.
+/// The arguments of a launch. One that holds a knob that is off, and that the profile does not spell, is left out.
 pub(super) fn arguments(plan: &Plan, place: &Place, variant: &Variant) -> Vec<String> {
+    let launch = &plan.target.profile.launch;
     let mut arguments = Vec::new();
-    for arg in &plan.target.profile.launch.args {
+    for arg in &launch.args {
         if arg == "{misbehave}" {
             for (key, value) in plan.misbehaviour(variant).settings() {
                 arguments.extend(["--misbehave".to_owned(), format!("{key}={value}")]);
             }
         } else {
-            arguments.push(fill(arg, place, &variant.knobs));
+            arguments.extend(fill(arg, launch, place, &variant.knobs));
         }
     }
-    let launch = &plan.target.profile.launch;
     let named = launch.settings_args.iter().filter(|_| !launch.settings.is_empty());
-    arguments.extend(named.map(|arg| fill(arg, place, &variant.knobs)));
+    arguments.extend(named.filter_map(|arg| fill(arg, launch, place, &variant.knobs)));
     arguments
 }
 
-/// The environment of a launch.
+/// The environment of a launch. A variable whose knob is off, and that the profile does not spell, is not set.
 pub(super) fn environment(plan: &Plan, place: &Place, knobs: &Knobs) -> Vec<(String, String)> {
-    let env = &plan.target.profile.launch.env;
-    env.iter().map(|(name, value)| (name.clone(), fill(value, place, knobs))).collect()
+    let launch = &plan.target.profile.launch;
+    let filled = |(name, value): (&String, &String)| Some((name.clone(), fill(value, launch, place, knobs)?));
+    launch.env.iter().filter_map(filled).collect()
 }
 
-/// Fills the placeholders of a launch argument or a variable's value.
-fn fill(text: &str, place: &Place, knobs: &Knobs) -> String {
+/// Fills the placeholders of a launch argument or a variable's value; `None` where it holds a knob that is off and has no spelling for that.
+fn fill(text: &str, launch: &LaunchSettings, place: &Place, knobs: &Knobs) -> Option<String> {
     let addrs = place.addrs;
     let data = place.data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
     let settings = place.data.as_ref().map(|data| settings_in(data).display().to_string()).unwrap_or_default();
@@ -250,13 +251,19 @@ fn fill(text: &str, place: &Place, knobs: &Knobs) -> String {
         Limit::Off => i64::MAX.unsigned_abs(),
     };
     text = text.replace("{max_memory}", &most.to_string());
+    text = text.replace("{compaction_enabled}", if knobs.is_off("compaction_interval") { "false" } else { "true" });
     for (name, value) in knobs.settings() {
+        let placeholder = format!("{{{name}}}");
+        if !text.contains(&placeholder) {
+            continue;
+        }
         let value = match (name, knobs.gomemlimit) {
+            _ if knobs.is_off(name) => launch.off.get(name)?.clone(),
             // Go reads bytes.
             ("gomemlimit", Limit::At(bytes)) => bytes.0.to_string(),
             _ => value,
         };
-        text = text.replace(&format!("{{{name}}}"), &value);
+        text = text.replace(&placeholder, &value);
     }
-    text
+    Some(text)
 }

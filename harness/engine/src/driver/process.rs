@@ -55,6 +55,10 @@ impl Recipe {
     fn command(&self, place: &Place, variant: &Variant) -> Command {
         let mut command = Command::new(&self.program.0);
         command.args(arguments(&self.plan, place, variant));
+        // The person's own shell may have set a variable that this variant leaves out.
+        for name in self.plan.target.profile.launch.env.keys() {
+            command.env_remove(name);
+        }
         command.envs(environment(&self.plan, place, &variant.knobs));
         command.env(RUN_VARIABLE, &self.run);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);

@@ -75,6 +75,10 @@ impl<T: Driven> Target for Reached<T> {
         self.0.log().map(Log::told)
     }
 
+    fn last_lines(&self) -> Vec<String> {
+        self.0.log().map(Log::last_lines).unwrap_or_default()
+    }
+
     async fn keep_dumps(&self, phase: &str) {
         self.0.access().keep_dumps(&self.0.reach().scratch, self.0.main_pid(), phase).await;
     }

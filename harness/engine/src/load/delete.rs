@@ -39,7 +39,12 @@ pub(crate) async fn delete(
         (id, started, Instant::now(), answer)
     });
     let mut calls = calls.buffer_unordered(in_flight.max(1) as usize);
-    while let Some((id, started, ended, answer)) = calls.next().await {
+    loop {
+        let next = tokio::select! {
+            next = calls.next() => next,
+            () = books.given_up() => None,
+        };
+        let Some((id, started, ended, answer)) = next else { break };
         match answer {
             Ok(()) => {
                 rows += 1;

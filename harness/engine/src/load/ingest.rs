@@ -46,6 +46,8 @@ pub struct IngestJob {
     pub streams: u32,
     /// A target that neither takes nor answers anything for this long is given up.
     pub silence_at_most: Duration,
+    /// Asked all the while: whether to end now, with what there is.
+    pub given_up: Box<dyn Fn() -> bool + Send + Sync>,
     /// Asked when streams break again and again: whether to go on trying.
     pub persists: Box<dyn Fn() -> bool + Send + Sync>,
     /// Is told of every batch's fate.
@@ -59,6 +61,10 @@ pub struct Ingested {
     pub rows: u64,
     /// Rows acknowledged.
     pub acked_rows: u64,
+    /// Batches acknowledged.
+    pub acked_batches: u64,
+    /// Rows of the largest batch that was acknowledged.
+    pub largest_acked: u32,
     /// Rows whose answer never came.
     pub indeterminate_rows: u64,
     /// Rows refused.
@@ -82,6 +88,7 @@ struct Shared {
     client: Arc<dyn Client>,
     feed: Mutex<Feed>,
     silence_at_most: Duration,
+    given_up: Box<dyn Fn() -> bool + Send + Sync>,
     persists: Box<dyn Fn() -> bool + Send + Sync>,
     tell: Box<dyn Fn(Batch, Fate) + Send + Sync>,
     account: Mutex<Ingested>,
@@ -95,7 +102,7 @@ impl Shared {
     }
 
     fn next_batch(&self) -> Option<feed::Due> {
-        if self.gave_up.load(Ordering::Relaxed) {
+        if self.gave_up.load(Ordering::Relaxed) || (self.given_up)() {
             return None;
         }
         self.feed.lock().unwrap_or_else(PoisonError::into_inner).next()
@@ -105,7 +112,11 @@ impl Shared {
         let rows = u64::from(batch.rows);
         let mut account = self.account();
         match fate {
-            Fate::Acknowledged => account.acked_rows += rows,
+            Fate::Acknowledged => {
+                account.acked_rows += rows;
+                account.acked_batches += 1;
+                account.largest_acked = account.largest_acked.max(batch.rows);
+            }
             Fate::Indeterminate => account.indeterminate_rows += rows,
             Fate::Refused => account.refused_rows += rows,
         }
@@ -125,6 +136,7 @@ pub async fn ingest(client: Arc<dyn Client>, job: IngestJob) -> Ingested {
         client,
         feed: Mutex::new(Feed::new(job.batches, job.starts, job.length)),
         silence_at_most: job.silence_at_most,
+        given_up: job.given_up,
         persists: job.persists,
         tell: job.tell,
         account: Mutex::new(Ingested::default()),

@@ -68,6 +68,17 @@ impl Progress {
         silent
     }
 
+    /// How long the target has been silent; `None` while it is asked nothing.
+    pub(crate) fn waiting(&self) -> Option<Duration> {
+        let asked = self.state().asked;
+        asked.then(|| self.silence())
+    }
+
+    /// Whether both are of one stream.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The longest silence so far.
     pub(crate) fn longest(&self) -> Duration {
         self.silence();

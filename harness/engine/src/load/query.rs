@@ -55,7 +55,7 @@ pub async fn query(
     let figures = Figures::default();
     loop {
         pass(&client, job, operations, books, (around.held, &figures)).await;
-        if !(around.goes_on)() {
+        if books.is_given_up() || !(around.goes_on)() {
             break;
         }
     }
@@ -89,6 +89,9 @@ async fn pass(
         if let Some(due) = due {
             tokio::time::sleep_until(due).await;
         }
+        if books.is_given_up() {
+            break;
+        }
         if held() {
             // What is due now is left out: nobody wants it.
             taken += 1;
@@ -115,7 +118,12 @@ async fn pass(
             break;
         }
     }
-    while running.join_next().await.is_some() {}
+    tokio::select! {
+        () = async { while running.join_next().await.is_some() {} } => {}
+        // Those that still wait are dropped, and are errors of their own in the log.
+        () = books.given_up() => {}
+    }
+    running.shutdown().await;
     if total > taken && job.query.schedule != Schedule::All {
         let kind = [OperationKind::Search, OperationKind::Upsert, OperationKind::Delete];
         let weights = [job.query.mix.search, job.query.mix.upsert, job.query.mix.delete];

@@ -89,12 +89,7 @@ fn request(
     request.with_host_config_modifier(move |config| {
         agree_on_a_version(&runtime);
         shape(config, &launch, memory, fixed);
-        config.mounts.get_or_insert_default().extend(data.clone().map(|folder| Mount {
-            target: Some(DATA_INSIDE.to_owned()),
-            source: Some(folder),
-            typ: Some(MountType::BIND),
-            ..Mount::default()
-        }));
+        config.mounts = Some(mounts(&launch.volumes, data.clone()));
     })
 }
 
@@ -111,7 +106,7 @@ fn agree_on_a_version(runtime: &Handle) {
     });
 }
 
-/// Limits, ports on 127.0.0.1 alone, fresh volumes.
+/// Limits, and ports on 127.0.0.1 alone.
 fn shape(config: &mut HostConfig, launch: &ContainerLaunch, memory: Limit, fixed: Option<Ports>) {
     // Port 0 is any that is free.
     let Ports { data, meta, http } = fixed.unwrap_or(Ports { data: 0, meta: 0, http: 0 });
@@ -128,8 +123,20 @@ fn shape(config: &mut HostConfig, launch: &ContainerLaunch, memory: Limit, fixed
     }
     config.nano_cpus = launch.cpus.map(|cpus| (cpus * 1e9) as i64);
     config.cpuset_cpus.clone_from(&launch.cpuset);
+}
+
+/// A fresh volume for each path inside, and the folder for the data, which takes the place of a volume on the same path: Docker refuses two mounts there.
+fn mounts(volumes: &[String], data: Option<String>) -> Vec<Mount> {
+    let taken = |path: &str| data.is_some() && path.trim_end_matches('/') == DATA_INSIDE;
     let volume = |path: &String| Mount { target: Some(path.clone()), typ: Some(MountType::VOLUME), ..Mount::default() };
-    config.mounts = Some(launch.volumes.iter().map(volume).collect());
+    let mut mounts: Vec<Mount> = volumes.iter().filter(|path| !taken(path)).map(volume).collect();
+    mounts.extend(data.clone().map(|folder| Mount {
+        target: Some(DATA_INSIDE.to_owned()),
+        source: Some(folder),
+        typ: Some(MountType::BIND),
+        ..Mount::default()
+    }));
+    mounts
 }
 
 fn ports(ports: Ports) -> [ContainerPort; 3] {
@@ -180,6 +187,17 @@ mod tests {
         assert_eq!(name_and_tag("store:1"), ("store", "1"));
         assert_eq!(name_and_tag("host:5000/store"), ("host:5000/store", "latest"));
         assert_eq!(name_and_tag("store@sha256:ab"), ("store@sha256", "ab"));
+    }
+
+    #[test]
+    fn the_data_folder_takes_the_place_of_a_volume_on_its_path() {
+        let targets = |volumes: &[&str], data: Option<&str>| -> Vec<String> {
+            let volumes: Vec<String> = volumes.iter().map(|path| (*path).to_owned()).collect();
+            mounts(&volumes, data.map(str::to_owned)).into_iter().filter_map(|mount| mount.target).collect()
+        };
+        assert_eq!(targets(&["/data", "/wal"], Some("/tmp/x")), ["/wal", "/data"]);
+        assert_eq!(targets(&["/data/"], Some("/tmp/x")), ["/data"]);
+        assert_eq!(targets(&["/data"], None), ["/data"]);
     }
 
     #[test]

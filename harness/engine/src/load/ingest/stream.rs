@@ -62,7 +62,10 @@ struct Stream<'a> {
 /// Sends batches from `first` on; returns when each of them has met its fate.
 pub(super) async fn run_stream(shared: &Shared, first: Due, progress: &Progress) -> StreamEnd {
     progress.ask(true);
-    let opened = within(shared.silence_at_most, shared.client.open_put(progress.clone())).await;
+    let opened = tokio::select! {
+        opened = within(shared.silence_at_most, shared.client.open_put(progress.clone())) => opened,
+        () = given_up(shared) => Err(CallError::TimedOut(progress.silence())),
+    };
     let (sender, acks) = match opened {
         Ok(halves) => halves,
         Err(error) => {
@@ -105,6 +108,13 @@ pub(super) async fn run_stream(shared: &Shared, first: Due, progress: &Progress)
             stream.give_up(Fate::Indeterminate);
             StreamEnd::Broken { error, moved: stream.moved.load(Ordering::Relaxed) }
         }
+    }
+}
+
+/// Returns when the ingest is given up.
+async fn given_up(shared: &Shared) {
+    while !(shared.given_up)() {
+        tokio::time::sleep(WATCH_EVERY).await;
     }
 }
 
@@ -207,9 +217,9 @@ impl Stream<'_> {
         Err(CallError::Broken("the target ended the stream before all was sent".to_owned()))
     }
 
-    /// Returns when the target has been silent for too long.
+    /// Returns when the target has been silent for too long, or the ingest is given up.
     async fn watch(&self) {
-        while self.progress.silence() <= self.shared.silence_at_most {
+        while self.progress.silence() <= self.shared.silence_at_most && !(self.shared.given_up)() {
             tokio::time::sleep(WATCH_EVERY).await;
         }
     }

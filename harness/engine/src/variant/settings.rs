@@ -1,0 +1,70 @@
+//! Verifies settings: what the target and the kernel report, and what the load itself shows, against what the variant asks for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use soak_record::EventKind;
+use soak_scenario::Protocol;
+use tokio::time::{Instant, sleep};
+
+use super::{Performer, StepError};
+use crate::attest::{Acknowledged, When, attest};
+use crate::load::Ingested;
+use crate::target::{Knob, within};
+
+/// Some servers apply a setting a moment after they answer: a tuner that looks twice a second, say.
+const APPLIED_WITHIN: Duration = Duration::from_secs(3);
+
+/// How often settings that do not hold yet are read again.
+const READ_EVERY: Duration = Duration::from_millis(250);
+
+impl Performer<'_> {
+    /// Reads back what is set before any data.
+    pub(super) async fn verify_at_boot(&self) -> Result<(), StepError> {
+        let began = Instant::now();
+        loop {
+            let events = self.verified(&self.knobs().await?, When::Boot);
+            let wrong = events.iter().any(|event| matches!(event, EventKind::Attested { holds: Some(false), .. }));
+            if !wrong || began.elapsed() >= APPLIED_WITHIN {
+                events.into_iter().for_each(|event| self.journal.event(event));
+                return Ok(());
+            }
+            sleep(READ_EVERY).await;
+        }
+    }
+
+    /// Reads back what is known once the first data is there.
+    pub(super) async fn verify_with_data(&self, account: &Ingested) -> Result<(), StepError> {
+        let mut read = self.knobs().await?;
+        self.acknowledged(account).await.add_to(&mut read);
+        self.verified(&read, When::Data).into_iter().for_each(|event| self.journal.event(event));
+        Ok(())
+    }
+
+    async fn knobs(&self) -> Result<BTreeMap<String, Knob>, StepError> {
+        let read = self.target.probe().knobs().await;
+        read.map_err(|error| StepError::Failed(format!("the settings could not be read back: {error}")))
+    }
+
+    fn verified(&self, read: &BTreeMap<String, Knob>, when: When) -> Vec<EventKind> {
+        let profile = &self.plan.target.profile;
+        // How much a request carries, a target that speaks HTTP is not told apart from the request.
+        let sets = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || knob != "dim");
+        attest(&self.variant.knobs, &sets, read, when)
+    }
+
+    /// What the first ingest shows of the settings of the load.
+    async fn acknowledged(&self, account: &Ingested) -> Acknowledged {
+        if self.plan.target.profile.protocol != Protocol::Flight || account.acked_rows == 0 {
+            return Acknowledged::default();
+        }
+        let read_back = within(self.call(), self.target.client().dim_read_back()).await;
+        let whole = account.refused_rows == 0 && account.indeterminate_rows == 0;
+        let counted = self.samplers.latest.read("put_messages_total").filter(|count| *count > 0.0);
+        Acknowledged {
+            dim_read_back: read_back.ok().flatten(),
+            rows_of_message: (account.largest_acked > 0).then_some(account.largest_acked),
+            messages: counted.filter(|_| whole).map(|counted| (counted, account.acked_batches)),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Finds out that a target no longer answers, collects evidence at that moment, and tells a pause from an end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use soak_diagnosis::tasks;
+use soak_record::{EventKind, Operation, Phase, TaskGroup};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::conductor::Disturbance;
+use crate::journal::Journal;
+use crate::load::{Books, Waiting};
+use crate::machine::Step;
+use crate::target::Target;
+
+/// How often the waits are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Evidence that is not there within this time is done without: the target may answer nothing at all.
+const EVIDENCE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Groups of blocked tasks that are kept.
+const GROUPS_MAX: usize = 5;
+
+/// The name under which dumps are kept.
+const DUMPS: &str = "unresponsive";
+
+/// What is watched for answers.
+pub(super) struct Watch<'a> {
+    pub(super) target: &'a Arc<dyn Target>,
+    pub(super) books: &'a Arc<Books>,
+    pub(super) journal: &'a Journal,
+    pub(super) step: Step,
+}
+
+impl Watch<'_> {
+    /// Returns when no operation of a kind has been answered for twice as long as a call may take. A target that answers again before that
+    /// is recorded as such, and watched on. While a fault is on, nobody expects an answer.
+    pub(super) async fn until_unresponsive(&self, disturbance: &Disturbance) -> Waiting {
+        if matches!(self.step.phase, Phase::Boot | Phase::Stop) {
+            // Whether it answers is what a boot waits for.
+            return std::future::pending().await;
+        }
+        let mut calm_since = Instant::now();
+        loop {
+            sleep(LOOK_EVERY).await;
+            if disturbance.is_on() {
+                calm_since = Instant::now();
+                continue;
+            }
+            let Some(waiting) = self.books.log.waiting() else { continue };
+            let of_a_fault = self.step.phase.is_load() && disturbance.touched() && calm_since.elapsed() < waiting.limit;
+            if waiting.waited < waiting.limit || of_a_fault {
+                continue;
+            }
+            let seen = self.evidence().await;
+            let recovered = self.answers_again(&waiting).await;
+            let waited = self.books.log.waited(waiting.operation).max(waiting.waited);
+            self.record(&Waiting { waited, ..waiting }, recovered, seen);
+            if !recovered {
+                return Waiting { waited, ..waiting };
+            }
+        }
+    }
+
+    /// Records that the target did not answer the operation that a step failed by. Nothing is recorded where it answered.
+    pub(super) async fn of_failed_step(&self) {
+        let waiting = self.books.log.waiting().filter(|waiting| waiting.waited >= waiting.limit);
+        if let Some(waiting) = waiting {
+            let seen = self.evidence().await;
+            self.record(&waiting, false, seen);
+        }
+    }
+
+    /// Waits until one operation of the kind is answered, or twice the limit is over.
+    async fn answers_again(&self, waiting: &Waiting) -> bool {
+        loop {
+            let waited = self.books.log.waited(waiting.operation);
+            if waited < waiting.limit {
+                return true;
+            }
+            if waited >= 2 * waiting.limit {
+                return false;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What the target is doing, as far as it still says so. Heap profile, task dump and mappings are kept among the artefacts.
+    async fn evidence(&self) -> Vec<TaskGroup> {
+        let control = self.target.control();
+        let dumps = timeout(EVIDENCE_WITHIN, self.target.keep_dumps(DUMPS));
+        let groups = timeout(EVIDENCE_WITHIN, control.tasks());
+        let (_, groups) = tokio::join!(dumps, groups);
+        let groups = groups.ok().and_then(Result::ok).flatten().unwrap_or_default();
+        tasks::blocked(&groups).into_iter().take(GROUPS_MAX).collect()
+    }
+
+    fn record(&self, waiting: &Waiting, recovered: bool, blocked: Vec<TaskGroup>) {
+        let Step { phase, cycle } = self.step;
+        self.journal.event(EventKind::Unresponsive {
+            phase,
+            cycle,
+            operation: waiting.operation,
+            in_flight: waiting.in_flight,
+            seconds: waiting.waited.as_secs_f64(),
+            recovered,
+            blocked,
+            last_lines: self.target.last_lines(),
+        });
+    }
+}
+
+/// The reason for which the variant ends.
+pub(super) fn reason(waiting: &Waiting) -> String {
+    let (in_flight, seconds) = (waiting.in_flight, waiting.waited.as_secs_f64());
+    let what = match waiting.operation {
+        Operation::Put => format!("{in_flight} open put streams"),
+        Operation::Search | Operation::Upsert | Operation::Delete => {
+            format!("{in_flight} requests of the kind `{}` in flight", waiting.operation.name())
+        }
+        other => format!("a {} in flight", other.name()),
+    };
+    format!("the target is unresponsive: with {what} it answered none for {seconds:.0} s")
+}
