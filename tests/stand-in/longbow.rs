@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::serve::{Answers, serve, text};
 
 /// The page's names, and the embedded store's for the same.
-const RENAMED: [(&str, &str); 12] = [
+const RENAMED: [(&str, &str); 11] = [
     ("go_memstats_heap_alloc_bytes", "go_memstats_heap_inuse_bytes"),
     ("go_memstats_next_gc_bytes", "go_memstats_next_gc_bytes"),
     ("go_goroutines", "go_goroutines"),
@@ -25,7 +25,6 @@ const RENAMED: [(&str, &str); 12] = [
     ("process_resident_memory_bytes", "process_resident_memory_bytes"),
     ("longbow_compaction_auto_triggers_total", "compaction_operations_total"),
     ("longbow_flight_rows_processed_total{operation=\"put\",status=\"ok\"}", "longbow_put_rows_total"),
-    ("longbow_do_put_payload_size_bytes_count", "longbow_put_messages_total"),
     ("longbow_sharded_hnsw_shard_size{dataset=\"soak\",shard=\"0\"}", "hnsw_nodes"),
 ];
 

@@ -139,7 +139,7 @@ pub(crate) fn notable(event: &Event) -> Option<String> {
             let end = if *recovered { ", then it answered again" } else { "" };
             format!("unresponsive: no {operation} was answered for {seconds}, with {in_flight} in flight{end}{stack}")
         }
-        EventKind::OperationFailed { operation, error } => format!("a {} failed: {error}", operation.name()),
+        EventKind::OperationFailed { operation, error } => format!("{} failed: {error}", operation.name()),
         EventKind::Compacted { error: Some(error), .. } => format!("compaction failed: {error}"),
         EventKind::TargetDied { how, last_lines } => {
             let last = last_lines.last().map_or_else(String::new, |line| format!("; the last line it printed: {line}"));

@@ -42,5 +42,11 @@ pub fn own_rss_bytes() -> Option<f64> {
     sampler::proc::rss_bytes("self")
 }
 
-/// The dataset that a run puts into, and whose name its vectors are drawn under.
-pub const DATASET: &str = "soak";
+/// Names the stream of generated vectors: the same seed gives the same bytes, whatever the dataset is called.
+pub const VECTOR_STREAM: &str = "soak";
+
+/// The name of a run's dataset. It is the run's own, so that a run never meets, and never drops, a dataset of somebody else.
+pub fn dataset_of(run: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    format!("soak_{}", run.chars().map(plain).collect::<String>())
+}

@@ -33,6 +33,9 @@ const MOST_IN_WINDOW: f64 = 256.0;
 /// A window lasts this many times its length at most.
 const LONGEST_WINDOW: u32 = 5;
 
+/// Readings of the target's page that a baseline stands on. A page that is slow because it is long makes the window longer.
+const PAGE_READS: u64 = 10;
+
 /// How often rest is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -70,7 +73,15 @@ pub(crate) async fn rest(performer: &Performer<'_>, step: Step, rest: Rest) -> f
 pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Duration, settled: bool) -> f64 {
     let latest = &performer.samplers.latest;
     let from_s = performer.journal.now_s();
+    let page_reads = latest.page_reads();
     sleep(length).await;
+    // Only a page that has been read before can be waited for.
+    if page_reads > 0 && matches!(step.phase, Phase::Idle | Phase::Drain) {
+        let most_s = from_s + (LONGEST_WINDOW * length).as_secs_f64();
+        while latest.page_reads() - page_reads < PAGE_READS && performer.journal.now_s() < most_s {
+            sleep(LOOK_EVERY).await;
+        }
+    }
     if latest.read("rss_anon_bytes").is_some() {
         let needed = needed(length, performer.plan.sampling.process.0);
         let most_s = from_s + (LONGEST_WINDOW * length).as_secs_f64();

@@ -4,6 +4,7 @@ mod harness;
 pub(crate) mod proc;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ const KEPT: usize = 4096;
 pub(crate) struct Latest {
     rss_anon: Arc<Mutex<VecDeque<(f64, f64)>>>,
     goroutines: Arc<Mutex<Option<(f64, f64)>>>,
+    /// How often the target's metrics page was read.
+    page_reads: Arc<AtomicU64>,
     /// Every series as it was last read.
     all: Arc<Mutex<BTreeMap<&'static str, f64>>>,
 }
@@ -51,6 +54,11 @@ impl Latest {
     pub(crate) fn rss_since(&self, from_s: f64) -> Vec<f64> {
         let kept = self.rss_anon.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().filter(|(at_s, _)| *at_s >= from_s).map(|(_, bytes)| *bytes).collect()
+    }
+
+    /// How often the target's metrics page was read so far.
+    pub(crate) fn page_reads(&self) -> u64 {
+        self.page_reads.load(Ordering::Relaxed)
     }
 
     /// Tasks as last read, and when.
@@ -110,6 +118,7 @@ async fn metrics(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every:
         if let Some((_, count)) = values.iter().find(|(name, _)| *name == "goroutines") {
             *latest.goroutines.lock().unwrap_or_else(PoisonError::into_inner) = Some((at_s, *count));
         }
+        latest.page_reads.fetch_add(u64::from(!values.is_empty()), Ordering::Relaxed);
         latest.keep(&values);
         journal.sample(Source::Metrics, at_s, values);
     }

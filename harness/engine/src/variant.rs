@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use soak_record::{EventKind, LatencySummary, Outcome, Phase};
-use soak_scenario::{Plan, PositiveControl, Variant};
+use soak_scenario::{Launch, Plan, PositiveControl, Variant};
 use soak_workload::Operations;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -291,8 +291,12 @@ async fn until_told(failed: &mut FailedStep<'_>, by_hand: &mut ByHand<'_>, now: 
 }
 
 async fn stop(performer: Performer<'_>) {
-    let Performer { target, samplers, conductor, journal, left_open, .. } = performer;
+    let Performer { plan, target, samplers, conductor, journal, left_open, .. } = performer;
     conductor.heal_all().await;
+    if matches!(plan.target.launch, Launch::Attach(_)) {
+        // The server goes on after the run: nothing of the run's stays on it. That there is nothing to drop is an answer too.
+        let _ = target.client().drop_dataset().await;
+    }
     // A server that ends in good order would wait for them.
     drop(left_open);
     if let Some(told) = target.log() {

@@ -109,7 +109,7 @@ impl Load {
             let readings = Arc::new(Mutex::new(Vec::new()));
             let reader = tokio::spawn(read_own(Arc::clone(&readings)));
             let log = Arc::new(OperationLog::telling(Box::new(|operation, error| {
-                output::say(&format!("a {} failed: {error}\n", operation.name()));
+                output::say(&format!("{} failed: {error}\n", operation.name()));
             })));
             let calls = Calls::within(&log, self.deadline.0);
             let client = LoggedClient::new(Arc::new(self.client(addr)), calls);

@@ -75,7 +75,7 @@ pub struct FlightClient {
 impl FlightClient {
     /// A client that is not yet connected. `deadline` bounds connecting and each call.
     pub fn new(planes: Planes, spec: DataSpec, deadline: Duration) -> Self {
-        let vectors = Vectors::new(spec.distribution, spec.dim, spec.seed, &spec.dataset);
+        let vectors = Vectors::new(spec.distribution, spec.dim, spec.seed, crate::VECTOR_STREAM);
         Self { planes, spec, vectors, deadline, meta: Mutex::new(None) }
     }
 

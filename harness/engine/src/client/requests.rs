@@ -61,7 +61,7 @@ impl HttpClient {
         (connections, keep_alive): (u32, bool),
         deadline: Duration,
     ) -> Self {
-        let vectors = Vectors::new(spec.distribution, spec.dim, spec.seed, &spec.dataset);
+        let vectors = Vectors::new(spec.distribution, spec.dim, spec.seed, crate::VECTOR_STREAM);
         let pool = Pool::new(addr, connections, keep_alive);
         Self(Arc::new(Inner { requests, spec, vectors, deadline, pool, made: Mutex::default() }))
     }

@@ -11,7 +11,7 @@ use soak_scenario::{Attach, Knobs, LaunchSettings, Plan, Ports, Profile, Protoco
 use super::control::HttpControl;
 use super::data_folder::{DataFolder, settings_in};
 use super::probe::{TargetProbe, Watched};
-use crate::DATASET;
+use crate::dataset_of;
 use crate::client::{DataSpec, FlightClient, HttpClient, Planes};
 use crate::diagnosis;
 use crate::fault::{self, Proxy, Reach};
@@ -97,10 +97,15 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) async fn new(plan: &Plan, variant: &Variant, addrs: Addrs, watched: Watched) -> Result<Self, String> {
+    pub(super) async fn new(
+        plan: &Plan,
+        (run, variant): (&str, &Variant),
+        addrs: Addrs,
+        watched: Watched,
+    ) -> Result<Self, String> {
         let (deadlines, workload, profile) = (&plan.deadlines, &plan.workload, &plan.target.profile);
         let spec = DataSpec {
-            dataset: DATASET.to_owned(),
+            dataset: dataset_of(run),
             distribution: workload.distribution,
             dim: variant.knobs.dim,
             seed: variant.seed,
@@ -134,7 +139,7 @@ impl Access {
         let control = HttpControl {
             addr: addrs.http,
             endpoints: profile.endpoints.clone(),
-            dataset: DATASET.to_owned(),
+            dataset: spec.dataset.clone(),
             client: speaks.client(),
             call,
             compaction: deadlines.index.0,

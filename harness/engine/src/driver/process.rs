@@ -143,7 +143,7 @@ impl ProcessDriver {
         let place = Place { addrs, data: data.as_ref().map(|data| data.path().to_owned()) };
         let life = self.recipe.begin(&place, variant, cgroup.as_ref(), &log)?;
         let group = cgroup.as_ref().map(|cgroup| cgroup.group().clone());
-        let access = Access::new(plan, variant, addrs, Watched { pid: Some(life.pid), group }).await?;
+        let access = Access::new(plan, (&self.recipe.run, variant), addrs, Watched { pid: Some(life.pid), group }).await?;
         let reach = access.reach(&self.recipe.run, &self.register, artifacts, data.as_ref());
         let reach = Reach { build, ..reach };
         Ok(Core {

@@ -47,6 +47,8 @@ struct Kind {
     waiting_since: Option<Instant>,
     /// When the last one that was in flight ended without an answer.
     idle_since: Option<Instant>,
+    /// How many the target has answered, well or not.
+    answers: u64,
     /// The longest wait so far, since it was last taken.
     longest: Duration,
     /// Streams of puts that are open: each knows when it last moved.
@@ -175,9 +177,11 @@ impl OperationLog {
         let mut kinds = self.kinds();
         let waiting = kinds.iter_mut().filter_map(|(operation, kind)| {
             let waited = kind.wait().filter(|waited| !waited.is_zero())?;
-            kind.longest = kind.longest.max(waited);
             let streams = kind.streams.iter().filter_map(Progress::waiting).count();
             let in_flight = kind.in_flight.max(streams as u64);
+            if in_flight > 0 {
+                kind.longest = kind.longest.max(waited);
+            }
             Some(Waiting { operation: *operation, in_flight, waited, limit: kind.limit })
         });
         // The one that is furthest beyond its own limit.
@@ -189,11 +193,19 @@ impl OperationLog {
         self.kinds().get(&operation).and_then(Kind::wait).unwrap_or_default()
     }
 
+    /// How many operations of this kind the target has answered. A stream of puts counts as one while it moves.
+    pub fn answers(&self, operation: Operation) -> u64 {
+        let kinds = self.kinds();
+        let Some(kind) = kinds.get(&operation) else { return 0 };
+        let moves = |stream: &&Progress| stream.waiting().is_some_and(|silence| silence < kind.limit);
+        kind.answers + kind.streams.iter().filter(moves).count() as u64
+    }
+
     /// Takes the longest wait of each kind since it was last taken.
     pub fn take_longest(&self) -> Vec<(Operation, Duration)> {
         let mut kinds = self.kinds();
         let taken = kinds.iter_mut().map(|(operation, kind)| {
-            let now = kind.wait().unwrap_or_default();
+            let now = kind.wait().filter(|_| kind.in_flight > 0 || !kind.streams.is_empty()).unwrap_or_default();
             (*operation, std::mem::take(&mut kind.longest).max(now))
         });
         taken.filter(|(_, longest)| !longest.is_zero()).collect()
@@ -248,6 +260,7 @@ impl InFlight {
         kind.longest = kind.longest.max(kind.wait().unwrap_or_default());
         kind.in_flight = kind.in_flight.saturating_sub(1);
         if answered {
+            kind.answers += 1;
             kind.waiting_since = (kind.in_flight > 0).then_some(now);
             kind.idle_since = None;
         } else if kind.in_flight == 0 {

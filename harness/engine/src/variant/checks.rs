@@ -45,7 +45,7 @@ impl Performer<'_> {
             found.push(within(self.call(), client.search(*row, k)).await.unwrap_or_default());
         }
         let (workload, knobs) = (&self.plan.workload, &self.variant.knobs);
-        let vectors = Vectors::new(workload.distribution, knobs.dim, self.variant.seed, crate::DATASET);
+        let vectors = Vectors::new(workload.distribution, knobs.dim, self.variant.seed, crate::VECTOR_STREAM);
         let ledger = self.books.ledger().clone();
         let exact = move || oracle::exact_neighbours(vectors, &ledger, &rows, k as usize);
         let Ok(exact) = tokio::task::spawn_blocking(exact).await else { return };

@@ -24,8 +24,7 @@ impl Performer<'_> {
         let began = Instant::now();
         loop {
             let events = self.verified(&self.knobs().await?, When::Boot);
-            let wrong = events.iter().any(|event| matches!(event, EventKind::Attested { holds: Some(false), .. }));
-            if !wrong || began.elapsed() >= APPLIED_WITHIN {
+            if !any_wrong(&events) || began.elapsed() >= APPLIED_WITHIN {
                 events.into_iter().for_each(|event| self.journal.event(event));
                 return Ok(());
             }
@@ -35,10 +34,18 @@ impl Performer<'_> {
 
     /// Reads back what is known once the first data is there.
     pub(super) async fn verify_with_data(&self, account: &Ingested) -> Result<(), StepError> {
-        let mut read = self.knobs().await?;
-        self.acknowledged(account).await.add_to(&mut read);
-        self.verified(&read, When::Data).into_iter().for_each(|event| self.journal.event(event));
-        Ok(())
+        let began = Instant::now();
+        loop {
+            let mut read = self.knobs().await?;
+            self.acknowledged(account).await.add_to(&mut read);
+            let events = self.verified(&read, When::Data);
+            // Some servers count what they have acknowledged a moment later.
+            if !any_wrong(&events) || began.elapsed() >= APPLIED_WITHIN {
+                events.into_iter().for_each(|event| self.journal.event(event));
+                return Ok(());
+            }
+            sleep(READ_EVERY).await;
+        }
     }
 
     async fn knobs(&self) -> Result<BTreeMap<String, Knob>, StepError> {
@@ -60,11 +67,16 @@ impl Performer<'_> {
         }
         let read_back = within(self.call(), self.target.client().dim_read_back()).await;
         let whole = account.refused_rows == 0 && account.indeterminate_rows == 0;
-        let counted = self.samplers.latest.read("put_messages_total").filter(|count| *count > 0.0);
+        let page = self.target.probe().metrics().await.unwrap_or_default();
+        let counted = page.into_iter().find(|(name, count)| *name == "put_messages_total" && *count > 0.0);
         Acknowledged {
             dim_read_back: read_back.ok().flatten(),
             rows_of_message: (account.largest_acked > 0).then_some(account.largest_acked),
-            messages: counted.filter(|_| whole).map(|counted| (counted, account.acked_batches)),
+            messages: counted.filter(|_| whole).map(|(_, counted)| (counted, account.acked_batches)),
         }
     }
+}
+
+fn any_wrong(events: &[EventKind]) -> bool {
+    events.iter().any(|event| matches!(event, EventKind::Attested { holds: Some(false), .. }))
 }

@@ -33,6 +33,13 @@ pub(super) struct Watch<'a> {
     pub(super) step: Step,
 }
 
+/// What became of operations that waited longer than one may take.
+enum Next {
+    Answered,
+    NothingAsked,
+    StillNothing,
+}
+
 impl Watch<'_> {
     /// Returns when no operation of a kind has been answered for twice as long as a call may take. A target that answers again before that
     /// is recorded as such, and watched on. While a fault is on, nobody expects an answer.
@@ -53,12 +60,17 @@ impl Watch<'_> {
             if waiting.waited < waiting.limit || of_a_fault {
                 continue;
             }
+            let before = self.books.log.answers(waiting.operation);
             let seen = self.evidence().await;
-            let recovered = self.answers_again(&waiting).await;
+            let next = self.next_of(&waiting, before).await;
             let waited = self.books.log.waited(waiting.operation).max(waiting.waited);
-            self.record(&Waiting { waited, ..waiting }, recovered, seen);
-            if !recovered {
-                return Waiting { waited, ..waiting };
+            match next {
+                Next::NothingAsked => {}
+                Next::Answered => self.record(&Waiting { waited, ..waiting }, true, seen),
+                Next::StillNothing => {
+                    self.record(&Waiting { waited, ..waiting }, false, seen);
+                    return Waiting { waited, ..waiting };
+                }
             }
         }
     }
@@ -72,15 +84,19 @@ impl Watch<'_> {
         }
     }
 
-    /// Waits until one operation of the kind is answered, or twice the limit is over.
-    async fn answers_again(&self, waiting: &Waiting) -> bool {
+    /// Waits until one operation of the kind is answered, none is asked any more, or twice the limit is over.
+    async fn next_of(&self, waiting: &Waiting, answers_before: u64) -> Next {
         loop {
-            let waited = self.books.log.waited(waiting.operation);
-            if waited < waiting.limit {
-                return true;
+            if self.books.log.answers(waiting.operation) > answers_before {
+                return Next::Answered;
             }
+            let waited = self.books.log.waited(waiting.operation);
             if waited >= 2 * waiting.limit {
-                return false;
+                return Next::StillNothing;
+            }
+            if waited.is_zero() {
+                // The phase asks something else now, and that is watched as well.
+                return Next::NothingAsked;
             }
             sleep(LOOK_EVERY).await;
         }

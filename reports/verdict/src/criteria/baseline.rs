@@ -9,12 +9,15 @@ use crate::human;
 use crate::observed::{Floor, Observed};
 use crate::outcome::Verdict;
 
-const LEAST_SAMPLES: usize = 10;
+/// Samples of a count that moves by itself, such as tasks, without which its most is not known.
+pub(super) const SAMPLES_OF_A_MOVING_COUNT: usize = 10;
 
 /// What is counted.
 pub(super) struct Counted {
     /// The canonical series.
     pub(super) series: &'static str,
+    /// Samples that a baseline needs: one of an exact count, several of one that moves.
+    pub(super) least_samples: usize,
     /// Several of it.
     pub(super) noun: &'static str,
     /// Where they should not have stayed: “left after the drain, … at the idle baseline”.
@@ -40,10 +43,11 @@ pub(super) fn measure_even_at_zero(of: &'static Counted, observed: &Observed<'_>
         return Evidence::absent(observed.unusable(series).unwrap_or_default());
     }
     let idle = observed.samples(series, Phase::Idle);
-    if idle.len() < LEAST_SAMPLES {
+    if idle.len() < of.least_samples {
         return Evidence::absent(format!(
-            "Only {} of {series} in the idle window after the warm-up; {LEAST_SAMPLES} are needed for a baseline.",
-            human::plural(idle.len(), "sample")
+            "Only {} of {series} in the idle window after the warm-up; {} are needed for a baseline.",
+            human::plural(idle.len(), "sample"),
+            of.least_samples
         ));
     }
     let drained = observed.samples(series, Phase::Drain);

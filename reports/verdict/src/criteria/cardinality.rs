@@ -9,6 +9,7 @@ use crate::observed::Observed;
 
 static SERIES: Counted = Counted {
     series: series::OF_THE_PAGE,
+    least_samples: 1,
     noun: "series of its metrics page",
     there_were: "there were",
     next: "Drop the named label, or bound its values (a path template, a class, “other”): each value is a series that the target keeps for as long as it \

@@ -8,6 +8,7 @@ use crate::observed::Observed;
 
 static CONNECTIONS: Counted = Counted {
     series: "connections",
+    least_samples: baseline::SAMPLES_OF_A_MOVING_COUNT,
     noun: "connections",
     there_were: "there were",
     next: "Runbook “High Memory Usage”, “Step 3: Identify Memory Consumers”: each connection holds memory; look for what keeps one that its client has \

@@ -8,6 +8,7 @@ use crate::observed::Observed;
 
 static DATASETS: Counted = Counted {
     series: "datasets",
+    least_samples: baseline::SAMPLES_OF_A_MOVING_COUNT,
     noun: "datasets",
     there_were: "there were",
     next: "Runbook “High Memory Usage Troubleshooting”, “2. Check for Leaky Datasets”: find who makes datasets and does not drop them.",

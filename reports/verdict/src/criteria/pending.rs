@@ -8,6 +8,7 @@ use crate::observed::Observed;
 
 static PENDING: Counted = Counted {
     series: "pending_items",
+    least_samples: baseline::SAMPLES_OF_A_MOVING_COUNT,
     noun: "items",
     there_were: "there waited",
     next: "Runbook “High Memory Usage”, “Step 3: Identify Memory Consumers”: what waits is held in memory; find what it waits for.",

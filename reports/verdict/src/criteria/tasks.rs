@@ -13,6 +13,7 @@ use crate::stats::kendall::p_of_growth;
 
 static TASKS: Counted = Counted {
     series: "goroutines",
+    least_samples: baseline::SAMPLES_OF_A_MOVING_COUNT,
     noun: "tasks",
     there_were: "there ran",
     next: "Runbook “High Memory Usage Troubleshooting”, “Scenario 4: Goroutine Leaks”: the dump /debug/pprof/goroutine?debug=2 shows where the \
