@@ -171,6 +171,9 @@ pub struct Misbehave {
     pub series_leak: Option<Rate>,
     /// Share of the connections that are kept once their clients have closed them.
     pub connection_leak: Option<Share>,
+    /// The operation that waits for a lock that never opens, once fifty of its kind have been served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_lock: Option<HeldLock>,
 }
 
 impl Misbehave {
@@ -195,7 +198,40 @@ impl Misbehave {
         add("step", self.step.map(|size| size.to_string()));
         add("series_leak", self.series_leak.map(|rate| rate.to_string()));
         add("connection_leak", self.connection_leak.map(|share| share.to_string()));
+        add("held_lock", self.held_lock.map(|operation| operation.name().to_owned()));
         settings
+    }
+}
+
+/// An operation that waits for a lock that never opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldLock {
+    /// A batch is put.
+    Put,
+    /// A search.
+    Search,
+    /// A row is deleted.
+    Delete,
+    /// The metrics page is read.
+    Metrics,
+}
+
+impl HeldLock {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Put, Self::Search, Self::Delete, Self::Metrics];
+
+    /// So many operations are served before the lock is held.
+    pub const SERVED: u64 = 50;
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Search => "search",
+            Self::Delete => "delete",
+            Self::Metrics => "metrics",
+        }
     }
 }
 

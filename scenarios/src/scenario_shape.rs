@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::criterion::{Bounds, CRITERIA, CriterionSpec, Unit};
 use crate::fault_shape;
-use crate::plan::{BadCompaction, Clear, Distribution, IdType};
+use crate::plan::{BadCompaction, Clear, Distribution, HeldLock, IdType};
 use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule, optional, required, section, with_default};
 use crate::units::{Bytes, Span};
 
@@ -141,6 +141,11 @@ fn misbehave() -> Vec<Field> {
             "connection_leak",
             Kind::Quantity(Quantity::Share),
             "share of the connections that are kept once their clients have closed them",
+        ),
+        optional(
+            "held_lock",
+            Kind::Choice(HeldLock::ALL.iter().map(|operation| operation.name()).collect()),
+            "the operation that waits for a lock that never opens, once fifty of its kind have been served",
         ),
     ]
 }

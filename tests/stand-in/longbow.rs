@@ -1,4 +1,5 @@
-//! A store that answers like Longbow's public build: its variables, its ports, and its names of metrics over the embedded store.
+//! A server that answers as the public build of Longbow was seen to answer, over the embedded store: its variables, its names of metrics, ids of
+//! searches as `uint64`, puts answered at the end of their stream alone, durations as Go reads them, and no compaction.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -7,14 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use soak_reference::{Config, Server};
-use soak_scenario::Misbehave;
+use soak_reference::{Config, Dialect, Server, parse_misbehave};
 use tokio::net::TcpListener;
 
 use crate::serve::{Answers, serve, text};
 
 /// The page's names, and the embedded store's for the same.
-const RENAMED: [(&str, &str); 11] = [
+const RENAMED: [(&str, &str); 10] = [
     ("go_memstats_heap_alloc_bytes", "go_memstats_heap_inuse_bytes"),
     ("go_memstats_next_gc_bytes", "go_memstats_next_gc_bytes"),
     ("go_goroutines", "go_goroutines"),
@@ -23,13 +23,13 @@ const RENAMED: [(&str, &str); 11] = [
     ("go_gc_duration_seconds_sum", "go_gc_duration_seconds_sum"),
     ("go_gc_duration_seconds_count", "go_gc_duration_seconds_count"),
     ("process_resident_memory_bytes", "process_resident_memory_bytes"),
-    ("longbow_compaction_auto_triggers_total", "compaction_operations_total"),
     ("longbow_flight_rows_processed_total{operation=\"put\",status=\"ok\"}", "longbow_put_rows_total"),
     ("longbow_sharded_hnsw_shard_size{dataset=\"soak\",shard=\"0\"}", "hnsw_nodes"),
 ];
 
 /// What is on the page and never set.
-const ZERO: [&str; 5] = [
+const ZERO: [&str; 6] = [
+    "longbow_compaction_auto_triggers_total",
     "longbow_store_active_datasets",
     "longbow_store_vectors_managed_count",
     "longbow_vector_index_size",
@@ -55,15 +55,22 @@ pub(crate) fn run() -> Result<(), String> {
     if most == 0 {
         return Err("LONGBOW_MAX_MEMORY must be above 0".to_owned());
     }
-    // Its tuner makes the soft limit of it, whatever GOMEMLIMIT says.
+    go_duration("LONGBOW_COMPACTION_INTERVAL")?;
+    let gogc = effective_gogc()?;
+    // Its tuner sets the soft limit, whatever GOMEMLIMIT says. HNSW settings and the compaction interval are read and never used.
     let of_store = |name: &str| match name {
         "GOMEMLIMIT" if most < i64::MAX.unsigned_abs() => Some(most.to_string()),
-        "GOMEMLIMIT" | "LONGBOW_DATA_PATH" => None,
-        name => std::env::var(name).ok(),
+        "GOGC" => Some(gogc.clone()),
+        "LONGBOW_COMPACTION_ENABLED" => Some("false".to_owned()),
+        "LONGBOW_HNSW_EF_CONSTRUCTION" => Some("40".to_owned()),
+        _ => None,
     };
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let addrs = [addr("LONGBOW_LISTEN_ADDR")?, addr("LONGBOW_META_ADDR")?, local];
-    let config = Config::from_env(addrs, of_store, Misbehave::default()).map_err(|error| error.to_string())?;
+    let held: Vec<String> = std::env::var("STAND_IN_HELD_LOCK").map(|lock| format!("held_lock={lock}")).into_iter().collect();
+    let misbehave = parse_misbehave(&held).map_err(|error| error.to_string())?;
+    let mut config = Config::from_env(addrs, of_store, misbehave).map_err(|error| error.to_string())?;
+    config.dialect = Dialect::Longbow;
     let page = addr("LONGBOW_METRICS_ADDR")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(24).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
@@ -72,6 +79,27 @@ pub(crate) fn run() -> Result<(), String> {
         let store = Arc::new(Store { inner: server.http_addr });
         serve(listener, store).await.map_err(|error| error.to_string())
     })
+}
+
+/// Refuses a variable that is not a Go duration, as the server does.
+fn go_duration(name: &str) -> Result<(), String> {
+    let Ok(value) = std::env::var(name) else { return Ok(()) };
+    let unit = ["ms", "h", "m", "s"].into_iter().find_map(|unit| value.strip_suffix(unit));
+    match unit.map(str::parse::<f64>) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(format!("time: invalid duration {value:?} ({name})")),
+    }
+}
+
+/// What the collector runs at: the tuner switches it off, and sets `LONGBOW_GOGC` where that differs from `GOGC` by more than 2.
+fn effective_gogc() -> Result<String, String> {
+    let read = |name: &str, default: i64| match std::env::var(name) {
+        Ok(value) if value == "off" && name == "GOGC" => Ok(-1),
+        Ok(value) => value.parse::<i64>().map_err(|_| format!("{name}: {value:?} is not an integer")),
+        Err(_) => Ok(default),
+    };
+    let (environment, wanted) = (read("GOGC", 75)?, read("LONGBOW_GOGC", 100)?);
+    Ok(if (wanted - environment).abs() > 2 { wanted.to_string() } else { "off".to_owned() })
 }
 
 impl Store {

@@ -120,6 +120,9 @@ impl Listener for PlainLines {
     }
 }
 
+/// Shorter waits for an answer are in the record and not on the terminal.
+const WORTH_TELLING_S: f64 = 5.0;
+
 /// What a person should see at once.
 pub(crate) fn notable(event: &Event) -> Option<String> {
     let variant = event.variant.as_deref().unwrap_or("run");
@@ -128,7 +131,7 @@ pub(crate) fn notable(event: &Event) -> Option<String> {
             let effective = effective.as_deref().unwrap_or("unknown");
             format!("{knob} is {effective}, {requested} was asked for")
         }
-        EventKind::Unanswered { operation, seconds, .. } => {
+        EventKind::Unanswered { operation, seconds, .. } if *seconds >= WORTH_TELLING_S => {
             format!("no {} was answered for {}", operation.name(), human::seconds(*seconds))
         }
         EventKind::Unresponsive { operation, in_flight, seconds, recovered, blocked, .. } => {
@@ -176,7 +179,7 @@ fn fault(kind: &EventKind) -> Option<String> {
             format!("not as before: {}", differences.join("; "))
         }
         EventKind::Integrity { lost, doubled, resurrected, .. } if lost + doubled + resurrected > 0 => {
-            format!("{lost} rows are lost, {doubled} there twice, {resurrected} there again")
+            format!("{lost} acknowledged rows are lost, {doubled} are there twice, {resurrected} deleted or dropped rows are back")
         }
         _ => return None,
     })

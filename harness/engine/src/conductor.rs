@@ -150,7 +150,7 @@ impl Conductor {
         variant: &Variant,
         journal: &Journal,
         target: &Arc<dyn Target>,
-        (books, latest): (&Arc<Books>, &Latest),
+        (books, latest, disturbance): (&Arc<Books>, &Latest, Disturbance),
     ) -> Self {
         Self {
             plan: plan.clone(),
@@ -163,7 +163,7 @@ impl Conductor {
             begun: Mutex::default(),
             next: AtomicU32::new(0),
             held: Held::default(),
-            disturbance: Disturbance::default(),
+            disturbance,
             in_use: InUse::default(),
             calm: tokio::sync::Mutex::default(),
             pressing: Arc::default(),

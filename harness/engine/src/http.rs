@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
@@ -44,7 +44,11 @@ async fn send(addr: SocketAddr, endpoint: &str) -> Result<Bytes, CallError> {
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| broken(&error))?.to_bytes();
+        let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => broken(&format!("the answer is larger than {} MiB, and is read no further", ANSWER_BYTES_MAX >> 20)),
+            None => broken(&error),
+        });
+        let body = body?.to_bytes();
         Ok((status, body))
     };
     // The connection is driven here and ends with the call: no task is left behind.

@@ -36,6 +36,9 @@ const LONGEST_WINDOW: u32 = 5;
 /// Readings of the target's page that a baseline stands on. A page that is slow because it is long makes the window longer.
 const PAGE_READS: u64 = 10;
 
+/// A window lasts no longer than this for them.
+const PAGE_READS_WITHIN: Duration = Duration::from_secs(60);
+
 /// How often rest is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -77,7 +80,7 @@ pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Durati
     sleep(length).await;
     // Only a page that has been read before can be waited for.
     if page_reads > 0 && matches!(step.phase, Phase::Idle | Phase::Drain) {
-        let most_s = from_s + (LONGEST_WINDOW * length).as_secs_f64();
+        let most_s = from_s + (LONGEST_WINDOW * length).max(PAGE_READS_WITHIN).as_secs_f64();
         while latest.page_reads() - page_reads < PAGE_READS && performer.journal.now_s() < most_s {
             sleep(LOOK_EVERY).await;
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use soak_scenario::Sampling;
 use soak_scenario::series::Source;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::journal::Journal;
 use crate::load::Books;
@@ -113,14 +113,18 @@ async fn metrics(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every:
     loop {
         ticks.tick().await;
         let at_s = journal.now_s();
+        let began = Instant::now();
         // A page that could not be read is a gap, and gaps are left as they are.
         let values = probe.metrics().await.unwrap_or_default();
+        // A server that needs long to write its page is left alone for as long: being watched must not be its main work.
+        let rest = began.elapsed().saturating_sub(every);
         if let Some((_, count)) = values.iter().find(|(name, _)| *name == "goroutines") {
             *latest.goroutines.lock().unwrap_or_else(PoisonError::into_inner) = Some((at_s, *count));
         }
         latest.page_reads.fetch_add(u64::from(!values.is_empty()), Ordering::Relaxed);
         latest.keep(&values);
         journal.sample(Source::Metrics, at_s, values);
+        tokio::time::sleep(rest).await;
     }
 }
 

@@ -19,7 +19,7 @@ use soak_workload::Operations;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::conductor::Conductor;
+use crate::conductor::{Conductor, Disturbance};
 use crate::journal::Journal;
 use crate::load::Books;
 use crate::losses::Losses;
@@ -72,6 +72,8 @@ pub(crate) struct Performer<'a> {
     idle_goroutines: Option<f64>,
     /// The metrics page at the idle baseline.
     idle_page: Option<Families>,
+    /// The metrics page at the end of the last cycle in which it could be read.
+    last_page: Option<Families>,
     /// Compactions that the target had counted when the cycle's deletes began.
     compactions_before: Option<f64>,
     /// Whether a compaction of the target's own was waited for and did not come.
@@ -170,9 +172,14 @@ async fn boot<'a>(
         Err(error) => return Input::Failed(Outcome::PlatformFailed { reason: error.to_string() }),
     };
     journal.event(EventKind::TargetStarted { pid: target.pid(), build: target.build() });
+    let disturbance = Disturbance::default();
     let books = Arc::new(Books::telling(Box::new({
-        let journal = journal.clone();
+        let (journal, disturbance) = (journal.clone(), disturbance.clone());
         move |operation, error| {
+            // What fails while a fault is on is no news. It is counted all the same.
+            if disturbance.is_on() {
+                return;
+            }
             journal.event(EventKind::OperationFailed { operation, error: error.to_owned() });
         }
     })));
@@ -180,7 +187,7 @@ async fn boot<'a>(
     let calls = Calls::new(&books.log, &plan.deadlines);
     let target: Arc<dyn Target> = Arc::new(LoggedTarget::new(target, calls));
     let samplers = Samplers::start(journal, &target.probe(), &books, &plan.sampling);
-    let conductor = Conductor::new(plan, variant, journal, &target, (&books, &samplers.latest));
+    let conductor = Conductor::new(plan, variant, journal, &target, (&books, &samplers.latest, disturbance));
     let performer = performer.insert(Performer {
         plan,
         variant,
@@ -193,6 +200,7 @@ async fn boot<'a>(
         wishes: by_hand.wishes().clone(),
         idle_goroutines: None,
         idle_page: None,
+        last_page: None,
         compactions_before: None,
         never_compacts: false,
         floors: Vec::new(),
@@ -381,6 +389,9 @@ impl Performer<'_> {
         let (Some(cycle), Some(since_s)) = (step.cycle, since_s) else { return Ok(()) };
         self.floors.extend(median(self.samplers.latest.rss_since(since_s)).map(|floor| (cycle, floor)));
         if cycle >= self.plan.cycle.warm_up {
+            if let Some(page) = self.page().await {
+                self.last_page = Some(page);
+            }
             // It shows which stack grows; without one the idle baseline and the drain still say whether any does.
             let _ = self.tell_tasks(step).await;
         }
@@ -413,9 +424,13 @@ impl Performer<'_> {
     async fn drain(&self, step: Step) -> Result<(), StepError> {
         self.target.client().disconnect();
         rest::drain(self, step).await?;
-        if let (Some(idle), Some(drained)) = (&self.idle_page, self.page().await) {
-            let families = idle.grown_to(&drained);
-            self.journal.event(EventKind::PageGrown { idle: idle.series(), drained: drained.series(), families });
+        let now = self.page().await;
+        // A page that has grown too large to be read had at least the series of the last cycle.
+        let at_least = now.is_none();
+        if let (Some(idle), Some(drained)) = (&self.idle_page, now.as_ref().or(self.last_page.as_ref())) {
+            let families = idle.grown_to(drained);
+            let (idle, drained) = (idle.series(), drained.series());
+            self.journal.event(EventKind::PageGrown { idle, drained, at_least, families });
         }
         self.tell_tasks(step).await?;
         self.target.keep_dumps("drain").await;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 
+use crate::config::Dialect;
 use crate::dataset::RowId;
 
 /// Components of a vector at most; what the wire format of other stores allows.
@@ -93,13 +94,28 @@ pub(crate) fn of_rows(dim: usize, rows: Vec<(RowId, Vec<f32>)>) -> Result<Record
 }
 
 /// A batch of `id` and `score`, best first.
-pub(crate) fn of_found(found: &[(RowId, f32)]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn of_found(found: &[(RowId, f32)], dialect: Dialect) -> Result<RecordBatch, ArrowError> {
     let (ids, scores): (Vec<_>, Vec<_>) = found.iter().cloned().unzip();
-    with_ids(&ids, "score", Arc::new(Float32Array::from(scores)))
+    let ids = match dialect {
+        Dialect::Own => id_column(&ids),
+        Dialect::Longbow => cast_unsigned(&id_column(&ids)),
+    };
+    table(ids, "score", Arc::new(Float32Array::from(scores)))
+}
+
+/// Integer ids as `uint64`; others as they are.
+fn cast_unsigned(ids: &ArrayRef) -> ArrayRef {
+    match ids.as_primitive_opt::<Int64Type>() {
+        Some(ids) => Arc::new(UInt64Array::from_iter_values(ids.values().iter().map(|id| id.cast_unsigned()))),
+        None => Arc::clone(ids),
+    }
 }
 
 fn with_ids(ids: &[RowId], name: &str, column: ArrayRef) -> Result<RecordBatch, ArrowError> {
-    let ids = id_column(ids);
+    table(id_column(ids), name, column)
+}
+
+fn table(ids: ArrayRef, name: &str, column: ArrayRef) -> Result<RecordBatch, ArrowError> {
     let fields =
         vec![Field::new("id", ids.data_type().clone(), false), Field::new(name, column.data_type().clone(), false)];
     RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![ids, column])

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use soak_scenario::units::{Bytes, Gogc, Interval, Limit};
-use soak_scenario::{BadCompaction, Misbehave};
+use soak_scenario::{BadCompaction, HeldLock, Misbehave};
 
 use crate::collector::Pacing;
 use crate::graph::GraphSettings;
@@ -33,6 +33,18 @@ pub struct Config {
     pub data_path: Option<PathBuf>,
     /// Faults that it is asked to have.
     pub misbehave: Misbehave,
+    /// How it answers where servers with this contract differ.
+    pub dialect: Dialect,
+}
+
+/// How a server answers where servers with Longbow's contract differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// Each put is answered, and a search answers with ids of the type that was put.
+    #[default]
+    Own,
+    /// As the public build of Longbow was seen to answer: puts at the end of their stream alone, and searches with `uint64` ids.
+    Longbow,
 }
 
 /// A setting that cannot be used.
@@ -89,6 +101,7 @@ impl Config {
             compaction_threshold: threshold,
             data_path: var("LONGBOW_DATA_PATH").filter(|path| !path.is_empty()).map(PathBuf::from),
             misbehave,
+            dialect: Dialect::Own,
         })
     }
 
@@ -135,6 +148,11 @@ pub fn parse_misbehave(pairs: &[String]) -> Result<Misbehave, ConfigError> {
             "step" => misbehave.step = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "series_leak" => misbehave.series_leak = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
             "connection_leak" => misbehave.connection_leak = Some(value.parse().map_err(|e| wrong(format!("{e}")))?),
+            "held_lock" => {
+                let found = HeldLock::ALL.into_iter().find(|operation| operation.name() == value);
+                misbehave.held_lock =
+                    Some(found.ok_or_else(|| wrong("expected put, search, delete or metrics".to_owned()))?);
+            }
             "fragment" => {
                 misbehave.fragment = value.parse().map_err(|_| wrong("expected true or false".to_owned()))?;
             }
@@ -144,7 +162,7 @@ pub fn parse_misbehave(pairs: &[String]) -> Result<Misbehave, ConfigError> {
             }
             _ => {
                 let known = "heap_leak, task_leak, compaction, retain_batches, fragment, mapped_file, slow_release, \
-                             offheap_leak, cache_fill, step, series_leak, connection_leak";
+                             offheap_leak, cache_fill, step, series_leak, connection_leak, held_lock";
                 return Err(wrong(format!("expected one of {known}")));
             }
         }

@@ -14,9 +14,11 @@ use arrow_flight::{
 use arrow_ipc::writer::StreamWriter;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use serde::Deserialize;
+use soak_scenario::HeldLock;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::batch;
+use crate::config::Dialect;
 use crate::dataset::ChangeError;
 use crate::store::{Store, StoreError};
 use crate::wal::LogError;
@@ -100,9 +102,10 @@ impl Planes {
         let answer = |text: String| Ok(vec![ActionResult { body: text.into() }]);
         match kind {
             "VectorSearch" => {
+                self.0.leaks.pass(HeldLock::Search, &self.0.tasks).await;
                 let SearchBody { dataset, vector, k } = body(&action.body, kind)?;
                 let found = self.blocking(move |store| store.search(&dataset, &vector, k)).await?;
-                Ok(vec![ActionResult { body: ipc_stream(&batch::of_found(&found).map_err(internal)?)?.into() }])
+                Ok(vec![ActionResult { body: ipc_stream(&batch::of_found(&found, self.0.dialect()).map_err(internal)?)?.into() }])
             }
             "check_readiness" => {
                 let DatasetBody { dataset } = body(&action.body, kind)?;
@@ -117,6 +120,7 @@ impl Planes {
                 })
             }
             "delete" => {
+                self.0.leaks.pass(HeldLock::Delete, &self.0.tasks).await;
                 let DeleteBody { dataset, id } = body(&action.body, kind)?;
                 let missing = Status::not_found(format!("dataset {dataset:?} has no row with id {id:?}"));
                 if self.blocking(move |store| store.delete(&dataset, &id)).await? {
@@ -188,7 +192,11 @@ impl FlightService for Planes {
                     Err(FlightError::Tonic(status)) => return Some(Err(*status)),
                     Err(error) => return Some(Err(Status::invalid_argument(error.to_string()))),
                 };
+                planes.0.leaks.pass(HeldLock::Put, &planes.0.tasks).await;
                 let slow_down = planes.blocking(move |store| store.put(&dataset, batch)).await;
+                if planes.0.dialect() == Dialect::Longbow && slow_down.as_ref().is_ok_and(|slow_down| !slow_down) {
+                    return None;
+                }
                 Some(slow_down.map(|slow_down| {
                     let answer: &'static [u8] =
                         if slow_down { br#"{"status":"slow_down","reason":"index_backlog"}"# } else { b"" };
@@ -203,7 +211,7 @@ impl FlightService for Planes {
         let ticket: TicketBody = body(&request.into_inner().ticket, "ticket")?;
         let batch = if let Some(SearchBody { dataset, vector, k }) = ticket.search {
             let found = self.blocking(move |store| store.search(&dataset, &vector, k)).await?;
-            batch::of_found(&found)
+            batch::of_found(&found, self.0.dialect())
         } else {
             let name = ticket.name.ok_or_else(|| Status::invalid_argument("ticket: expected name or search"))?;
             let limit = ticket.limit.unwrap_or(usize::MAX);

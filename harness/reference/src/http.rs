@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes as Body;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
+use soak_scenario::HeldLock;
 use soak_scenario::units::Bytes;
 
 use crate::metrics;
@@ -18,6 +19,9 @@ pub(crate) async fn answer<B: Send>(
     request: Request<B>,
 ) -> Result<Response<Full<Body>>, Infallible> {
     let (parts, _) = request.into_parts();
+    if parts.uri.path() == "/metrics" {
+        store.leaks.pass(HeldLock::Metrics, &store.tasks).await;
+    }
     // Compaction and collection block for as long as they take.
     let answered = tokio::task::spawn_blocking(move || route(&store, &parts)).await;
     Ok(answered.unwrap_or_else(|error| text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))

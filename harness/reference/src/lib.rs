@@ -23,6 +23,6 @@ mod tasks;
 mod wal;
 
 pub use collector::Pacing;
-pub use config::{Config, ConfigError, parse_misbehave};
+pub use config::{Config, ConfigError, Dialect, parse_misbehave};
 pub use heap::{CountingAllocator, prepare};
 pub use server::{ServeError, Server};

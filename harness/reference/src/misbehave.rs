@@ -1,10 +1,11 @@
 //! Leaks with a known size, on request: the ground truth that the harness's own tests are held against.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use memmap2::{Mmap, MmapMut};
-use soak_scenario::Misbehave;
+use soak_scenario::{HeldLock, Misbehave};
 use soak_scenario::units::{ByteRate, Bytes, Per};
 
 use crate::tasks::{Running, Tasks};
@@ -22,6 +23,8 @@ const STEP_AT_DATASET: u32 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Leaks {
     settings: Misbehave,
+    /// Operations served of the kind that is to wait for ever.
+    served: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -46,7 +49,24 @@ impl Leaks {
     /// Maps and touches the file, when one is asked for.
     pub(crate) fn new(settings: Misbehave) -> std::io::Result<Self> {
         let mapped = settings.mapped_file.map(|size| map_file(size.0)).transpose()?;
-        Ok(Self { settings, state: Mutex::new(State { _mapped: mapped, ..State::default() }) })
+        Ok(Self { settings, served: AtomicU64::new(0), state: Mutex::new(State { _mapped: mapped, ..State::default() }) })
+    }
+
+    /// Waits for a lock that never opens, where operations of this kind are to.
+    pub(crate) async fn pass(&self, operation: HeldLock, tasks: &Arc<Tasks>) {
+        if self.settings.held_lock != Some(operation) {
+            return;
+        }
+        if self.served.fetch_add(1, Ordering::Relaxed) >= HeldLock::SERVED {
+            let frame: &'static [&'static str] = match operation {
+                HeldLock::Put => &["sync.(*RWMutex).RLock", "store.Put"],
+                HeldLock::Search => &["sync.(*RWMutex).RLock", "store.Search"],
+                HeldLock::Delete => &["sync.(*RWMutex).RLock", "store.Delete"],
+                HeldLock::Metrics => &["sync.(*RWMutex).RLock", "store.Metrics"],
+            };
+            let _waits = tasks.enter(frame, "sync.RWMutex.RLock");
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Leaks what a step of this length owes.

@@ -12,7 +12,7 @@ use soak_scenario::units::ByteRate;
 use crate::arena::SlabPool;
 use crate::batch::{self, BatchError};
 use crate::collector::Collector;
-use crate::config::Config;
+use crate::config::{Config, Dialect};
 use crate::connections::Connections;
 use crate::dataset::{ChangeError, Dataset, DatasetStats, RowId, Thoroughness};
 use crate::graph::Builders;
@@ -116,6 +116,11 @@ impl Store {
         };
         store.replay()?;
         Ok(store)
+    }
+
+    /// How it answers where servers differ.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.config.dialect
     }
 
     /// Makes the datasets that there are logs of. Their rows wait for the indexer then, as after a put.

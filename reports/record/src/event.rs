@@ -275,6 +275,9 @@ pub enum EventKind {
         idle: u64,
         /// Series on it after the drain.
         drained: u64,
+        /// Whether the page could not be read after the drain, so that `drained` is what it had at the end of the last cycle in which it could.
+        #[serde(default)]
+        at_least: bool,
         /// The families that grew, those that grew most first, at most 10.
         families: Vec<GrownFamily>,
     },

@@ -318,7 +318,10 @@ fn conclude(plan: &Plan, measured: Measured, findings: Vec<Finding>) -> VariantV
         control: None,
     };
     match &ending {
-        Ending::TargetFailed(cause, reason) => variant.findings.insert(0, target_failed(*cause, reason)),
+        Ending::TargetFailed(cause, reason) => {
+            let at = usize::from(*cause == FailureCause::FailedStep && lost_data_first(&mut variant.findings));
+            variant.findings.insert(at, target_failed(*cause, reason));
+        }
         Ending::PlatformFailed(reason) => {
             variant.notes.insert(0, format!("The harness or the machine failed: {reason}"));
         }
@@ -396,6 +399,15 @@ fn stands_on(id: &str, source: &str) -> bool {
     let series =
         criteria::TABLE.iter().find(|criterion| criterion.id == id).map_or(&[][..], |criterion| criterion.series);
     series.iter().filter_map(|name| soak_scenario::series::find(name)).any(|spec| spec.source.name() == source)
+}
+
+/// Puts lost or resurrected rows before everything else: a step that fails afterwards follows from them. Whether there are any.
+fn lost_data_first(findings: &mut Vec<Finding>) -> bool {
+    let lost = |finding: &Finding| finding.criterion == "acknowledged_data" && finding.verdict == Some(Verdict::Fail);
+    let Some(at) = findings.iter().position(lost) else { return false };
+    let finding = findings.remove(at);
+    findings.insert(0, finding);
+    true
 }
 
 /// The finding of a target that died, was killed or stopped answering.

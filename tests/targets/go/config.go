@@ -34,6 +34,8 @@ type Misbehave struct {
 	TaskLeakPerSecond                  float64
 	SeriesLeakPerSecond                float64
 	ConnectionLeak                     float64
+	// HeldLock is the operation that waits for a lock that never opens: "", "put", "search", "delete" or "metrics".
+	HeldLock string
 	// Compaction is "", "fails", "noop" or "weak".
 	Compaction                  string
 	RetainBatches               float64
@@ -163,6 +165,13 @@ func (m *Misbehave) set(pair string) error {
 		m.SeriesLeakPerSecond, err = parseRate(value)
 	case "connection_leak":
 		m.ConnectionLeak, err = parseShare(value)
+	case "held_lock":
+		switch value {
+		case "put", "search", "delete", "metrics":
+			m.HeldLock = value
+		default:
+			err = fmt.Errorf("expected put, search, delete or metrics")
+		}
 	case "retain_batches":
 		m.RetainBatches, err = parseShare(value)
 	case "mapped_file":
@@ -181,7 +190,7 @@ func (m *Misbehave) set(pair string) error {
 		}
 	default:
 		err = fmt.Errorf("expected one of heap_leak, task_leak, compaction, retain_batches, fragment, mapped_file, " +
-			"slow_release, offheap_leak, cache_fill, step, series_leak, connection_leak")
+			"slow_release, offheap_leak, cache_fill, step, series_leak, connection_leak, held_lock")
 	}
 	if err != nil {
 		return settingError{"--misbehave " + key, value, err.Error()}

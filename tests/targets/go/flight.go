@@ -103,6 +103,7 @@ func (p *Planes) DoPut(stream flight.FlightService_DoPutServer) error {
 		return putError(err)
 	}
 	for reader.Next() {
+		p.store.leaks.lock.pass("put")
 		slowDown, err := p.store.put(path[0], reader.RecordBatch())
 		if err != nil {
 			return err
@@ -189,6 +190,7 @@ func (p *Planes) search(wanted *request) (arrow.RecordBatch, error) {
 	if wanted.Dataset == nil || wanted.Vector == nil || wanted.K == nil {
 		return nil, invalid("a search needs dataset, vector and k")
 	}
+	p.store.leaks.lock.pass("search")
 	hits, err := p.store.search(*wanted.Dataset, wanted.Vector, int(*wanted.K))
 	if err != nil {
 		return nil, err
@@ -256,6 +258,7 @@ func (p *Planes) delete(kind string, wanted *request) error {
 		if wanted.ID == nil {
 			return invalid("delete: expected id")
 		}
+		p.store.leaks.lock.pass("delete")
 		found, err := p.store.delete(name, *wanted.ID)
 		if err == nil && !found {
 			err = status.Errorf(codes.NotFound, "dataset %q has no row with id %q", name, *wanted.ID)

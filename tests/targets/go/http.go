@@ -21,7 +21,11 @@ func newHandler(store *Store) http.Handler {
 	var vacuum vacuum
 	mux := http.NewServeMux()
 	// Not compressed: the compressor's own memory would come and go with the scrapes.
-	mux.Handle("/metrics", promhttp.HandlerFor(newRegistry(store), promhttp.HandlerOpts{DisableCompression: true}))
+	page := promhttp.HandlerFor(newRegistry(store), promhttp.HandlerOpts{DisableCompression: true})
+	mux.HandleFunc("/metrics", func(w http.ResponseWriter, r *http.Request) {
+		store.leaks.lock.pass("metrics")
+		page.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -78,6 +78,7 @@ func copyOf(batch []byte) func(bytes int) []byte {
 // Leaks is what has been leaked, kept for ever.
 type Leaks struct {
 	settings Misbehave
+	lock     heldLock
 
 	mu                             sync.Mutex
 	heap, offheap, retained, cache pile
@@ -104,6 +105,7 @@ func newLeaks(settings Misbehave) (*Leaks, error) {
 	leaks := &Leaks{settings: settings, peers: make(repair), clients: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "longbow_requests_by_client_total", Help: "Requests by client, of which series_leak makes up new ones.",
 	}, []string{"client"})}
+	leaks.lock.operation = settings.HeldLock
 	leaks.newClient()
 	var err error
 	if settings.MappedFile > 0 {

@@ -10,6 +10,7 @@ mod faults;
 mod http;
 mod lifecycle;
 mod live;
+mod longbow;
 mod main_job;
 mod proof;
 mod remedies;

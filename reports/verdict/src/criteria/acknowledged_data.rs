@@ -7,7 +7,8 @@ use crate::evidence::{Evidence, Ruling};
 use crate::observed::Observed;
 use crate::outcome::Verdict;
 
-const NEXT: &str = "Look whether the target writes what it acknowledges before it answers (`target.durable`), and at its log around the restart.";
+const NEXT: &str = "Check that the server writes puts, deletes and drops to its log before it acknowledges them, and that the scenario gives it a folder \
+     (`target.durable`). Its own log around the restart says what it replayed.";
 
 /// Measures one variant.
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
@@ -50,7 +51,12 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         interval: None,
         threshold: threshold.at_most,
         summary: format!(
-            "Of {expected} acknowledged rows {lost} were lost, {doubled} are there twice, and {resurrected} are there that should not be; {indeterminate} timed out and may be there or not."
+            "Of {expected} acknowledged rows, {lost} were lost and {doubled} are there twice. {resurrected} rows are back that had been deleted or dropped.{}",
+            if indeterminate > 0 {
+                format!(" {indeterminate} puts timed out; their rows may be there or not.")
+            } else {
+                String::new()
+            }
         ),
         notes: Vec::new(),
         band: None,

@@ -4,8 +4,10 @@ use soak_record::EventKind;
 use soak_scenario::{Threshold, series};
 
 use super::baseline::{self, Counted};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Ruling};
+use crate::human;
 use crate::observed::Observed;
+use crate::outcome::Verdict;
 
 static SERIES: Counted = Counted {
     series: series::OF_THE_PAGE,
@@ -17,9 +19,44 @@ static SERIES: Counted = Counted {
     culprit,
 };
 
-/// Measures one variant.
+/// Measures one variant. The page that was read whole, once idle and once after the drain, has the exact counts; samples stand in where there are none.
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
-    baseline::measure(&SERIES, observed, threshold)
+    let grown = observed.events().find_map(|event| match event {
+        EventKind::PageGrown { idle, drained, at_least, .. } => Some((*idle, *drained, *at_least)),
+        _ => None,
+    });
+    let Some((idle, drained, at_least)) = grown else { return baseline::measure(&SERIES, observed, threshold) };
+    let over = drained as f64 - idle as f64;
+    let limit = threshold.at_most.unwrap_or(f64::INFINITY);
+    let culprit = culprit(observed).map_or_else(String::new, |culprit| format!(" {culprit}"));
+    let summary = if at_least {
+        format!(
+            "The metrics page had {idle} series at the idle baseline and at least {drained} after the last cycle; after the drain it could no longer be read."
+        )
+    } else {
+        format!("The metrics page had {idle} series at the idle baseline and {drained} after the drain.")
+    };
+    Evidence {
+        value: Some(over),
+        interval: None,
+        threshold: threshold.at_most,
+        summary,
+        notes: Vec::new(),
+        band: None,
+        working: vec![format!("Counted on the whole page: {idle} series when idle, {drained} at the end.")],
+        p: Vec::new(),
+        rule: Box::new(move |_| {
+            let allowed = human::number(limit);
+            let ruling = if over > limit {
+                Ruling::new(Verdict::Fail, format!("At most {allowed} more are allowed.{culprit}")).next(SERIES.next)
+            } else if at_least {
+                Ruling::new(Verdict::Inconclusive, "Whether it grew further is not known.").next(SERIES.next)
+            } else {
+                Ruling::new(Verdict::Pass, format!("Up to {allowed} more are allowed."))
+            };
+            ruling.detectable(Some(limit + 1.0).filter(|value| value.is_finite()))
+        }),
+    }
 }
 
 /// The family that grew most from the idle baseline to the drain, and its label.
@@ -51,7 +88,7 @@ mod tests {
             label: label.map(str::to_owned),
         };
         let named = |families| {
-            let kind = EventKind::PageGrown { idle: 10, drained: 48, families };
+            let kind = EventKind::PageGrown { idle: 10, drained: 48, at_least: false, families };
             let record = VariantRecord {
                 variant: plan.variants[0].clone(),
                 events: vec![Event { at_s: 1.0, variant: None, kind }],
