@@ -26,7 +26,7 @@ use crate::patience::{MoreCycles, median};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
 use crate::stop;
-use crate::target::{Batch, Driver, Families, Target, within};
+use crate::target::{Batch, Driver, Families, LeakedTasks, Target, within};
 use by_hand::{ByHand, Now};
 
 /// How often a boot and an index are asked whether they are done.
@@ -503,6 +503,7 @@ impl Performer<'_> {
             self.journal.event(EventKind::PageGrown { idle: idle.series(), drained: drained.series(), families });
         }
         self.tell_tasks(step).await?;
+        self.tell_leaked_tasks().await;
         self.target.keep_dumps("drain").await;
         Ok(())
     }
@@ -519,6 +520,14 @@ impl Performer<'_> {
             self.journal.event(EventKind::Tasks { phase: step.phase, cycle: step.cycle, groups });
         }
         Ok(())
+    }
+
+    /// Without the event, the criterion says that the profile could not be read.
+    async fn tell_leaked_tasks(&self) {
+        let leaked = within(self.call(), self.target.control().leaked_tasks()).await;
+        if let Ok(Some(LeakedTasks { total, groups })) = leaked {
+            self.journal.event(EventKind::LeakedTasks { total, groups });
+        }
     }
 
     fn tell_latency(&self, cycle: u32, phase: Phase, operation: &str, summary: LatencySummary) {

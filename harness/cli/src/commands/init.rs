@@ -25,8 +25,22 @@ use crate::{mistakes, output};
 /// The mark of a line that only a person can fill in.
 const FILL_IN: &str = "FILL IN";
 
-/// The scenario that a new profile is checked with.
-const CHECKED_WITH: &str = "scenario2";
+/// Scenarios that a new profile is checked with and tried in.
+#[derive(Debug, Clone, Copy)]
+struct Scenarios {
+    check: &'static str,
+    smoke: &'static str,
+}
+
+impl Scenarios {
+    /// Guts is no vector store, and has scenarios of its own.
+    fn of(recognised: &product::Recognised) -> Self {
+        match recognised.product {
+            Some(product::Product::Guts) => Self { check: "guts-growth", smoke: "guts-growth" },
+            _ => Self { check: "scenario2", smoke: "gate" },
+        }
+    }
+}
 
 /// Write a profile for a running server
 ///
@@ -88,6 +102,7 @@ impl Init {
         let seen = runtime.block_on(look::look(&asked))?;
         let lines = seen.lines();
         let recognised = product::recognise(&seen, &lines);
+        let scenarios = Scenarios::of(&recognised);
         let written = profile::write(&profile::Case {
             name: self.profile_name(),
             seen: &seen,
@@ -97,41 +112,48 @@ impl Init {
         let Some(out) = &self.out else {
             output::print(&written.text)?;
             output::say(&told(&written, "FILE"));
-            output::say(&next(&seen.attach(written.protocol), "FILE", written.open()));
+            output::say(&next(scenarios, &seen.attach(written.protocol), "FILE", written.open()));
             return Ok(Exit::Pass);
         };
         save(out, &written.text)?;
         let file = out.display().to_string();
         output::print(&told(&written, &file))?;
-        self.finish(&written, &seen.attach(written.protocol), &file)
+        self.finish(scenarios, &written, &seen.attach(written.protocol), &file)
     }
 
     /// Checks the saved profile, prints the next command, and runs it where that was asked for.
-    fn finish(&self, written: &profile::Written, attach: &str, file: &str) -> Result<Exit, Failure> {
+    fn finish(
+        &self,
+        scenarios: Scenarios,
+        written: &profile::Written,
+        attach: &str,
+        file: &str,
+    ) -> Result<Exit, Failure> {
         if !written.open().is_empty() {
-            output::print(&next(attach, file, written.open()))?;
+            output::print(&next(scenarios, attach, file, written.open()))?;
             return if self.smoke {
                 Err(Failure::usage(format!("--smoke: {file} has lines that only a person can fill in; see above")))
             } else {
                 Ok(Exit::Pass)
             };
         }
-        let edits = [format!("target.profile={}", path_as_profile(file))];
+        let edits = [format!("target.profile={file}")];
         let request =
-            Request { scenario: CHECKED_WITH, pace: None, seed: None, target: None, edits: &edits, only: None };
+            Request { scenario: scenarios.check, pace: None, seed: None, target: None, edits: &edits, only: None };
         match load(&request) {
-            Ok(_) => output::print(&format!("Checked with {CHECKED_WITH}: the profile has no mistakes.\n"))?,
+            Ok(_) => output::print(&format!("Checked with {}: the profile has no mistakes.\n", scenarios.check))?,
             Err(LoadError::Invalid { diagnostics }) => output::print(&format!(
-                "Checked with {CHECKED_WITH}. A person has to change this:\n{}",
+                "Checked with {}. A person has to change this:\n{}",
+                scenarios.check,
                 mistakes::draw(&diagnostics)
             ))?,
             Err(error) => return Err(error.into()),
         }
-        output::print(&next(attach, file, &[]))?;
+        output::print(&next(scenarios, attach, file, &[]))?;
         if !self.smoke {
             return Ok(Exit::Pass);
         }
-        let command = smoke_arguments(attach, file);
+        let command = smoke_arguments(scenarios, attach, file);
         let smoke = SmokeRun::try_parse_from(std::iter::once("soak run").chain(command.iter().map(String::as_str)));
         smoke.map_err(|error| Failure::platform(error.to_string()))?.run.execute()
     }
@@ -146,14 +168,9 @@ impl Init {
     }
 }
 
-/// A profile is found by a path only where the text looks like one.
-fn path_as_profile(file: &str) -> String {
-    if file.contains('/') { file.to_owned() } else { format!("./{file}") }
-}
-
-fn smoke_arguments(attach: &str, file: &str) -> Vec<String> {
-    let profile = format!("target.profile={}", path_as_profile(file));
-    ["gate", "--smoke", "--target", attach, "--set", &profile].map(str::to_owned).into()
+fn smoke_arguments(scenarios: Scenarios, attach: &str, file: &str) -> Vec<String> {
+    let profile = format!("target.profile={file}");
+    [scenarios.smoke, "--smoke", "--target", attach, "--set", &profile].map(str::to_owned).into()
 }
 
 /// Refuses a file that is there, or whose name no profile has, before anything is asked of the server.
@@ -196,8 +213,9 @@ fn told(written: &profile::Written, file: &str) -> String {
 }
 
 /// The next command, or the lines that come before it.
-fn next(attach: &str, file: &str, open: &[usize]) -> String {
-    let command = smoke_arguments(attach, file).iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+fn next(scenarios: Scenarios, attach: &str, file: &str, open: &[usize]) -> String {
+    let command =
+        smoke_arguments(scenarios, attach, file).iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
     if open.is_empty() {
         return format!("Next: soak run {command}\n");
     }
@@ -205,8 +223,8 @@ fn next(attach: &str, file: &str, open: &[usize]) -> String {
     let noun = if open.len() == 1 { "line" } else { "lines" };
     format!(
         "Fill in {noun} {lines} of {file} (marked {FILL_IN}). Then check it:\n  \
-         soak check --set target.profile={} {CHECKED_WITH}\nand run:\n  soak run {command}\n",
-        path_as_profile(file)
+         soak check --set target.profile={file} {}\nand run:\n  soak run {command}\n",
+        scenarios.check
     )
 }
 

@@ -68,6 +68,7 @@ async fn ask(addr: SocketAddr, deadline: Duration) -> Result<GrpcFound, GrpcErro
         Ok(answer) if serde_json::from_slice::<serde_json::Value>(&answer).is_ok() => Ok(GrpcFound::FlightActions),
         Ok(_) => Ok(GrpcFound::Flight),
         Err(status) if says_no_such_service(&status) => other_or_flight(&mut client).await,
+        Err(status) if is_of_no_server(&status) => Err(GrpcError::Broken(told(&status))),
         Err(status) => match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => Err(GrpcError::Unauthorised(told(&status))),
             Code::Unavailable | Code::Cancelled => Err(GrpcError::Broken(told(&status))),
@@ -105,6 +106,11 @@ async fn act(client: &mut FlightServiceClient<Channel>, action: Action) -> Resul
 fn says_no_such_service(status: &Status) -> bool {
     let words = status.message();
     status.code() == Code::Unimplemented && (words.is_empty() || words.contains("unknown service"))
+}
+
+/// Whether the client made the status up because no gRPC server answered: HTTP/1.1 or HTML came, or the connection ended.
+fn is_of_no_server(status: &Status) -> bool {
+    std::error::Error::source(status).is_some() || status.message().contains("grpc-status header missing")
 }
 
 fn told(status: &Status) -> String {

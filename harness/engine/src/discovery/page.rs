@@ -113,11 +113,15 @@ async fn ask(addr: SocketAddr, path: &str, bytes_max: usize) -> Result<Page, Pag
     // The connection is driven here and ends with the call: no task is left behind.
     let mut answer = std::pin::pin!(answer);
     let mut connection = std::pin::pin!(connection);
-    let mut open = true;
+    let mut ended = None;
     loop {
         tokio::select! {
-            answer = &mut answer => return answer,
-            _ = &mut connection, if open => open = false,
+            answer = &mut answer => return match (answer, ended) {
+                // The connection knows what was wrong; the request only that it was cancelled.
+                (Err(PageError::NotHttp { .. }), Some(Err(source))) => Err(not_http(source)),
+                (answer, _) => answer,
+            },
+            end = &mut connection, if ended.is_none() => ended = Some(end),
         }
     }
 }

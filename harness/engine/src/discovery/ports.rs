@@ -140,7 +140,8 @@ pub async fn container(name: &str) -> Result<ContainerFound, ContainerError> {
     }
     published.sort();
     unpublished.sort_unstable();
-    let mut volumes: Vec<String> = found.mounts.unwrap_or_default().into_iter().filter_map(|one| one.destination).collect();
+    let mut volumes: Vec<String> =
+        found.mounts.unwrap_or_default().into_iter().filter_map(|one| one.destination).collect();
     volumes.sort();
     let image = found.config.and_then(|config| config.image).unwrap_or_default();
     let pid = Some(pid).filter(|pid| crate::driver::is_of_container(*pid, &id));
@@ -169,7 +170,8 @@ mod tests {
 
     #[test]
     fn listeners_are_read_of_the_kernels_table() {
-        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0  0 4711 1 0 100 0 0 10 0";
+        let line =
+            "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0  0 4711 1 0 100 0 0 10 0";
         assert_eq!(listener(line), Some(("127.0.0.1:8080".parse().unwrap(), 4711)));
         let any = line.replace("0100007F", "00000000");
         assert_eq!(listener(&any).unwrap().0, "127.0.0.1:8080".parse().unwrap());

@@ -54,7 +54,15 @@ pub(super) fn compare(text: &str, seen: &Seen, lines: &[Line<'_>], protocol: Pro
 }
 
 impl Compared {
-    fn line(&mut self, line: &str, section: &str, key: Option<&str>, seen: &Seen, lines: &[Line<'_>], protocol: Protocol) {
+    fn line(
+        &mut self,
+        line: &str,
+        section: &str,
+        key: Option<&str>,
+        seen: &Seen,
+        lines: &[Line<'_>],
+        protocol: Protocol,
+    ) {
         let metrics = seen.metrics.as_ref().filter(|page| seen.reads(page.addr, protocol));
         let is_metrics = section == "endpoints" && key == Some("metrics");
         if let (true, Some(page)) = (is_metrics, metrics)

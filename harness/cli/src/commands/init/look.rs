@@ -92,7 +92,9 @@ pub(super) async fn look(asked: &Asked) -> Result<Seen, Failure> {
     }
     if seen.http.is_empty() && seen.data.is_none() && seen.metrics.is_none() {
         let (what, hint) = match (&seen.container, seen.pid) {
-            (Some((name, _)), _) => (format!("container {name}"), "publish its ports on 127.0.0.1 (`docker run -p 127.0.0.1::9090 …`)"),
+            (Some((name, _)), _) => {
+                (format!("container {name}"), "publish its ports on 127.0.0.1 (`docker run -p 127.0.0.1::9090 …`)")
+            }
             (None, Some(pid)) => (format!("process {pid}"), "name its addresses with --http, --metrics and --grpc"),
             (None, None) => ("server".to_owned(), "name its addresses with --http, --metrics and --grpc"),
         };
@@ -105,7 +107,8 @@ pub(super) async fn look(asked: &Asked) -> Result<Seen, Failure> {
 impl Seen {
     /// The addresses to try over HTTP, those that were named first.
     async fn addresses(&mut self, asked: &Asked) -> Result<Vec<SocketAddr>, Failure> {
-        let mut tried: Vec<SocketAddr> = asked.http.into_iter().chain(asked.metrics.as_ref().map(|(addr, _)| *addr)).collect();
+        let mut tried: Vec<SocketAddr> =
+            asked.http.into_iter().chain(asked.metrics.as_ref().map(|(addr, _)| *addr)).collect();
         if let Some(pid) = asked.pid {
             if !discovery::is_running(pid) {
                 return Err(Failure::usage(format!("--pid {pid}: there is no such process")));
@@ -113,7 +116,8 @@ impl Seen {
             self.pid = Some(pid);
             let listening = discovery::listening(pid);
             if listening.is_empty() {
-                self.notes.push(format!("process {pid} shows no listening port (or this user may not see its sockets)"));
+                self.notes
+                    .push(format!("process {pid} shows no listening port (or this user may not see its sockets)"));
             }
             tried.extend(listening);
         }
@@ -130,9 +134,15 @@ impl Seen {
         }
         tried.retain(|addr| !asked.grpc.contains(addr) && addr.ip().is_loopback() || asked.http == Some(*addr));
         let mut known = Vec::new();
-        tried.retain(|addr| !known.contains(addr) && { known.push(*addr); true });
+        tried.retain(|addr| {
+            !known.contains(addr) && {
+                known.push(*addr);
+                true
+            }
+        });
         if tried.len() > ADDRESSES_MAX {
-            self.notes.push(format!("the server listens on {} addresses; the first {ADDRESSES_MAX} were tried", tried.len()));
+            self.notes
+                .push(format!("the server listens on {} addresses; the first {ADDRESSES_MAX} were tried", tried.len()));
             tried.truncate(ADDRESSES_MAX);
         }
         Ok(tried)
@@ -153,19 +163,25 @@ impl Seen {
                         self.metrics = Some(MetricsPage { addr: *addr, path: path.to_owned(), text: page.text() });
                         return Ok(());
                     }
-                    Err(kind) => refused = format!("{path}: expected a metrics page in Prometheus' text format, but {kind} came"),
+                    Err(kind) if refused.is_empty() => {
+                        refused =
+                            format!("{path}: expected a metrics page in Prometheus' text format, but {kind} came");
+                    }
+                    Err(_) => {}
                 },
                 Err(error) if !error.is_answered() => {
                     return Err(Failure::platform(format!(
                         "--metrics {addr}: {error}; check that the server runs and listens there"
                     )));
                 }
-                // What the first, usual path said counts; the others were only tried.
-                Err(error) if refused.is_empty() || matches!(error, PageError::TooLong(_)) => refused = format!("{path}: expected a metrics page, but {error}"),
+                // The first path's answer is reported; the others were only tried.
+                Err(error) if refused.is_empty() => refused = format!("{path}: expected a metrics page, but {error}"),
                 Err(_) => {}
             }
         }
-        Err(Failure::usage(format!("--metrics {addr}{refused}; name the page's own address and path (--metrics {addr}/PATH)")))
+        Err(Failure::usage(format!(
+            "--metrics {addr}{refused}; name the page's own address and path (--metrics {addr}/PATH)"
+        )))
     }
 
     /// The metrics page of an address that answers. `first` is what the most usual path answered.
@@ -183,7 +199,9 @@ impl Seen {
                     Ok(()) => {
                         self.metrics = Some(MetricsPage { addr, path: path.to_owned(), text: page.text() });
                     }
-                    Err(kind) if index == 0 => self.notes.push(format!("GET {path} of {addr}: {kind} came, and no metrics page")),
+                    Err(kind) if index == 0 => {
+                        self.notes.push(format!("GET {path} of {addr}: {kind} came, and no metrics page"))
+                    }
                     Err(_) => {}
                 },
                 Err(PageError::Status(_)) => {}
@@ -229,9 +247,9 @@ impl Seen {
         let mut found = Vec::new();
         for addr in if is_named { asked.grpc.clone() } else { silent } {
             match discovery::grpc(addr, asked.deadline).await {
-                Ok(GrpcFound::OtherGrpc) if is_named => self.notes.push(format!(
-                    "--grpc {addr}: it speaks gRPC, but no Arrow Flight, so that load goes over HTTP"
-                )),
+                Ok(GrpcFound::OtherGrpc) if is_named => self
+                    .notes
+                    .push(format!("--grpc {addr}: it speaks gRPC, but no Arrow Flight, so that load goes over HTTP")),
                 Ok(GrpcFound::OtherGrpc) => self.notes.push(format!("{addr} speaks gRPC, but no Arrow Flight")),
                 Ok(kind) => found.push((addr, kind)),
                 Err(error) if is_named => {
@@ -288,7 +306,13 @@ impl Seen {
         let http = self.http_side(protocol);
         let (metrics, pprof) = (self.metrics.as_ref().map(|page| page.addr), self.pprof());
         let own = |addr: Option<SocketAddr>| addr.filter(|addr| OWN_ADDRESSES && Some(*addr) != http);
-        let planes = [("data", self.data), ("meta", self.meta), ("http", http), ("metrics", own(metrics)), ("profile", own(pprof))];
+        let planes = [
+            ("data", self.data),
+            ("meta", self.meta),
+            ("http", http),
+            ("metrics", own(metrics)),
+            ("profile", own(pprof)),
+        ];
         let planes = planes.iter().filter_map(|(name, addr)| addr.map(|addr| format!(",{name}={addr}")));
         format!("attach:{to}{}", planes.collect::<String>())
     }

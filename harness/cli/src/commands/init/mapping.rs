@@ -133,9 +133,8 @@ pub(super) fn knobs(lines: &[Line<'_>]) -> Vec<Mapped> {
 pub(super) fn guesses(lines: &[Line<'_>], mapped: &[Mapped]) -> Vec<Mapped> {
     let mut found = Vec::new();
     for (name, words) in WORDS.iter().filter(|(name, _)| mapped.iter().all(|one| one.name != *name)) {
-        let matching = |line: &&Line<'_>| {
-            !line.name.ends_with("_bucket") && words.iter().any(|word| line.name.contains(word))
-        };
+        let matching =
+            |line: &&Line<'_>| !line.name.ends_with("_bucket") && words.iter().any(|word| line.name.contains(word));
         if let Some(line) = lines.iter().find(matching) {
             found.extend(one(name, line.name, lines));
         }

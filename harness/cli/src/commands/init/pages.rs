@@ -7,15 +7,8 @@ pub(super) const METRICS: [&str; 6] =
     ["/metrics", "/actuator/prometheus", "/q/metrics", "/prometheus", "/api/metrics", "/stats/prometheus"];
 
 /// Paths of health checks.
-pub(super) const HEALTH: [&str; 7] = [
-    "/v1/.well-known/ready",
-    "/api/v2/heartbeat",
-    "/readyz",
-    "/healthz",
-    "/livez",
-    "/health",
-    "/-/ready",
-];
+pub(super) const HEALTH: [&str; 7] =
+    ["/v1/.well-known/ready", "/api/v2/heartbeat", "/readyz", "/healthz", "/livez", "/health", "/-/ready"];
 
 /// A path that no server has: one that answers it answers anything.
 pub(super) const NOBODYS: &str = "/soak-init-no-such-page";
@@ -37,12 +30,7 @@ pub(super) const PPROF: [Purpose; 4] = [
         endpoint: "GET /debug/pprof/goroutine?debug=2",
         is: is_task_dump,
     },
-    Purpose {
-        key: "heap_profile",
-        path: "/debug/pprof/heap",
-        endpoint: "GET /debug/pprof/heap",
-        is: is_packed,
-    },
+    Purpose { key: "heap_profile", path: "/debug/pprof/heap", endpoint: "GET /debug/pprof/heap", is: is_packed },
     Purpose {
         key: "cpu_profile",
         path: "/debug/pprof/profile?seconds=1",
@@ -51,9 +39,9 @@ pub(super) const PPROF: [Purpose; 4] = [
     },
     Purpose {
         key: "leaked_tasks",
-        path: "/debug/pprof/goroutineleak?debug=2",
-        endpoint: "GET /debug/pprof/goroutineleak?debug=2",
-        is: is_text,
+        path: "/debug/pprof/goroutineleak?debug=1",
+        endpoint: "GET /debug/pprof/goroutineleak?debug=1",
+        is: is_leak_profile,
     },
 ];
 
@@ -69,8 +57,8 @@ fn is_task_dump(body: &[u8]) -> bool {
     body.starts_with(b"goroutine ")
 }
 
-fn is_text(body: &[u8]) -> bool {
-    !body.starts_with(b"<") && !is_packed(body)
+fn is_leak_profile(body: &[u8]) -> bool {
+    body.starts_with(b"goroutineleak profile:")
 }
 
 /// What an answer is that should have been a metrics page.

@@ -101,7 +101,11 @@ pub(super) fn recognise(seen: &Seen, lines: &[Line<'_>]) -> Recognised {
     let runtime = runtime(lines);
     let by_metrics = METRICS.iter().find(|(beginning, _)| has(lines, beginning));
     if let Some((beginning, product)) = by_metrics {
-        return Recognised { product: Some(*product), by: format!("metrics {beginning}*"), runtime };
+        let by = match beginning.strip_suffix('_') {
+            Some(_) => format!("metrics {beginning}*"),
+            None => format!("metric {beginning}"),
+        };
+        return Recognised { product: Some(*product), by, runtime };
     }
     let app = lines.iter().find(|line| line.name == "app_info").and_then(|line| line.label("name"));
     if app == Some("qdrant") {

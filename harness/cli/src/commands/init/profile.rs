@@ -9,7 +9,7 @@ use soak_scenario::Protocol;
 use super::costs::{self, Missing};
 use super::look::Seen;
 use super::product::Recognised;
-use super::{FILL_IN, builtin, mapping, requests};
+use super::{FILL_IN, Scenarios, builtin, mapping, requests};
 
 /// What a profile is written from.
 pub(super) struct Case<'a> {
@@ -94,10 +94,10 @@ fn unknown(recognised: &Recognised) -> String {
 /// The comment at the top.
 fn head(case: &Case<'_>, protocol: Protocol, recognised: &str) -> String {
     let attach = case.seen.attach(protocol);
-    let name = &case.name;
+    let (name, scenario) = (&case.name, Scenarios::of(case.recognised).smoke);
     format!(
         "# Profile of a running server, written by `soak init`.\n# {recognised}\n\
-         # Use: soak run gate --smoke --target {attach} --set target.profile=./{name}.toml\n"
+         # Use: soak run {scenario} --smoke --target {attach} --set target.profile={name}.toml\n"
     )
 }
 
@@ -128,7 +128,9 @@ fn generic(case: &Case<'_>, protocol: Protocol) -> String {
     for one in seen.endpoints.iter().filter(|one| seen.reads(one.addr, protocol)) {
         let _ = writeln!(out, "{}", builtin::endpoint(one));
     }
-    out.push_str("# compact = \"POST /…\" # compacts and answers when it is done, where the server has such a call\n\n");
+    out.push_str(
+        "# compact = \"POST /…\" # compacts and answers when it is done, where the server has such a call\n\n",
+    );
     if protocol == Protocol::Http {
         out.push_str(&requests::section());
     }
@@ -157,11 +159,7 @@ fn entries(all: &[mapping::Mapped]) -> String {
 }
 
 /// `[container]`, with the image and ports that the running container has: with it, `--target container:IMAGE` starts the same.
-fn container_section(
-    seen: &Seen,
-    container: &soak_engine::discovery::ContainerFound,
-    protocol: Protocol,
-) -> String {
+fn container_section(seen: &Seen, container: &soak_engine::discovery::ContainerFound, protocol: Protocol) -> String {
     let inside = |addr: Option<SocketAddr>| {
         container.published.iter().find(|port| Some(port.addr) == addr).map(|port| port.inside)
     };

@@ -77,7 +77,8 @@ fn a_longbow_starts_from_its_built_in_profile_with_marked_changes() {
     );
     // The made-up key is the only thing that is wrong with it.
     assert!(parse_profile("x", &written.text.replace("made_up", "heap_profile_")).is_err());
-    let plain: String = written.text.lines().filter(|line| !line.contains("made_up")).map(|line| format!("{line}\n")).collect();
+    let plain: String =
+        written.text.lines().filter(|line| !line.contains("made_up")).map(|line| format!("{line}\n")).collect();
     assert!(parse_profile("x", &plain).is_ok(), "{plain}");
 }
 
@@ -112,7 +113,8 @@ fn an_unknown_store_over_http_names_the_lines_to_fill_in() {
     for number in written.open() {
         assert!(written.text.lines().nth(number - 1).unwrap().contains(FILL_IN), "{number}");
     }
-    let filled = written.text.replace("call = \"\"", "call = \"POST /rows\"").replace("body = ''", "body = '{\"id\":{id}}'");
+    let filled =
+        written.text.replace("call = \"\"", "call = \"POST /rows\"").replace("body = ''", "body = '{\"id\":{id}}'");
     let profile = parse_profile("x", &filled).unwrap();
     assert_eq!(profile.series["goroutines"], "jvm_threads_current");
     assert_eq!(profile.series["connections"], "x_open_connections");
