@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::dose::FLOORS;
 use crate::launch::Launch;
 use crate::plan::{Misbehave, Plan, Variant};
+use crate::profile::Profile;
 use crate::units::Share;
+
+/// The criterion that only a Go runtime answers.
+const LEAKED_GOROUTINES: &str = "leaked_goroutines";
 
 /// The misbehaviour that a scenario's criteria are there for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +39,16 @@ impl PositiveControl {
         settings.extend(self.leave_rows.map(|share| ("leave_rows", share.to_string())));
         settings.extend(self.leave_connections.map(|count| ("leave_connections", count.to_string())));
         settings
+    }
+
+    /// The same without what a target of this profile cannot have: goroutines that are proved leaked need a Go runtime.
+    fn for_profile(&self, profile: &Profile) -> Self {
+        let mut control = self.clone();
+        if profile.endpoints.leaked_tasks.is_none() {
+            control.misbehave.leaked_goroutines = None;
+            control.seen_by.retain(|id| id != LEAKED_GOROUTINES);
+        }
+        control
     }
 
     /// What is put in, in words.
@@ -103,6 +117,7 @@ impl Plan {
         if !self.target.misbehave.is_healthy() {
             return Err("the target is told to misbehave already".to_owned());
         }
+        let control = &control.for_profile(&self.target.profile);
         let seen_by: Vec<String> = control.seen_by.iter().filter(|id| self.judges(id)).cloned().collect();
         if seen_by.is_empty() {
             return Err(format!("no threshold is set for {}", control.seen_by.join(" and ")));

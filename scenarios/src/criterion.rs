@@ -114,6 +114,12 @@ pub const CRITERIA: &[CriterionSpec] = &[
         doc: "How many goroutines (tasks) more than at the idle baseline are left after the drain?",
     },
     CriterionSpec {
+        id: "leaked_goroutines",
+        unit: Unit::Count,
+        bounds: Bounds::AtMost,
+        doc: "How many goroutines does the runtime prove can never run again, after the drain? Asked of targets that serve Go's goroutineleak profile.",
+    },
+    CriterionSpec {
         id: "connection_baseline",
         unit: Unit::Count,
         bounds: Bounds::AtMost,

@@ -63,7 +63,7 @@ pub use load::{LoadError, Loaded, Request, load, load_text};
 pub use matrix::data_seed;
 pub use plan::*;
 pub use profile::*;
-pub use profile_file::load_profile;
+pub use profile_file::{load_profile, parse_profile};
 pub use reference::reference_markdown;
 pub use scenario_shape::MEMORY_LIMIT_MIN;
 pub use schema::schema_json;

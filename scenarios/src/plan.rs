@@ -151,6 +151,8 @@ pub struct Misbehave {
     pub heap_leak: Option<ByteRate>,
     /// Tasks that are started and never end.
     pub task_leak: Option<Rate>,
+    /// Goroutines that wait for ever on a channel that nothing else holds, so that the runtime can prove it.
+    pub leaked_goroutines: Option<Rate>,
     /// What compaction does instead of its work.
     pub compaction: Option<BadCompaction>,
     /// Share of each ingested batch whose decoded record batch is kept for ever.
@@ -188,6 +190,7 @@ impl Misbehave {
         let mut add = |key, value: Option<String>| settings.extend(value.map(|value| (key, value)));
         add("heap_leak", self.heap_leak.map(|rate| rate.to_string()));
         add("task_leak", self.task_leak.map(|rate| rate.to_string()));
+        add("leaked_goroutines", self.leaked_goroutines.map(|rate| rate.to_string()));
         add("compaction", self.compaction.map(|bad| bad.name().to_owned()));
         add("retain_batches", self.retain_batches.map(|share| share.to_string()));
         add("fragment", self.fragment.then(|| "true".to_owned()));

@@ -204,6 +204,9 @@ pub struct Endpoints {
     pub metrics: Option<String>,
     /// The task (goroutine) dump with full stacks.
     pub tasks: Option<String>,
+    /// Tasks that the runtime proves can never run again, as a dump with full stacks.
+    #[serde(default)]
+    pub leaked_tasks: Option<String>,
     /// The heap profile, as a pprof.
     #[serde(default)]
     pub heap_profile: Option<String>,

@@ -22,6 +22,13 @@ pub fn load_profile(name: &str) -> Result<Profile, LoadError> {
     find(name, None, &origin, &mut diagnostics).ok_or(LoadError::Invalid { diagnostics })
 }
 
+/// A profile from its text, which no file needs to hold.
+pub fn parse_profile(name: &str, text: &str) -> Result<Profile, LoadError> {
+    let mut diagnostics = Vec::new();
+    let source = Source::new(name, SourceKind::File, text);
+    check(&source, &mut diagnostics).ok_or(LoadError::Invalid { diagnostics })
+}
+
 /// The profile that `origin` names: a built-in one, or a file (`.toml`, or with a `/`) relative to `folder`.
 pub(crate) fn find(
     name: &str,

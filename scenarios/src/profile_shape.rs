@@ -203,6 +203,10 @@ fn endpoints() -> Vec<Field> {
     vec![
         endpoint("metrics", "the Prometheus text page"),
         endpoint("tasks", "the task (goroutine) dump with full stacks"),
+        endpoint(
+            "leaked_tasks",
+            "tasks that the runtime proves can never run again, with full stacks; 404 where the runtime cannot tell",
+        ),
         endpoint("heap_profile", "the heap profile, as a pprof"),
         endpoint("cpu_profile", "a profile of the processor over `{seconds}`, as a pprof"),
         endpoint("collect", "forces a collection; asked twice"),

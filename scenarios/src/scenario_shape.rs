@@ -112,6 +112,11 @@ fn misbehave() -> Vec<Field> {
     vec![
         optional("heap_leak", rate.clone(), "heap memory that is allocated, touched and never freed"),
         optional("task_leak", Kind::Quantity(Quantity::Rate), "tasks that are started and never end"),
+        optional(
+            "leaked_goroutines",
+            Kind::Quantity(Quantity::Rate),
+            "goroutines that wait for ever on a channel that nothing else holds; of stores on the Go runtime",
+        ),
         optional("compaction", bad, "what compaction does instead of its work"),
         optional(
             "retain_batches",

@@ -11,6 +11,7 @@ mod doctor;
 mod export;
 mod heal;
 mod history;
+mod init;
 mod judge;
 mod list;
 mod load;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Criteria(criteria::Criteria),
     /// Print built-in files, generated documents, or a run's samples
     Export(export::Export),
+    /// Write a profile for a running server
+    Init(Box<init::Init>),
     /// Put generated vectors into any Flight server
     Load(load::Load),
     /// Serve the embedded vector store
@@ -90,6 +93,7 @@ impl Command {
             Self::List(list) => list.execute(),
             Self::Criteria(criteria) => criteria.execute(),
             Self::Export(export) => export.execute(),
+            Self::Init(init) => init.execute(),
             Self::Load(load) => load.execute(),
             Self::Target(target) => target.execute(),
             Self::Diag(diag) => diag.execute(),

@@ -8,6 +8,7 @@ mod attest;
 mod client;
 mod conductor;
 pub mod diagnosis;
+pub mod discovery;
 pub mod doctor;
 mod driver;
 pub mod fault;

@@ -172,6 +172,19 @@ pub trait Control: Send + Sync {
     }
     /// Its tasks by stack; `None` where it has no dump.
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError>;
+    /// Its tasks that can never run again; `None` where the profile does not ask for them.
+    async fn leaked_tasks(&self) -> Result<Option<LeakedTasks>, CallError> {
+        Ok(None)
+    }
+}
+
+/// Tasks that the target's runtime proves can never run again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeakedTasks {
+    /// How many; `None` where the runtime does not serve this profile.
+    pub total: Option<u64>,
+    /// They by stack, largest first.
+    pub groups: Vec<TaskGroup>,
 }
 
 /// Series and values read in one go.

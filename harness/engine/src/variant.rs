@@ -29,7 +29,7 @@ use crate::patience::{MoreCycles, median};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
 use crate::stop;
-use crate::target::{Calls, Driver, Families, LoggedTarget, Target, within};
+use crate::target::{Calls, Driver, Families, LeakedTasks, LoggedTarget, Target, within};
 use by_hand::{ByHand, Now};
 use unresponsive::Watch;
 
@@ -433,6 +433,7 @@ impl Performer<'_> {
             self.journal.event(EventKind::PageGrown { idle, drained, at_least, families });
         }
         self.tell_tasks(step).await?;
+        self.tell_leaked_tasks().await;
         self.target.keep_dumps("drain").await;
         Ok(())
     }
@@ -449,6 +450,14 @@ impl Performer<'_> {
             self.journal.event(EventKind::Tasks { phase: step.phase, cycle: step.cycle, groups });
         }
         Ok(())
+    }
+
+    /// Without the event, the criterion says that the profile could not be read.
+    async fn tell_leaked_tasks(&self) {
+        let leaked = within(self.call(), self.target.control().leaked_tasks()).await;
+        if let Ok(Some(LeakedTasks { total, groups })) = leaked {
+            self.journal.event(EventKind::LeakedTasks { total, groups });
+        }
     }
 
     fn tell_latency(&self, cycle: u32, phase: Phase, operation: &str, summary: LatencySummary) {

@@ -81,6 +81,26 @@ pub fn blocked(groups: &[TaskGroup]) -> Vec<TaskGroup> {
     blocked
 }
 
+/// The number of leaked goroutines and their groups, from `/debug/pprof/goroutineleak?debug=1` (Go's `runtime/pprof`, `writeRuntimeProfile`):
+/// a head with the total, then for each stack a line with its count and one line for each frame. `None` where the page is another one.
+pub fn leaked(page: &str) -> Option<(u64, Vec<TaskGroup>)> {
+    let (head, stacks) = page.split_once('\n')?;
+    let total = head.strip_prefix("goroutineleak profile: total ")?.trim().parse().ok()?;
+    let stack = |text: &str| {
+        let mut lines = text.trim_start_matches('\n').lines();
+        let count = lines.next()?.split_once(" @")?.0.parse().ok()?;
+        // `#	0x6713f8	main.wait+0x18	/src/main.go:4`
+        let frames = lines.filter_map(|line| line.strip_prefix("#\t")?.split('\t').nth(1));
+        let frames: Vec<&str> =
+            frames.map(|frame| frame.split("+0x").next().unwrap_or(frame)).take(FRAMES_MAX).collect();
+        Some(TaskGroup { signature: frames.join(" < "), count, oldest_minutes: 0 })
+    };
+    let mut groups: Vec<TaskGroup> = stacks.split("\n\n").filter_map(stack).collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    groups.truncate(GROUPS_MAX);
+    Some((total, groups))
+}
+
 /// The function of a frame, without its arguments: `net/http.(*conn).serve(0xc0001, {…})` → `net/http.(*conn).serve`.
 fn function(frame: &str) -> &str {
     let frame = frame.strip_prefix("created by ").unwrap_or(frame);
@@ -106,6 +126,18 @@ mod tests {
         let found = blocked(&groups);
         assert_eq!(found.iter().map(|group| group.count).collect::<Vec<_>>(), [219]);
         assert_eq!(blocked(&groups[..1])[0].count, 40);
+    }
+
+    #[test]
+    fn proved_leaks_are_counted_by_stack() {
+        // What Go 1.26 built with GOEXPERIMENT=goroutineleakprofile answered.
+        let page = "goroutineleak profile: total 5\n2 @ 0x489f2e 0x41a58e\n#\t0x6713f8\tmain.once+0x18\t/src/main.go:9\n\n\
+             3 @ 0x489f2e 0x41a58e 0x6713f9\n#\t0x6713f8\tmain.forgotten.wait+0x18\t/src/main.go:4\n#\t0x6713f9\tmain.start+0x2\t/src/main.go:5\n\n";
+        let (total, groups) = leaked(page).unwrap();
+        assert_eq!((total, groups.len()), (5, 2));
+        assert_eq!((groups[0].signature.as_str(), groups[0].count), ("main.forgotten.wait < main.start", 3));
+        assert_eq!(leaked("goroutineleak profile: total 0\n").unwrap(), (0, Vec::new()));
+        assert_eq!((leaked("<html>\n"), leaked("")), (None, None));
     }
 
     #[test]

@@ -269,6 +269,14 @@ pub enum EventKind {
         /// The groups, largest first, at most 50.
         groups: Vec<TaskGroup>,
     },
+    /// Goroutines that the runtime itself proves can never run again, after the drain.
+    LeakedTasks {
+        /// How many; absent where the runtime does not serve this profile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+        /// They by stack, largest first, at most 50.
+        groups: Vec<TaskGroup>,
+    },
     /// The target's own metrics page, at the idle baseline and after the drain.
     PageGrown {
         /// Series on it at the idle baseline.

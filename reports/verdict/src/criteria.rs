@@ -17,6 +17,7 @@ mod floor;
 mod growth_under_load;
 mod heap_goal;
 mod latency;
+mod leaked_goroutines;
 mod ledger;
 mod log;
 mod node;
@@ -59,6 +60,7 @@ pub(crate) const TABLE: &[Criterion] = &[
         applies: counts_compactions,
     },
     Criterion { id: "goroutine_baseline", series: &["goroutines"], measure: tasks::measure, applies: always },
+    Criterion { id: "leaked_goroutines", series: &[], measure: leaked_goroutines::measure, applies: proves_leaks },
     Criterion {
         id: "connection_baseline",
         series: &["connections"],
@@ -135,6 +137,11 @@ fn always(_: &Plan) -> bool {
 /// Whether the profile knows the figures of Go's collector.
 fn has_go_collector(plan: &Plan) -> bool {
     plan.target.profile.series.contains_key("heap_objects_bytes")
+}
+
+/// Whether the profile names where the runtime tells of goroutines that can never run again.
+fn proves_leaks(plan: &Plan) -> bool {
+    plan.target.profile.endpoints.leaked_tasks.is_some()
 }
 
 fn counts_connections(plan: &Plan) -> bool {

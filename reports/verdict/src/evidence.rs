@@ -67,11 +67,18 @@ pub(crate) struct Ruling {
     pub(crate) next: Option<&'static str>,
     /// The smallest value that would have failed.
     pub(crate) detectable: Option<f64>,
+    /// Whether the question could be asked of this target; where not, the finding is information.
+    pub(crate) asked: bool,
 }
 
 impl Ruling {
     pub(crate) fn new(verdict: Verdict, because: impl Into<String>) -> Self {
-        Self { verdict, because: because.into(), next: None, detectable: None }
+        Self { verdict, because: because.into(), next: None, detectable: None, asked: true }
+    }
+
+    /// The target cannot be asked: no verdict, and why.
+    pub(crate) fn not_asked(why: impl Into<String>) -> Self {
+        Self { asked: false, ..Self::new(Verdict::Pass, why) }
     }
 
     pub(crate) fn next(mut self, next: &'static str) -> Self {

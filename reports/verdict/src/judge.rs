@@ -255,11 +255,12 @@ pub(crate) fn decide(
     let threshold = plan.criteria.get(criterion.id).copied().unwrap_or_default();
     let modelled =
         criterion.series.iter().find(|name| plan.target.profile.modelled.iter().any(|modelled| modelled == *name));
-    let informational = modelled.is_some() || !is_set(criterion.id, threshold);
     let unit = criterion::find(criterion.id).map_or("", |spec| spec.unit.name());
     let ruling = (evidence.rule)(shared);
+    let informational = modelled.is_some() || !is_set(criterion.id, threshold) || !ruling.asked;
     let why = match modelled {
         Some(name) => format!("For information: {name} is a model in this target, and never judged."),
+        None if !ruling.asked => ruling.because,
         None if informational => "For information: the scenario sets no threshold.".to_owned(),
         None => ruling.because,
     };

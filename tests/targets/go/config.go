@@ -32,8 +32,10 @@ type Config struct {
 type Misbehave struct {
 	HeapLeak, OffheapLeak, SlowRelease ByteRate
 	TaskLeakPerSecond                  float64
-	SeriesLeakPerSecond                float64
-	ConnectionLeak                     float64
+	// LeakedGoroutinesPerSecond wait for ever on a channel that nothing else holds.
+	LeakedGoroutinesPerSecond float64
+	SeriesLeakPerSecond       float64
+	ConnectionLeak            float64
 	// HeldLock is the operation that waits for a lock that never opens: "", "put", "search", "delete" or "metrics".
 	HeldLock string
 	// Compaction is "", "fails", "noop" or "weak".
@@ -161,6 +163,8 @@ func (m *Misbehave) set(pair string) error {
 		m.SlowRelease, err = parseByteRate(value)
 	case "task_leak":
 		m.TaskLeakPerSecond, err = parseRate(value)
+	case "leaked_goroutines":
+		m.LeakedGoroutinesPerSecond, err = parseRate(value)
 	case "series_leak":
 		m.SeriesLeakPerSecond, err = parseRate(value)
 	case "connection_leak":
@@ -189,7 +193,7 @@ func (m *Misbehave) set(pair string) error {
 			err = fmt.Errorf("expected fails, noop or weak")
 		}
 	default:
-		err = fmt.Errorf("expected one of heap_leak, task_leak, compaction, retain_batches, fragment, mapped_file, " +
+		err = fmt.Errorf("expected one of heap_leak, task_leak, leaked_goroutines, compaction, retain_batches, fragment, mapped_file, " +
 			"slow_release, offheap_leak, cache_fill, step, series_leak, connection_leak, held_lock")
 	}
 	if err != nil {

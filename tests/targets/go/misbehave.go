@@ -83,6 +83,7 @@ type Leaks struct {
 	mu                             sync.Mutex
 	heap, offheap, retained, cache pile
 	tasksOwed, seriesOwed          float64
+	goroutinesOwed                 float64
 	clients                        *prometheus.CounterVec
 	clientCount                    int
 	openConnections                atomic.Int64
@@ -121,6 +122,11 @@ func (r repair) start() { go r.waitForPeer() }
 
 func (r repair) waitForPeer() { <-r }
 
+// requestAnswer starts a goroutine whose caller forgets the only other end of its channel: the runtime can prove that it never runs again.
+func requestAnswer() { go waitForAnswer(make(chan struct{})) }
+
+func waitForAnswer(answer <-chan struct{}) { <-answer }
+
 // newClient is one more series of the metrics page.
 func (l *Leaks) newClient() {
 	l.clients.WithLabelValues(fmt.Sprintf("c%d", l.clientCount)).Inc()
@@ -130,7 +136,7 @@ func (l *Leaks) newClient() {
 // run pays what is owed by time, for ever.
 func (l *Leaks) run() {
 	s := l.settings
-	if s.HeapLeak.PerSecond+s.OffheapLeak.PerSecond+s.SlowRelease.PerSecond+s.TaskLeakPerSecond+s.SeriesLeakPerSecond == 0 {
+	if s.HeapLeak.PerSecond+s.OffheapLeak.PerSecond+s.SlowRelease.PerSecond+s.TaskLeakPerSecond+s.LeakedGoroutinesPerSecond+s.SeriesLeakPerSecond == 0 {
 		return
 	}
 	last := time.Now()
@@ -152,6 +158,9 @@ func (l *Leaks) pay(seconds float64) (released bool) {
 	l.offheap.owe(l.settings.OffheapLeak.PerSecond*seconds, offHeap)
 	for l.tasksOwed += l.settings.TaskLeakPerSecond * seconds; l.tasksOwed >= 1; l.tasksOwed-- {
 		l.peers.start()
+	}
+	for l.goroutinesOwed += l.settings.LeakedGoroutinesPerSecond * seconds; l.goroutinesOwed >= 1; l.goroutinesOwed-- {
+		requestAnswer()
 	}
 	for l.seriesOwed += l.settings.SeriesLeakPerSecond * seconds; l.seriesOwed >= 1; l.seriesOwed-- {
 		l.newClient()

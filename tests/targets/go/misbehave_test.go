@@ -106,6 +106,19 @@ func TestEachLeakedTaskShowsOnceInADump(t *testing.T) {
 	}
 }
 
+func TestALeakedGoroutineWaitsOnAChannelOfItsOwn(t *testing.T) {
+	leaks := leaking(t, Misbehave{LeakedGoroutinesPerSecond: 20})
+	leaks.pay(1)
+	count := 0
+	for began := time.Now(); count != 20 && time.Since(began) < 5*time.Second; time.Sleep(time.Millisecond) {
+		dump := make([]byte, mib)
+		count = strings.Count(string(dump[:runtime.Stack(dump, true)]), "main.waitForAnswer")
+	}
+	if count != 20 {
+		t.Errorf("%d goroutines", count)
+	}
+}
+
 func TestLeakedSeriesStayOnThePage(t *testing.T) {
 	leaks := leaking(t, Misbehave{SeriesLeakPerSecond: 20})
 	leaks.pay(1)

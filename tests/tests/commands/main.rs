@@ -9,6 +9,7 @@ mod damaged;
 mod diag;
 mod guidance;
 mod history;
+mod init;
 mod mistakes;
 mod pipes;
 mod prometheus;

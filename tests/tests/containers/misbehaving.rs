@@ -39,3 +39,18 @@ fn a_step_and_a_plateau_are_no_leaks() {
     assert_eq!(failed("target.misbehave.step=24MiB"), of(&[], &[]));
     assert_eq!(failed("target.misbehave.cache_fill=6MiB"), of(&[], &[]));
 }
+
+#[test]
+fn goroutines_that_can_never_run_again_are_proved_and_named() {
+    let Some(image) = image() else { return };
+    let _turn = turn();
+    let target = format!("container:{image}");
+    let leaking = run(&target, &["target.misbehave.leaked_goroutines=90/min"]);
+    assert_eq!(leaking.with("fail"), ["goroutine_baseline", "leaked_goroutines"], "{:#}", leaking.verdict);
+    let reason = leaking.finding(0, "leaked_goroutines")["reason"].to_string();
+    assert!(reason.contains("can never run again") && reason.contains("main.waitForAnswer"), "{reason}");
+    // A leak of tasks that something reachable could still wake is none that the collector can prove.
+    let reachable = run(&target, &["target.misbehave.task_leak=90/min"]);
+    assert_eq!(reachable.with("fail"), ["goroutine_baseline"], "{:#}", reachable.verdict);
+    assert_eq!(reachable.finding(0, "leaked_goroutines")["value"], 0.0);
+}

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hyper::StatusCode;
 use soak_diagnosis::tasks;
 use soak_record::TaskGroup;
 use soak_scenario::Endpoints;
 
+use crate::discovery::{self, Limits, PageError};
 use crate::http;
-use crate::target::{CallError, Client, Control};
+use crate::target::{CallError, Client, Control, LeakedTasks};
+
+/// A profile of leaked tasks has one entry for each stack.
+const LEAKED_BYTES_MAX: usize = 8 << 20;
 
 /// Control of a process.
 pub(super) struct HttpControl {
@@ -71,5 +76,22 @@ impl Control for HttpControl {
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
         let Some(endpoint) = &self.endpoints.tasks else { return Ok(None) };
         http::call(self.addr, endpoint, self.call).await.map(|dump| Some(tasks::groups(&dump)))
+    }
+
+    async fn leaked_tasks(&self) -> Result<Option<LeakedTasks>, CallError> {
+        let Some(endpoint) = &self.endpoints.leaked_tasks else { return Ok(None) };
+        let path = endpoint.strip_prefix("GET ").unwrap_or(endpoint);
+        let limits = Limits { deadline: self.call, bytes_max: LEAKED_BYTES_MAX };
+        match discovery::get(self.addr, path, limits).await {
+            Ok(page) => match tasks::leaked(&page.text()) {
+                Some((total, groups)) => Ok(Some(LeakedTasks { total: Some(total), groups })),
+                None => {
+                    Err(CallError::Broken(format!("{endpoint}: the answer is no goroutineleak profile with debug=1")))
+                }
+            },
+            Err(PageError::Status(StatusCode::NOT_FOUND)) => Ok(Some(LeakedTasks::default())),
+            Err(PageError::TimedOut(after)) => Err(CallError::TimedOut(after)),
+            Err(error) => Err(CallError::Broken(format!("{endpoint}: {error}"))),
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::container::name_and_tag;
 use crate::residue::RUN_LABEL;
 
 /// Docker that runs answers at once.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// An image is built or pulled in this time, or not at all.
 const IMAGE_WITHIN: Duration = Duration::from_secs(600);

@@ -10,7 +10,7 @@ use soak_record::{EventKind, Operation, TaskGroup};
 use soak_scenario::{Deadlines, Injection};
 
 use super::{
-    Ack, CallError, Client, Control, Ending, Families, Knob, Probe, PutAcks, PutSender, Reading, Target, Values, within,
+    Ack, CallError, Client, Control, Ending, Families, Knob, LeakedTasks, Probe, PutAcks, PutSender, Reading, Target, Values, within,
 };
 use crate::fault::Guard;
 use crate::load::{OpenStream, OperationLog, Progress};
@@ -237,6 +237,10 @@ impl Control for LoggedControl {
 
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
         self.calls.make(Operation::Tasks, self.inner.tasks()).await
+    }
+
+    async fn leaked_tasks(&self) -> Result<Option<LeakedTasks>, CallError> {
+        self.calls.make(Operation::Tasks, self.inner.leaked_tasks()).await
     }
 }
 

@@ -16,7 +16,7 @@ use super::super::reached::Driven as _;
 use super::ContainerTarget;
 use crate::client::{Member, SpreadClient};
 use crate::sampler::proc;
-use crate::target::{CallError, Client, Control, Ending, Families, Knob, Probe, Target, Values};
+use crate::target::{CallError, Client, Control, Ending, Families, Knob, LeakedTasks, Probe, Target, Values};
 
 /// Series that are the same of each replica, not amounts to be added up. (A memory limit is an amount: the limits of all bound the heaps of all.)
 const SETTINGS: [&str; 2] = ["gogc_percent", series::OF_THE_PAGE];
@@ -153,6 +153,23 @@ impl Control for All<dyn Control> {
         let mut groups: Vec<TaskGroup> = groups.into_values().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.count));
         Ok(Some(groups))
+    }
+
+    async fn leaked_tasks(&self) -> Result<Option<LeakedTasks>, CallError> {
+        let mut all = LeakedTasks { total: Some(0), groups: Vec::new() };
+        for leaked in join_all(self.living().map(|control| control.leaked_tasks())).await {
+            let Some(leaked) = leaked? else { return Ok(None) };
+            // What one replica cannot tell, all of them cannot.
+            all.total = all.total.zip(leaked.total).map(|(one, other)| one + other);
+            for group in leaked.groups {
+                match all.groups.iter_mut().find(|known| known.signature == group.signature) {
+                    Some(known) => known.count += group.count,
+                    None => all.groups.push(group),
+                }
+            }
+        }
+        all.groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        Ok(Some(all))
     }
 }
 
