@@ -27,16 +27,17 @@ pub(crate) enum When {
     Data,
 }
 
-/// The events that tell of every knob that can be read at this time. One that the target is never told (`sets`), and does not tell, is no setting of it.
+/// The events that tell of every knob that can be read at this time; `with_data` are those that are set no earlier than the first data. One that the target is never told (`sets`), and does not tell, is no setting of it.
 pub(crate) fn attest(
     plan: &Knobs,
     sets: &dyn Fn(&str) -> bool,
     read: &BTreeMap<String, Knob>,
     when: When,
+    with_data: &dyn Fn(&str) -> bool,
 ) -> Vec<EventKind> {
     let mut events = Vec::new();
     for (name, requested) in plan.settings() {
-        if name == OF_THE_LOAD || (when == When::Data) != SEEN_IN_DATA.contains(&name) {
+        if name == OF_THE_LOAD || (when == When::Data) != (SEEN_IN_DATA.contains(&name) || with_data(name)) {
             continue;
         }
         let knob = read.get(name);
@@ -127,7 +128,7 @@ mod tests {
     fn what_is_told_is_held_against_the_plan() {
         let read =
             read(&[("gogc", 100.0), ("memory_limit", 268_435_456.0), ("hnsw_m", 32.0), ("compaction_interval", 30.0)]);
-        let events = attest(&knobs(), &|_| true, &read, When::Boot);
+        let events = attest(&knobs(), &|_| true, &read, When::Boot, &|_| false);
         assert_eq!(
             answers(&events),
             [
@@ -142,14 +143,14 @@ mod tests {
 
     #[test]
     fn a_knob_that_the_target_is_never_told_is_none_of_its() {
-        let events = attest(&knobs(), &|knob| knob == "ef_construction", &read(&[("gogc", 75.0)]), When::Boot);
+        let events = attest(&knobs(), &|knob| knob == "ef_construction", &read(&[("gogc", 75.0)]), When::Boot, &|_| false);
         let told: Vec<&str> = answers(&events).into_iter().map(|(knob, _, _)| knob).collect();
         assert_eq!(told, ["gogc", "ef_construction"]);
     }
 
     #[test]
     fn data_tells_the_rest() {
-        let events = attest(&knobs(), &|_| true, &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data);
+        let events = attest(&knobs(), &|_| true, &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data, &|_| false);
         assert_eq!(answers(&events), [("dim", Some("128"), Some(true)), ("batch_rows", Some("499"), Some(false))]);
     }
 
@@ -158,7 +159,7 @@ mod tests {
         let plan = Knobs { gogc: Gogc::Off, compaction_interval: Interval::Off, ..knobs() };
         for gogc in [-1.0, u64::MAX as f64] {
             let read = read(&[("gogc", gogc), ("gomemlimit", i64::MAX as f64), ("compaction_interval", 0.0)]);
-            let events = attest(&plan, &|_| true, &read, When::Boot);
+            let events = attest(&plan, &|_| true, &read, When::Boot, &|_| false);
             let off = |(_, effective, holds): &(&str, Option<&str>, Option<bool>)| {
                 *effective == Some("off") && *holds == Some(true)
             };

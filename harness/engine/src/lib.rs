@@ -29,7 +29,7 @@ pub mod target;
 mod variant;
 
 pub use affinity::keep_off;
-pub use client::{DataSpec, FlightClient, HttpClient, Planes};
+pub use client::{DataSpec, FlightClient, HeaderError, Headers, HttpAccess, HttpClient, IndexSpec, Planes};
 pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};
 pub use journal::{Journal, Listener};
 pub use oom::OutOfMemory;

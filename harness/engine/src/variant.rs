@@ -307,9 +307,11 @@ impl Performer<'_> {
         let read = within(self.call(), self.target.probe().knobs()).await;
         let read = read.map_err(|error| StepError::Failed(format!("its settings could not be read back: {error}")))?;
         let profile = &self.plan.target.profile;
-        // How much a request carries, a target that speaks HTTP is not told apart from the request.
-        let told = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || knob != "dim");
-        for event in attest(&self.variant.knobs, &told, &read, when) {
+        // Of a request of one thing, nothing but the request itself tells how much it carries.
+        let is_told = |knob: &str| knob != "dim" || read.contains_key(knob);
+        let told = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || is_told(knob));
+        let with_data = |knob: &str| profile.protocol == Protocol::Http && profile.requests.tell(knob);
+        for event in attest(&self.variant.knobs, &told, &read, when, &with_data) {
             self.journal.event(event);
         }
         Ok(())
@@ -436,7 +438,7 @@ impl Performer<'_> {
             ledger.choose_deletes(count, operations.random())
         };
         let client = self.target.client();
-        let deleted = load::delete(&client, ids, workload.query.in_flight, self.call(), &self.books).await;
+        let deleted = load::delete(&client, ids, (workload.query.in_flight, 1), self.call(), &self.books).await;
         // Deletes of the query phase's mix are gone as well.
         let in_all = self.books.ledger().count(RowState::Deleted);
         self.journal.event(EventKind::Deleted { cycle, rows: in_all, failed: deleted.failed });
