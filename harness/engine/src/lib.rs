@@ -42,5 +42,10 @@ pub fn own_rss_bytes() -> Option<f64> {
     sampler::proc::rss_bytes("self")
 }
 
+/// Processor time of the harness itself so far, in seconds.
+pub fn own_cpu_seconds() -> Option<f64> {
+    sampler::proc::cpu_seconds("self")
+}
+
 /// The dataset that a run puts into, and whose name its vectors are drawn under.
 pub const DATASET: &str = "soak";

@@ -14,4 +14,5 @@ mod main_job;
 mod proof;
 mod remedies;
 mod small;
+mod stores;
 mod trouble;
