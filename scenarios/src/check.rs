@@ -332,7 +332,8 @@ fn wrong_secret(text: &str) -> Option<(String, Option<String>)> {
 
 fn unknown_placeholder(text: &str, known: &[&str]) -> Option<(String, Option<String>)> {
     let names = text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
-    let is_port = |name: &str| known.contains(&"data_dir") && name.strip_prefix(FREE_PORT).is_some_and(|name| !name.is_empty());
+    let is_port =
+        |name: &str| known.contains(&"data_dir") && name.strip_prefix(FREE_PORT).is_some_and(|name| !name.is_empty());
     let unknown = names.into_iter().find(|name| !known.contains(name) && !is_port(name))?;
     let help = did_you_mean(unknown, known.iter().copied()).unwrap_or_else(|| one_of(known.iter().copied()));
     Some((format!("nothing fills in `{{{unknown}}}`"), Some(help)))

@@ -87,7 +87,9 @@ impl Profile {
             _ => container.ports.profile,
         });
         let mut texts = self.launch.args.iter().chain(self.launch.env.values());
-        port.is_some() || texts.any(|text| ["addr", "host", "port"].iter().any(|part| text.contains(&format!("{{{side}_{part}}}"))))
+        port.is_some()
+            || texts
+                .any(|text| ["addr", "host", "port"].iter().any(|part| text.contains(&format!("{{{side}_{part}}}"))))
     }
 
     /// Whether a variant's setting of this knob reaches such a target; the kernel's limit always does.

@@ -123,7 +123,11 @@ impl<'a> Rules<'a> {
             if let Some(pointer) = &request.row_errors {
                 if !request.is_batch() {
                     let expected = "expected errors, for a request of one row";
-                    self.report(&["requests", key, "row_errors"], "a request of one row has no errors by row", expected);
+                    self.report(
+                        &["requests", key, "row_errors"],
+                        "a request of one row has no errors by row",
+                        expected,
+                    );
                 } else if pointer.split('/').filter(|part| *part == "*").count() != 1 {
                     let expected = "expected one `*`, which stands for the rows in their order";
                     self.report(&["requests", key, "row_errors"], "errors by row need the place of the rows", expected);
@@ -149,7 +153,8 @@ impl<'a> Rules<'a> {
         }
         // The id of a thing is no row's own when only its name is sent.
         if self.requests.create.as_ref().is_some_and(|create| !create.is_batch() && !create.holds("id")) {
-            let message = format!("ids are of the form \"{}\", but no request that creates sends one", self.requests.ids.name());
+            let message =
+                format!("ids are of the form \"{}\", but no request that creates sends one", self.requests.ids.name());
             self.report(&["requests", "ids"], message, "expected `{id}` in requests.create, or no requests.ids");
         }
     }
@@ -160,7 +165,8 @@ impl<'a> Rules<'a> {
         for (side, port) in [("metrics", container.ports.metrics), ("profile", container.ports.profile)] {
             let key = format!("{side}_port");
             if port.is_none() && profile.has_own(side) {
-                let message = format!("the launch gives {side} an address of its own, which a container does not publish");
+                let message =
+                    format!("the launch gives {side} an address of its own, which a container does not publish");
                 self.report(&["container"], message, format!("expected container.{key}"));
             } else if port.is_some() && port == Some(container.ports.http) {
                 let message = format!("{key} is the port of http as well");

@@ -24,11 +24,9 @@ fn pointer() -> Kind {
 /// What a request that writes rows has beside the rest.
 fn writes() -> Vec<Field> {
     let row = "one row, where the body holds `{rows}`: `{id}`, `{name}`, `{vector}` and `{text}` are filled in";
-    let row_errors = "JSON pointer to the errors of each row, with `*` for the rows in their order, such as \"/*/result/errors\"";
-    vec![
-        optional("row", Kind::Text(TextRule::Body("row")), row),
-        optional("row_errors", pointer(), row_errors),
-    ]
+    let row_errors =
+        "JSON pointer to the errors of each row, with `*` for the rows in their order, such as \"/*/result/errors\"";
+    vec![optional("row", Kind::Text(TextRule::Body("row")), row), optional("row_errors", pointer(), row_errors)]
 }
 
 fn limit(default: &'static str, doc: &'static str) -> Field {
@@ -40,10 +38,16 @@ pub(crate) fn requests() -> Vec<Field> {
     let ids = RowIds::ALL.map(RowIds::name).to_vec();
     let headers = Kind::Map { keys: Keys::Names, values: Box::new(Kind::Text(TextRule::Header)) };
     let found = "JSON pointer to the ids, with `*` for each of them, such as \"/ids/0/*\"";
-    let replaces = "whether a row under an id that is there replaces the one before, so that an upsert is the same request";
+    let replaces =
+        "whether a row under an id that is there replaces the one before, so that an upsert is the same request";
     let create = [writes(), vec![with_default("replaces", Kind::Flag, "false", replaces)]].concat();
     vec![
-        with_default("ids", Kind::Choice(ids), "\"integer\"", "how the target writes the id of a row; a uuid is derived from the row's number"),
+        with_default(
+            "ids",
+            Kind::Choice(ids),
+            "\"integer\"",
+            "how the target writes the id of a row; a uuid is derived from the row's number",
+        ),
         with_default(
             "headers",
             headers,
@@ -53,7 +57,11 @@ pub(crate) fn requests() -> Vec<Field> {
         request(
             "create_collection",
             "creates the collection that the rows are put into; `{collection}`, `{dim}`, `{hnsw_m}` and `{ef_construction}` are filled in",
-            vec![optional("value", pointer(), "JSON pointer to the id in the answer, which later requests have as `{collection_id}`")],
+            vec![optional(
+                "value",
+                pointer(),
+                "JSON pointer to the id in the answer, which later requests have as `{collection_id}`",
+            )],
         ),
         request("drop_collection", "drops the collection that the run created", vec![]),
         request(
@@ -67,19 +75,35 @@ pub(crate) fn requests() -> Vec<Field> {
             "finds the `{k}` nearest neighbours of `{vector}`, by Euclidean distance",
             vec![
                 required("found_ids", pointer(), found),
-                optional("distances", pointer(), "JSON pointer to the distances of those ids, the nearest being the smallest"),
+                optional(
+                    "distances",
+                    pointer(),
+                    "JSON pointer to the distances of those ids, the nearest being the smallest",
+                ),
             ],
         ),
         request("update", "writes rows again under ids that are there: an upsert of the load", writes()),
         request("delete", "deletes one row: `{id}` or `{name}`", vec![]),
-        request("delete_many", "deletes many rows at once: `{ids}`", vec![limit("100", "rows of one request, at most")]),
-        request("count", "counts the rows of the collection", vec![required("value", pointer(), "JSON pointer to the number")]),
+        request(
+            "delete_many",
+            "deletes many rows at once: `{ids}`",
+            vec![limit("100", "rows of one request, at most")],
+        ),
+        request(
+            "count",
+            "counts the rows of the collection",
+            vec![required("value", pointer(), "JSON pointer to the number")],
+        ),
         request(
             "list",
             "lists the ids of the collection's rows, a page at a time, until a page is empty: `{limit}`, `{offset}`, `{after}` (the last id), `{next}` (JSON of the page before)",
             vec![
                 required("found_ids", pointer(), found),
-                optional("next", pointer(), "JSON pointer to what stands for `{next}` in the request for the next page; null ends the list"),
+                optional(
+                    "next",
+                    pointer(),
+                    "JSON pointer to what stands for `{next}` in the request for the next page; null ends the list",
+                ),
                 limit("1000", "rows of one page"),
             ],
         ),
@@ -88,7 +112,11 @@ pub(crate) fn requests() -> Vec<Field> {
             "tells whether every acknowledged row is indexed; without it, a row counts as indexed when it is acknowledged",
             vec![
                 required("value", pointer(), "JSON pointer to the state"),
-                required("is", Kind::Text(TextRule::NotEmpty), "what the state is when all is indexed, such as \"green\" or \"0\""),
+                required(
+                    "is",
+                    Kind::Text(TextRule::NotEmpty),
+                    "what the state is when all is indexed, such as \"green\" or \"0\"",
+                ),
             ],
         ),
     ]

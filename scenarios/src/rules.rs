@@ -313,9 +313,10 @@ impl Rules<'_> {
             self.report("workload.clear", message, expected);
         }
         let mix = self.plan.workload.query.mix;
-        for (weight, request, what, path) in
-            [(mix.search, requests.search.as_ref().or(requests.read.as_ref()), "reads", "search"), (mix.upsert, requests.rewrite(), "updates", "upsert")]
-        {
+        for (weight, request, what, path) in [
+            (mix.search, requests.search.as_ref().or(requests.read.as_ref()), "reads", "search"),
+            (mix.upsert, requests.rewrite(), "updates", "upsert"),
+        ] {
             if weight > 0 && request.is_none() {
                 let path = format!("workload.query.mix.{path}");
                 self.report(&path, lacks(what), "expected 0, or that request in the profile");

@@ -95,8 +95,7 @@ impl Collection {
     /// The nearest rows by Euclidean distance, best first.
     fn nearest(&self, to: &[f64], k: usize) -> Vec<(Value, f64)> {
         let distance = |row: &[f64]| row.iter().zip(to).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
-        let mut all: Vec<(Value, f64)> =
-            self.rows.values().map(|(id, row)| (id.clone(), distance(row))).collect();
+        let mut all: Vec<(Value, f64)> = self.rows.values().map(|(id, row)| (id.clone(), distance(row))).collect();
         all.sort_by(|a, b| a.1.total_cmp(&b.1));
         all.truncate(k);
         all
@@ -170,7 +169,8 @@ impl Store {
                 }
             }
             ["points", "query"] => {
-                let found = collection.nearest(&components(&body["query"]), body["limit"].as_u64().unwrap_or(10) as usize);
+                let found =
+                    collection.nearest(&components(&body["query"]), body["limit"].as_u64().unwrap_or(10) as usize);
                 let point = |(id, score): (Value, f64)| json!({ "id": id, "version": 1, "score": score });
                 json!({ "points": found.into_iter().map(point).collect::<Vec<_>>() })
             }
@@ -204,7 +204,11 @@ impl Store {
                 return state.create(body["name"].as_str().unwrap_or_default(), dim, body.clone());
             }
             ("DELETE", ["collections", name]) => {
-                return if state.collections.remove(*name).is_some() { (StatusCode::OK, json!({})) } else { not_found(name) };
+                return if state.collections.remove(*name).is_some() {
+                    (StatusCode::OK, json!({}))
+                } else {
+                    not_found(name)
+                };
             }
             (_, ["collections", id, rest @ ..]) => (*id, rest),
             _ => return not_found("page"),
@@ -214,13 +218,18 @@ impl Store {
         match rest {
             [] => (StatusCode::OK, collection.settings.clone()),
             ["add"] => {
-                let columns = body["ids"].as_array().into_iter().flatten().zip(body["vectors"].as_array().into_iter().flatten());
+                let columns =
+                    body["ids"].as_array().into_iter().flatten().zip(body["vectors"].as_array().into_iter().flatten());
                 let mut put = before;
                 let results: Vec<Value> = columns
                     .map(|(id, vector)| {
                         put += 1;
                         let refused = every > 0 && put.is_multiple_of(every);
-                        let why = if refused { Some("no room for this row".to_owned()) } else { collection.put(id, components(vector)) };
+                        let why = if refused {
+                            Some("no room for this row".to_owned())
+                        } else {
+                            collection.put(id, components(vector))
+                        };
                         json!({ "id": id, "vector": vector, "error": why })
                     })
                     .collect();

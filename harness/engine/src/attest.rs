@@ -143,14 +143,16 @@ mod tests {
 
     #[test]
     fn a_knob_that_the_target_is_never_told_is_none_of_its() {
-        let events = attest(&knobs(), &|knob| knob == "ef_construction", &read(&[("gogc", 75.0)]), When::Boot, &|_| false);
+        let events =
+            attest(&knobs(), &|knob| knob == "ef_construction", &read(&[("gogc", 75.0)]), When::Boot, &|_| false);
         let told: Vec<&str> = answers(&events).into_iter().map(|(knob, _, _)| knob).collect();
         assert_eq!(told, ["gogc", "ef_construction"]);
     }
 
     #[test]
     fn data_tells_the_rest() {
-        let events = attest(&knobs(), &|_| true, &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data, &|_| false);
+        let events =
+            attest(&knobs(), &|_| true, &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data, &|_| false);
         assert_eq!(answers(&events), [("dim", Some("128"), Some(true)), ("batch_rows", Some("499"), Some(false))]);
     }
 

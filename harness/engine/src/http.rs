@@ -49,10 +49,7 @@ async fn send(addr: SocketAddr, headers: &Headers, endpoint: &str) -> Result<Byt
         .uri(path)
         .header(hyper::header::HOST, addr.to_string())
         .header(hyper::header::CONNECTION, "close");
-    let request = headers
-        .add_to(request)
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| broken(&error))?;
+    let request = headers.add_to(request).body(Empty::<Bytes>::new()).map_err(|error| broken(&error))?;
     let answer = async {
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status();

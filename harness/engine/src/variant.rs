@@ -280,6 +280,13 @@ impl Performer<'_> {
         self.plan.deadlines.call.0
     }
 
+    /// How long an ingest may go without an answer. A batch over HTTP is answered when it is indexed.
+    fn silence_at_most(&self) -> Duration {
+        let requests = &self.plan.target.profile.requests;
+        let waits = requests.create.as_ref().is_some_and(soak_scenario::RequestTemplate::is_batch);
+        if waits { self.plan.deadlines.index.0 } else { self.call() }
+    }
+
     /// Tasks at the idle baseline.
     pub(crate) fn idle_goroutines(&self) -> Option<f64> {
         self.idle_goroutines
@@ -338,7 +345,7 @@ impl Performer<'_> {
             starts,
             length: None,
             streams: workload.ingest.streams,
-            silence_at_most: self.call(),
+            silence_at_most: self.silence_at_most(),
             persists: Box::new({
                 let disturbance = self.conductor.disturbance();
                 move || disturbance.is_on()
@@ -366,7 +373,8 @@ impl Performer<'_> {
             self.journal.event(EventKind::Silence { cycle, seconds: silence, gave_up: account.gave_up });
         }
         if account.gave_up && !disturbed {
-            return Err(StepError::Failed(format!("it acknowledged nothing for {silence:.1} s (deadlines.call)")));
+            let key = if self.silence_at_most() > self.call() { "deadlines.index" } else { "deadlines.call" };
+            return Err(StepError::Failed(format!("it acknowledged nothing for {silence:.1} s ({key})")));
         }
         if account.acked_rows == 0 && !disturbed {
             let why = account.last_error.unwrap_or_else(|| "it gave no reason".to_owned());

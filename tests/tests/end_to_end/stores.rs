@@ -80,7 +80,8 @@ fn smoke(out: &Path, (program, profile): (&str, &str), edits: &[&str]) -> (Ended
 fn assert_wired(ended: &Ended, settings: u32) {
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
     let settings = format!("✓ settings: {settings} of {settings}");
-    for words in [settings.as_str(), "✓ rows: 1126 of 1126", "✓ searches", "✓ neighbours", "✓ deletes: 286 rows"] {
+    for words in [settings.as_str(), "✓ rows: 1126 of 1126", "✓ searches", "✓ neighbours", "✓ deletes: 286 rows"]
+    {
         assert!(ended.stdout.contains(words), "{words} is not in {}", ended.stdout);
     }
 }
@@ -124,7 +125,8 @@ fn rows_that_are_refused_in_an_answer_that_succeeds_are_counted_one_by_one() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let profile = folder.path().join("columns.toml");
-    std::fs::write(&profile, COLUMNS.replace("\"--api-key-of\"", "\"--refuse-every\", \"100\", \"--api-key-of\"")).unwrap();
+    std::fs::write(&profile, COLUMNS.replace("\"--api-key-of\"", "\"--refuse-every\", \"100\", \"--api-key-of\""))
+        .unwrap();
     let (ended, judged) = smoke(&folder.path().join("run"), (&stand_in(), &profile.display().to_string()), &[]);
     let ingested = judged.events("ingested");
     assert!(!ingested.is_empty(), "{}{}", ended.stdout, ended.stderr);

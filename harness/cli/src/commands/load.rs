@@ -190,7 +190,8 @@ impl Load {
         }
         let headers = Headers::read(&profile.requests.headers).map_err(|error| Failure::usage(error.to_string()))?;
         let connections = self.streams.max(8);
-        let access = HttpAccess { addr, connections, keep_alive: true, headers, deadline: self.deadline.0 };
+        let deadline = self.deadline.0;
+        let access = HttpAccess { addr, connections, keep_alive: true, headers, deadline, index_deadline: deadline };
         let index = IndexSpec { hnsw_m: self.hnsw_m, ef_construction: self.ef_construction };
         Ok(Arc::new(HttpClient::new(access, &profile.requests, spec, index)))
     }

@@ -59,6 +59,8 @@ pub struct HttpAccess {
     pub headers: Headers,
     /// Bounds each call.
     pub deadline: Duration,
+    /// Bounds calls that wait for the index: a batch, and creating and dropping a collection.
+    pub index_deadline: Duration,
 }
 
 /// The client.
@@ -75,6 +77,7 @@ impl HttpClient {
             pool: Pool::new(access.addr, access.connections, access.keep_alive),
             headers: access.headers,
             deadline: access.deadline,
+            index_deadline: access.index_deadline.max(access.deadline),
             things: things::Things::default(),
             ours: tokio::sync::Mutex::new(false),
             batch_rows_max: 0.into(),
@@ -111,7 +114,8 @@ impl HttpClient {
         let answer = self.0.ask(ask, &about).await?;
         let (Some(ask), Ok(found)) = (ask, answer.found) else { return Ok(Vec::new()) };
         let ids = self.rows(ask, &found)?;
-        let distances: Vec<f64> = ask.found(Reads::Distances, &found).iter().flatten().filter_map(Value::as_f64).collect();
+        let distances: Vec<f64> =
+            ask.found(Reads::Distances, &found).iter().flatten().filter_map(Value::as_f64).collect();
         if !ask.reads(Reads::Distances) {
             return Ok(ids);
         }
@@ -246,7 +250,8 @@ impl Client for HttpClient {
         }
         let Some(indexed) = &self.0.asks.indexed else { return Ok(true) };
         let found = self.0.send(indexed, &Subject::default()).await?.found.unwrap_or_default();
-        let state = ask_value(indexed, &found).map(|state| state.as_str().map_or_else(|| state.to_string(), str::to_owned));
+        let state =
+            ask_value(indexed, &found).map(|state| state.as_str().map_or_else(|| state.to_string(), str::to_owned));
         Ok(state.is_some() && state == indexed.is)
     }
 

@@ -14,7 +14,13 @@ use crate::target::CallError;
 /// Every page that the profile names.
 pub(super) async fn pages(profile: &Profile, sides: Sides, call: Duration) -> Vec<Artefact> {
     let own = profile.diagnosis.pages.iter().map(|(what, endpoint)| {
-        fetch(format!("{}{what}.txt", name::PAGE), "diagnosis.pages", Some(endpoint.clone()), profile, (sides.http, call))
+        fetch(
+            format!("{}{what}.txt", name::PAGE),
+            "diagnosis.pages",
+            Some(endpoint.clone()),
+            profile,
+            (sides.http, call),
+        )
     });
     let (mut all, own) = tokio::join!(of_memory(profile, sides, call), join_all(own));
     all.extend(own);
@@ -29,9 +35,9 @@ pub(super) async fn of_memory(profile: &Profile, sides: Sides, call: Duration) -
         (name::TASKS, "endpoints.tasks", &endpoints.tasks, sides.profile),
         (name::HEAP, "endpoints.heap_profile", &endpoints.heap_profile, sides.profile),
     ];
-    join_all(pages.map(|(name, key, endpoint, addr)| {
-        fetch(name.to_owned(), key, endpoint.clone(), profile, (addr, call))
-    }))
+    join_all(
+        pages.map(|(name, key, endpoint, addr)| fetch(name.to_owned(), key, endpoint.clone(), profile, (addr, call))),
+    )
     .await
 }
 

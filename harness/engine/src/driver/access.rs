@@ -184,6 +184,7 @@ impl Access {
                     keep_alive: workload.keep_alive,
                     headers: headers.clone(),
                     deadline: call,
+                    index_deadline: deadlines.index.0,
                 };
                 let knobs = &variant.knobs;
                 let index = IndexSpec { hnsw_m: knobs.hnsw_m, ef_construction: knobs.ef_construction };
@@ -312,10 +313,8 @@ fn fill(text: &str, place: &Place, knobs: &Knobs) -> String {
     let addrs = place.addrs;
     let data = place.data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
     let settings = place.data.as_ref().map(|data| settings_in(data).display().to_string()).unwrap_or_default();
-    let mut text = text
-        .replace("{settings}", &settings)
-        .replace("{data_dir}", &data)
-        .replace("{max_memory}", &max_memory(knobs));
+    let mut text =
+        text.replace("{settings}", &settings).replace("{data_dir}", &data).replace("{max_memory}", &max_memory(knobs));
     let sides = [
         ("data", addrs.data),
         ("meta", addrs.meta),

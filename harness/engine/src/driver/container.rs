@@ -149,7 +149,8 @@ impl ContainerDriver {
         if !self.plan.faults.values().any(|fault| fault.inject.restarts()) {
             return Ok(None);
         }
-        let free = Addrs::free(&self.plan.target.profile).map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
+        let free = Addrs::free(&self.plan.target.profile)
+            .map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         Ok(Some(free.ports()))
     }
 }

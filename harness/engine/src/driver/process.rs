@@ -128,7 +128,8 @@ impl ProcessDriver {
         let plan = &self.recipe.plan;
         let program = self.recipe.program.0.clone();
         let build = self.build.of_program(program).await;
-        let addrs = Addrs::free(&plan.target.profile).map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
+        let addrs = Addrs::free(&plan.target.profile)
+            .map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         let artifacts = self.folder.path(file::ARTIFACTS);
         let log_path = artifacts.join(format!("{index:03}-target.log"));
         let log = Log::create(&log_path).map_err(|error| format!("cannot make {}: {error}", log_path.display()))?;

@@ -34,6 +34,8 @@ pub(super) struct Inner {
     pub(super) pool: Pool,
     pub(super) headers: Headers,
     pub(super) deadline: Duration,
+    /// Bounds calls that wait for the index.
+    pub(super) index_deadline: Duration,
     pub(super) things: Things,
     /// Whether the collection is there, and this run's.
     pub(super) ours: Mutex<bool>,
@@ -55,16 +57,19 @@ impl Inner {
 
     /// Sends a request; an answer that is no success, or that holds errors, is an error.
     pub(super) async fn send(&self, ask: &Ask, about: &Subject<'_>) -> Result<Answer, CallError> {
+        self.send_within(self.deadline, ask, about).await
+    }
+
+    async fn send_within(&self, deadline: Duration, ask: &Ask, about: &Subject<'_>) -> Result<Answer, CallError> {
         let body = ask.body.as_ref().map(|body| Bytes::from(self.filler.text(body, about)));
         let request = self.request(ask, about, Outgoing::Whole(body))?;
-        let answer = within(self.deadline, self.pool.send(request, &ask.pointers)).await?;
+        let answer = within(deadline, self.pool.send(request, &ask.pointers)).await?;
         self.judge(ask, answer)
     }
 
     /// The same for an operation of which the profile may have no request.
     pub(super) async fn ask(&self, ask: Option<&Arc<Ask>>, about: &Subject<'_>) -> Result<Answer, CallError> {
-        let ask =
-            ask.ok_or_else(|| CallError::Refused("the profile has no request for this operation".to_owned()))?;
+        let ask = ask.ok_or_else(|| CallError::Refused("the profile has no request for this operation".to_owned()))?;
         self.send(ask, about).await
     }
 
@@ -116,7 +121,7 @@ impl Inner {
                 handed: 0,
             };
             let request = self.request(ask, &Subject::default(), Outgoing::Rows(Box::new(rows)))?;
-            within(self.deadline, self.pool.send(request, &ask.pointers)).await
+            within(self.index_deadline, self.pool.send(request, &ask.pointers)).await
         };
         let (answer, slow_down) = self.patiently(send).await?;
         let answer = self.judge(ask, answer)?;
@@ -195,11 +200,11 @@ impl Inner {
         if *ours {
             return Ok(());
         }
-        let answer = self.send(create, &Subject::default()).await.map_err(|error| match error {
-            CallError::Refused(why) => CallError::Refused(format!(
-                "the collection {} could not be created: {why}",
-                self.filler.collection()
-            )),
+        let created = self.send_within(self.index_deadline, create, &Subject::default()).await;
+        let answer = created.map_err(|error| match error {
+            CallError::Refused(why) => {
+                CallError::Refused(format!("the collection {} could not be created: {why}", self.filler.collection()))
+            }
             other => other,
         })?;
         if create.reads(Reads::Value) {
@@ -218,7 +223,10 @@ impl Inner {
         if !*ours {
             return Err(CallError::Refused("there is no such dataset: this run has created no collection".to_owned()));
         }
-        let dropped = self.ask(self.asks.drop_collection.as_ref(), &Subject::default()).await;
+        let Some(drop) = &self.asks.drop_collection else {
+            return Err(CallError::Refused("the profile has no request that drops a collection".to_owned()));
+        };
+        let dropped = self.send_within(self.index_deadline, drop, &Subject::default()).await;
         // One that is not there any more is created again by the next cycle.
         *ours = !dropped.as_ref().map_or_else(CallError::is_not_found, |_| true);
         dropped.map(|_| ())

@@ -94,11 +94,24 @@ impl<'a> Scanner<'a> {
 
     /// Reads on.
     pub(in crate::client) fn feed(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {
-        for byte in bytes {
+        let mut rest = bytes;
+        while let Some((byte, after)) = self.skip(rest).split_first() {
             self.byte(*byte)?;
             self.at += 1;
+            rest = after;
         }
         Ok(())
+    }
+
+    /// What is left after the plain part of a value that nobody wants: most of an answer that sends vectors back.
+    fn skip<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        if !self.wanted.is_empty() || !matches!(self.mode, Mode::Whole { text: false, .. }) {
+            return bytes;
+        }
+        let is_plain = |byte: &u8| !matches!(byte, b'"' | b'[' | b']' | b'{' | b'}');
+        let plain = bytes.iter().take_while(|byte| is_plain(byte)).count();
+        self.at += plain;
+        &bytes[plain..]
     }
 
     /// What each pointer named, once the answer is over.
@@ -311,7 +324,8 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_every_element() {
-        let graphql = json!({ "data": { "Get": { "Soak": [{ "_additional": { "id": "a" } }, { "_additional": {} }] } } });
+        let graphql =
+            json!({ "data": { "Get": { "Soak": [{ "_additional": { "id": "a" } }, { "_additional": {} }] } } });
         assert_eq!(find("/data/Get/Soak/*/_additional/id", &graphql), [Some(json!("a")), None]);
         let columns = json!({ "ids": [["x", "y"]], "distances": [[0.5, 1.5]] });
         assert_eq!(find("/ids/0/*", &columns), [Some(json!("x")), Some(json!("y"))]);

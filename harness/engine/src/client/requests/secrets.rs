@@ -26,7 +26,9 @@ impl fmt::Debug for Headers {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// A variable is not set.
-    #[error("the header `{header}` needs the environment variable {variable}, which is not set: export it before the run")]
+    #[error(
+        "the header `{header}` needs the environment variable {variable}, which is not set: export it before the run"
+    )]
     NoVariable {
         /// Name of the header.
         header: String,
@@ -100,8 +102,7 @@ fn secret(header: &str, place: &str) -> Result<String, HeaderError> {
     let header = header.to_owned();
     if let Some(path) = place.strip_prefix("file:") {
         let read = std::fs::read_to_string(path);
-        let text =
-            read.map_err(|why| HeaderError::NoFile { header, path: path.to_owned(), why: why.to_string() })?;
+        let text = read.map_err(|why| HeaderError::NoFile { header, path: path.to_owned(), why: why.to_string() })?;
         return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
     }
     let variable = place.strip_prefix("env:").unwrap_or(place);

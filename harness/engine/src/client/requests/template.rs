@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn braces_of_other_languages_stay() {
-        let text = r#"{"query":"{Get{{collection}(limit:{k},nearVector:{vector:{vector}}){_additional{ id distance }}}}"}"#;
+        let text =
+            r#"{"query":"{Get{{collection}(limit:{k},nearVector:{vector:{vector}}){_additional{ id distance }}}}"}"#;
         let Template(pieces) = Template::parse(text);
         let variables: Vec<Variable> = pieces
             .iter()
