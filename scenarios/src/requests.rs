@@ -144,11 +144,6 @@ impl Requests {
         own.iter().copied().chain(names).collect()
     }
 
-    /// Whether a store of vectors answers: searches find neighbours.
-    pub fn search_vectors(&self) -> bool {
-        self.search.is_some()
-    }
-
     /// The request that writes rows again: one of its own, or the one that creates where that replaces.
     pub fn rewrite(&self) -> Option<&RequestTemplate> {
         self.update.as_ref().or_else(|| self.create.as_ref().filter(|create| create.replaces))

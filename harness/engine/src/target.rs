@@ -289,3 +289,21 @@ pub(crate) async fn within<T>(
 ) -> Result<T, CallError> {
     tokio::time::timeout(deadline, call).await.unwrap_or(Err(CallError::TimedOut(deadline)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_falls_into_runs_of_taken_and_refused_rows() {
+        let batch = Batch { first: 10, rows: 5, version: 0 };
+        let parts = |ids: &[u64]| {
+            let refused = RefusedRows { ids: ids.to_vec(), why: "no room".to_owned() };
+            let parts = Ack { slow_down: false, refused: Some(refused) }.parts(batch);
+            parts.into_iter().map(|(part, taken)| (part.first, part.rows, taken)).collect::<Vec<_>>()
+        };
+        assert_eq!(parts(&[10, 13]), [(10, 1, false), (11, 2, true), (13, 1, false), (14, 1, true)]);
+        assert_eq!(parts(&[13, 14]), [(10, 3, true), (13, 2, false)]);
+        assert_eq!(Ack::default().parts(batch), [(batch, true)]);
+    }
+}

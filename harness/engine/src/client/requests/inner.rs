@@ -39,7 +39,7 @@ pub(super) struct Inner {
     pub(super) things: Things,
     /// Whether the collection is there, and this run's.
     pub(super) ours: Mutex<bool>,
-    /// Rows of the largest request that was acknowledged as a whole.
+    /// Rows of the largest request that was answered row by row, or as a whole.
     pub(super) batch_rows_max: std::sync::atomic::AtomicU32,
 }
 
@@ -126,9 +126,7 @@ impl Inner {
         let (answer, slow_down) = self.patiently(send).await?;
         let answer = self.judge(ask, answer)?;
         let refused = self.refused_rows(ask, &answer, batch)?;
-        if refused.is_none() {
-            self.batch_rows_max.fetch_max(batch.rows, std::sync::atomic::Ordering::Relaxed);
-        }
+        self.batch_rows_max.fetch_max(batch.rows, std::sync::atomic::Ordering::Relaxed);
         Ok(Ack { slow_down, refused })
     }
 

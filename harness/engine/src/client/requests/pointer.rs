@@ -39,7 +39,9 @@ pub(super) fn is_error(value: &Value) -> bool {
         Value::String(text) => !text.is_empty(),
         Value::Array(list) => !list.is_empty(),
         Value::Object(table) => !table.is_empty(),
-        Value::Bool(true) | Value::Number(_) => true,
+        // The number of errors, or the code of one.
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::Bool(true) => true,
     }
 }
 
@@ -50,10 +52,10 @@ mod tests {
 
     #[test]
     fn only_something_is_an_error() {
-        for none in [json!(null), json!(""), json!([]), json!({}), json!(false)] {
+        for none in [json!(null), json!(""), json!([]), json!({}), json!(false), json!(0)] {
             assert!(!is_error(&none), "{none}");
         }
-        for some in [json!("no"), json!([1]), json!({ "error": [] }), json!(true), json!(0)] {
+        for some in [json!("no"), json!([1]), json!({ "error": [] }), json!(true), json!(2)] {
             assert!(is_error(&some), "{some}");
         }
     }

@@ -76,7 +76,9 @@ fn request(
     // Inside, every port is free that nothing of the target listens on.
     let inside = Place::new(&plan.target.profile, Addrs::inside(launch.ports), host.data.map(|_| DATA_INSIDE.into()));
     let inside = inside.map_err(|error| format!("cannot find free ports: {error}"))?;
-    let mut request = GenericImage::new(name, tag)
+    // Docker publishes no port that is not exposed, and not every image exposes what its server listens on.
+    let image = ports(launch.ports).into_iter().fold(GenericImage::new(name, tag), GenericImage::with_exposed_port);
+    let mut request = image
         .with_cmd(arguments(plan, &inside, variant))
         .with_label(RUN_LABEL, &driver.run)
         .with_label("soak.variant", index.to_string())
