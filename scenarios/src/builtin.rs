@@ -37,6 +37,9 @@ const PROFILES: &[(&str, &str)] = &[
     ("longbow", include_str!("../profiles/longbow.toml")),
     ("longbow-runbook", include_str!("../profiles/longbow-runbook.toml")),
     ("guts", include_str!("../profiles/guts.toml")),
+    ("weaviate", include_str!("../profiles/weaviate.toml")),
+    ("chroma", include_str!("../profiles/chroma.toml")),
+    ("qdrant", include_str!("../profiles/qdrant.toml")),
 ];
 
 /// The built-in scenarios, in the order of the runbook.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, did_you_mean, one_of};
 use crate::launch;
-use crate::profile::Requests;
-use crate::profile_shape::{PLACEHOLDERS, mappable_series};
+use crate::profile_shape::{FREE_PORT, PLACEHOLDERS, mappable_series};
+use crate::requests::Requests;
 use crate::scenario_shape::axes_of_the_target;
 use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule};
 use crate::source::Origin;
@@ -261,12 +261,12 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
                 _ => Some(format!("`{text}` is not a method and a path")),
             }
         }
-        TextRule::Request => {
+        TextRule::Request(request) => {
             let parts = text.split_once(' ');
             let method = |method: &str| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method);
             match parts {
                 Some((verb, path)) if method(verb) && path.starts_with('/') && !path.contains(char::is_whitespace) => {
-                    return unknown_placeholder(text, &Requests::VARIABLES[..3]);
+                    return unknown_placeholder(text, &in_path(request));
                 }
                 _ => Some(format!("`{text}` is not a method and a path")),
             }
@@ -274,9 +274,22 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
         TextRule::InJson => {
             let parts: Vec<&str> = text.split(' ').collect();
             let fits = matches!(parts[..], ["GET", path, pointer] if path.starts_with('/') && pointer.starts_with('/'));
-            (!fits).then(|| format!("`{text}` is not a method, a path and a JSON pointer"))
+            if fits {
+                return unknown_variable(text, &["dataset", "collection", "collection_id"]);
+            }
+            Some(format!("`{text}` is not a method, a path and a JSON pointer"))
         }
-        TextRule::Body => return unknown_variable(text, &Requests::VARIABLES),
+        TextRule::Body(request) => return unknown_variable(text, &Requests::variables(request)),
+        TextRule::Pointer => {
+            let fits = text.is_empty() || (text.starts_with('/') && !text.contains(char::is_whitespace));
+            if fits {
+                return unknown_variable(text, &["dataset", "collection", "collection_id"]);
+            }
+            Some(format!("`{text}` is not a JSON pointer"))
+        }
+        TextRule::Header => return wrong_secret(text),
+        TextRule::Evidence if text.starts_with("GET ") => return text_mistake(TextRule::InJson, text),
+        TextRule::Evidence => return text_mistake(TextRule::Metric, text),
         TextRule::Metric => {
             let text_inside = text.strip_prefix("max(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
             let (metric, labels) = text_inside.split_once('{').unwrap_or((text_inside, "}"));
@@ -301,9 +314,27 @@ fn text_mistake(rule: TextRule, text: &str) -> Option<(String, Option<String>)> 
     wrong.map(|message| (message, None))
 }
 
+/// What a request fills in, in its path. Lists of rows and vectors are too long for one.
+fn in_path(request: &str) -> Vec<&'static str> {
+    let long = ["text", "vector", "rows", "ids", "vectors", "next"];
+    Requests::variables(request).into_iter().filter(|variable| !long.contains(variable)).collect()
+}
+
+/// A header has no other placeholders than those of secrets.
+fn wrong_secret(text: &str) -> Option<(String, Option<String>)> {
+    let mut names = text.split('{').skip(1).map(|rest| rest.split_once('}').map_or(rest, |(name, _)| name));
+    let is_secret = |name: &&str| {
+        ["env:", "file:"].iter().any(|kind| name.strip_prefix(kind).is_some_and(|what| !what.trim().is_empty()))
+    };
+    let unknown = names.find(|name| !is_secret(name))?;
+    Some((format!("nothing fills in `{{{unknown}}}`"), Some("expected `{env:NAME}` or `{file:PATH}`".to_owned())))
+}
+
 fn unknown_placeholder(text: &str, known: &[&str]) -> Option<(String, Option<String>)> {
     let names = text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
-    let unknown = names.into_iter().find(|name| !known.contains(name))?;
+    let is_port =
+        |name: &str| known.contains(&"data_dir") && name.strip_prefix(FREE_PORT).is_some_and(|name| !name.is_empty());
+    let unknown = names.into_iter().find(|name| !known.contains(name) && !is_port(name))?;
     let help = did_you_mean(unknown, known.iter().copied()).unwrap_or_else(|| one_of(known.iter().copied()));
     Some((format!("nothing fills in `{{{unknown}}}`"), Some(help)))
 }

@@ -50,8 +50,14 @@ pub struct Attach {
     pub data: SocketAddr,
     /// The meta plane.
     pub meta: SocketAddr,
-    /// Metrics and the admin side.
+    /// The HTTP side: requests of the load, metrics and admin.
     pub http: SocketAddr,
+    /// Metrics, where they have an address of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<SocketAddr>,
+    /// Profiles and dumps, where they have an address of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<SocketAddr>,
 }
 
 /// What of a running target is watched beside its metrics page.
@@ -124,7 +130,13 @@ impl fmt::Display for Attach {
             AttachTo::Container(name) => write!(f, "container={name}")?,
             AttachTo::Endpoints => f.write_str("endpoints")?,
         }
-        write!(f, ",data={},meta={},http={}", self.data, self.meta, self.http)
+        write!(f, ",data={},meta={},http={}", self.data, self.meta, self.http)?;
+        for (name, addr) in [("metrics", self.metrics), ("profile", self.profile)] {
+            if let Some(addr) = addr {
+                write!(f, ",{name}={addr}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -143,7 +155,14 @@ impl Attach {
             _ => return Err(format!("`{what}` is nothing to attach to")),
         };
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let mut attach = Self { to, data: local(ports.data), meta: local(ports.meta), http: local(ports.http) };
+        let mut attach = Self {
+            to,
+            data: local(ports.data),
+            meta: local(ports.meta),
+            http: local(ports.http),
+            metrics: ports.metrics.map(local),
+            profile: ports.profile.map(local),
+        };
         for part in parts {
             let (name, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is not an address"))?;
             let address: SocketAddr =
@@ -155,6 +174,8 @@ impl Attach {
                 "data" => attach.data = address,
                 "meta" => attach.meta = address,
                 "http" => attach.http = address,
+                "metrics" => attach.metrics = Some(address),
+                "profile" => attach.profile = Some(address),
                 _ => return Err(format!("`{name}` is no plane")),
             }
         }
@@ -176,7 +197,7 @@ pub(crate) fn repository(image: &str) -> &str {
 mod tests {
     use super::*;
 
-    const PORTS: Ports = Ports { data: 3000, meta: 3001, http: 9090 };
+    const PORTS: Ports = Ports { data: 3000, meta: 3001, http: 9090, metrics: None, profile: None };
 
     #[test]
     fn attachments_read_back_as_they_are_written() {
@@ -184,6 +205,7 @@ mod tests {
             "pid=42,data=127.0.0.1:1,meta=127.0.0.1:2,http=127.0.0.1:3",
             "container=longbow,data=[::1]:1,meta=127.0.0.1:3001,http=127.0.0.1:9090",
             "endpoints,data=127.0.0.1:3000,meta=127.0.0.1:3001,http=127.0.0.1:9090",
+            "endpoints,data=127.0.0.1:3000,meta=127.0.0.1:3001,http=127.0.0.1:9090,metrics=127.0.0.1:2112,profile=127.0.0.1:6060",
         ] {
             assert_eq!(Attach::parse(text, PORTS).unwrap().to_string(), text);
         }

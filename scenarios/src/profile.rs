@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::requests::Requests;
 use crate::runbook::Runbook;
 
 /// How to talk to one kind of target. The files are in `scenarios/profiles/`.
@@ -82,6 +83,24 @@ impl Profile {
         self.series.contains_key(series) || self.json.contains_key(series)
     }
 
+    /// Whether its launch gives the metrics, or the profiles, an address of their own (`side` is `metrics` or `profile`).
+    pub fn has_own(&self, side: &str) -> bool {
+        let port = self.container.as_ref().and_then(|container| match side {
+            "metrics" => container.ports.metrics,
+            _ => container.ports.profile,
+        });
+        let mut texts = self.launch.args.iter().chain(self.launch.env.values());
+        port.is_some()
+            || texts
+                .any(|text| ["addr", "host", "port"].iter().any(|part| text.contains(&format!("{{{side}_{part}}}"))))
+    }
+
+    /// Whether a put or a drop is answered once the index has caught up: a batch over HTTP is.
+    pub fn answers_when_indexed(&self) -> bool {
+        self.protocol == Protocol::Http
+            && self.requests.create.as_ref().is_some_and(crate::requests::RequestTemplate::is_batch)
+    }
+
     /// Whether a variant's setting of this knob reaches such a target; the kernel's limit always does.
     pub fn sets(&self, knob: &str) -> bool {
         let placeholder = format!("{{{knob}}}");
@@ -92,52 +111,18 @@ impl Profile {
         let told = |placeholder: &str| launch().any(|text| text.contains(placeholder));
         match (self.protocol, knob) {
             (_, "memory_limit" | "query_rate") | (Protocol::Flight, "dim" | "batch_rows") => true,
-            (Protocol::Http, "dim") => self.requests.carry_payload(),
+            (Protocol::Http, "dim" | "batch_rows") => self.requests.tell(knob),
+            (Protocol::Http, "hnsw_m" | "ef_construction") => self.requests.tell(knob) || told(&placeholder),
             (_, "gomemlimit") => told(&placeholder) || told("{max_memory}"),
             _ => told(&placeholder),
         }
     }
 }
 
-/// What stands for each operation of the load where a target speaks HTTP. One that is absent cannot be asked.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Requests {
-    /// Makes one thing; a row of the load.
-    pub create: Option<RequestTemplate>,
-    /// Reads one thing that is there.
-    pub read: Option<RequestTemplate>,
-    /// Writes one thing again.
-    pub update: Option<RequestTemplate>,
-    /// Removes one thing.
-    pub delete: Option<RequestTemplate>,
-}
-
-impl Requests {
-    /// What is filled in, in paths and bodies.
-    pub const VARIABLES: [&str; 5] = ["id", "name", "dataset", "text", "vector"];
-
-    /// Whether any carries a payload that goes with the dimension.
-    fn carry_payload(&self) -> bool {
-        let all = [&self.create, &self.read, &self.update, &self.delete];
-        let bodies = all.into_iter().flatten().filter_map(|request| request.body.as_ref());
-        bodies.into_iter().any(|body| body.contains("{text}") || body.contains("{vector}"))
-    }
-}
-
-/// A request with its variables: `{id}` and `{name}` are a row's own, `{text}` and `{vector}` its payload of four bytes a dimension.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestTemplate {
-    /// Method and path: `"POST /api/orgs"`.
-    pub call: String,
-    /// The body, sent as JSON.
-    pub body: Option<String>,
-}
-
-/// How a process is started. Arguments and values may hold `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}` and any knob (`{gogc}`,
-/// `{gomemlimit}` in bytes, `{max_memory}` the same with Go's largest value for "off", `{hnsw_m}`, `{ef_construction}`, `{compaction_interval}` as `30s`);
-/// the argument `{misbehave}` stands for `--misbehave key=value` pairs. A knob that is off is written as `off` spells it; without a spelling, variables
-/// and arguments that hold it are left out.
+/// How a process is started. Arguments and values may hold `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{metrics_addr}`, `{profile_addr}` (each also as
+/// `_host` and `_port`), `{free_port:NAME}`, `{data_dir}` and any knob (`{gogc}`, `{gomemlimit}` in bytes, `{max_memory}` the same with Go's largest
+/// value for "off", `{hnsw_m}`, `{ef_construction}`, `{compaction_interval}` as `30s`); the argument `{misbehave}` stands for `--misbehave key=value`
+/// pairs. A knob that is off is written as `off` spells it; without a spelling, variables and arguments that hold it are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LaunchSettings {
     /// Command-line arguments.
@@ -169,7 +154,7 @@ pub struct ContainerProfile {
     pub volumes: Vec<String>,
 }
 
-/// Ports of the three planes.
+/// Ports of what a target listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
     /// Data plane.
@@ -178,15 +163,21 @@ pub struct Ports {
     /// Meta plane.
     #[serde(rename = "meta_port")]
     pub meta: u16,
-    /// Metrics and the admin side.
+    /// The HTTP side: requests of the load, metrics and admin.
     #[serde(rename = "http_port")]
     pub http: u16,
+    /// Metrics, where they have a port of their own.
+    #[serde(default, rename = "metrics_port", skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<u16>,
+    /// Profiles and dumps (pprof), where they have a port of their own.
+    #[serde(default, rename = "profile_port", skip_serializing_if = "Option::is_none")]
+    pub profile: Option<u16>,
 }
 
 impl Default for Ports {
     /// Longbow's.
     fn default() -> Self {
-        Self { data: 3000, meta: 3001, http: 9090 }
+        Self { data: 3000, meta: 3001, http: 9090, metrics: None, profile: None }
     }
 }
 
@@ -200,6 +191,9 @@ impl Endpoints {
 /// HTTP paths by purpose, each `"GET /path"` or `"POST /path"`; `{dataset}`, `{leak}` and `{seconds}` are filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Endpoints {
+    /// Answers with a status of success once the target is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<String>,
     /// The Prometheus text page.
     pub metrics: Option<String>,
     /// The task (goroutine) dump with full stacks.

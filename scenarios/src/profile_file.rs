@@ -9,8 +9,9 @@ use crate::diagnostic::{Diagnostic, did_you_mean, one_of};
 use crate::launch;
 use crate::load::LoadError;
 use crate::merge::{fill_defaults, to_json};
-use crate::profile::{Profile, Protocol};
+use crate::profile::Profile;
 use crate::profile_shape;
+use crate::request_rules;
 use crate::shape::Kind;
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Node, Value, parse_document};
@@ -105,11 +106,7 @@ pub(crate) fn check(source: &Arc<Source>, mistakes: &mut Vec<Diagnostic>) -> Opt
 
 /// What no single key can get wrong.
 fn contradictions(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>) {
-    if profile.protocol == Protocol::Http && profile.requests.create.is_none() {
-        let message = "the protocol is http, but no request makes anything";
-        let expected = "expected [requests] with create = { call = \"POST /…\" }";
-        mistakes.push(Diagnostic::new(&root.origin_of(&["protocol"]), message, expected));
-    }
+    request_rules::contradictions(profile, root, mistakes);
     let takes = profile.launch.args.iter().any(|arg| arg == "{misbehave}");
     if profile.can_misbehave && !takes {
         let message = "can_misbehave is true, but no argument is {misbehave}";

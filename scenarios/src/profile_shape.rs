@@ -2,12 +2,36 @@
 
 use std::sync::LazyLock;
 
+use crate::request_shape;
 use crate::series::{OF_THE_PAGE, SERIES, SeriesSpec, Source};
 use crate::shape::{Field, Keys, Kind, TextRule, optional, required, section, with_default};
 
 /// What a launch fills in, beside the knobs.
-pub(crate) const PLACEHOLDERS: [&str; 8] =
-    ["data_addr", "meta_addr", "http_addr", "data_dir", "settings", "max_memory", "compaction_enabled", "misbehave"];
+pub(crate) const PLACEHOLDERS: [&str; 20] = [
+    "data_addr",
+    "data_host",
+    "data_port",
+    "meta_addr",
+    "meta_host",
+    "meta_port",
+    "http_addr",
+    "http_host",
+    "http_port",
+    "metrics_addr",
+    "metrics_host",
+    "metrics_port",
+    "profile_addr",
+    "profile_host",
+    "profile_port",
+    "data_dir",
+    "settings",
+    "max_memory",
+    "compaction_enabled",
+    "misbehave",
+];
+
+/// What begins the name of a placeholder for a port that is free: `{free_port:gossip}`. The same name is the same port.
+pub(crate) const FREE_PORT: &str = "free_port:";
 
 /// The canonical series that a profile may map: those of the metrics page.
 pub(crate) fn mappable_series() -> impl Iterator<Item = &'static str> {
@@ -54,11 +78,7 @@ fn root() -> Vec<Field> {
             "what a deployment is called, for the commands of reports; what is absent is guessed from the profile's name",
         ),
         section("endpoints", endpoints(), "HTTP paths by purpose; one that is absent is one that the target lacks"),
-        section(
-            "requests",
-            requests(),
-            "what the load asks where the protocol is http; one that is absent cannot be asked",
-        ),
+        request_shape::field(),
         with_default(
             "series",
             metrics(Keys::Series),
@@ -71,7 +91,12 @@ fn root() -> Vec<Field> {
             "{}",
             "canonical series = an endpoint that answers in JSON and where in it the number is; of a list, its length",
         ),
-        with_default("attest", metrics(Keys::Knobs), "{}", "knob = the metric that holds its effective value"),
+        with_default(
+            "attest",
+            Kind::Map { keys: Keys::Knobs, values: Box::new(Kind::Text(TextRule::Evidence)) },
+            "{}",
+            "knob = the metric that holds its effective value, or an endpoint that answers in JSON and where in it the value is",
+        ),
         with_default(
             "ignores",
             Kind::Map { keys: Keys::Knobs, values: Box::new(Kind::Text(TextRule::NotEmpty)) },
@@ -118,7 +143,7 @@ fn launch() -> Vec<Field> {
             "args",
             Kind::List(template()),
             "[]",
-            "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{data_dir}`, any knob, `{max_memory}` (gomemlimit in bytes, at its largest when off), `{compaction_enabled}` (true or false) and `{misbehave}` are filled in",
+            "arguments; `{data_addr}`, `{meta_addr}`, `{http_addr}`, `{metrics_addr}`, `{profile_addr}` (each also as `_host` and `_port`), `{free_port:NAME}` (a port that is free, the same for the same name), `{data_dir}`, any knob, `{max_memory}` (gomemlimit in bytes, at its largest when off), `{compaction_enabled}` (true or false) and `{misbehave}` are filled in",
         ),
         with_default(
             "env",
@@ -148,6 +173,7 @@ fn launch() -> Vec<Field> {
 }
 
 fn container() -> Vec<Field> {
+    let own_port = |name, doc| optional(name, Kind::Integer { min: 1, max: 65535 }, doc);
     let port = |name, default, doc| with_default(name, Kind::Integer { min: 1, max: 65535 }, default, doc);
     vec![
         required("image", Kind::Text(TextRule::NotEmpty), "the image's name and tag"),
@@ -158,31 +184,15 @@ fn container() -> Vec<Field> {
         ),
         port("data_port", "3000", "the data plane's port inside"),
         port("meta_port", "3001", "the meta plane's port inside"),
-        port("http_port", "9090", "the port of metrics and the admin side inside"),
+        port("http_port", "9090", "the port of the HTTP side inside: requests of the load, metrics and admin"),
+        own_port("metrics_port", "the port of the metrics page inside, where it has one of its own"),
+        own_port("profile_port", "the port of profiles and dumps (pprof) inside, where they have one of their own"),
         with_default(
             "volumes",
             Kind::List(Box::new(Kind::Text(TextRule::NotEmpty))),
             "[]",
             "paths inside that are given a fresh volume",
         ),
-    ]
-}
-
-fn requests() -> Vec<Field> {
-    let request = |name, doc| {
-        let call = "method and path, such as \"POST /api/things\"; `{id}`, `{name}` and `{dataset}` are filled in";
-        let body = "the body, sent as JSON; also `{text}` and `{vector}`, a payload of four bytes a dimension";
-        let fields = vec![
-            required("call", Kind::Text(TextRule::Request), call),
-            optional("body", Kind::Text(TextRule::Body), body),
-        ];
-        optional(name, Kind::Section(fields), doc)
-    };
-    vec![
-        request("create", "makes one thing: a row of the load"),
-        request("read", "reads one thing that is there: a search of the load"),
-        request("update", "writes one thing again: an upsert of the load"),
-        request("delete", "removes one thing"),
     ]
 }
 
@@ -201,6 +211,7 @@ fn service() -> Vec<Field> {
 fn endpoints() -> Vec<Field> {
     let endpoint = |name, doc| optional(name, Kind::Text(TextRule::Endpoint), doc);
     vec![
+        endpoint("ready", "answers with a status of success once the target is ready"),
         endpoint("metrics", "the Prometheus text page"),
         endpoint("tasks", "the task (goroutine) dump with full stacks"),
         endpoint(

@@ -303,24 +303,26 @@ impl Rules<'_> {
         }
         let (name, requests) = (target.profile.name.clone(), target.profile.requests.clone());
         let lacks = |what: &str| format!("the profile `{name}` has no request that {what}");
-        if requests.delete.is_none() {
+        if requests.delete.is_none() && requests.delete_many.is_none() {
             let expected = "expected requests.delete in the profile: a cycle ends as it began, with nothing left";
             self.report("target.profile", lacks("deletes"), expected);
         }
-        if workload.clear != Clear::Rows && self.sound(&["workload.clear"]) {
-            let message = "a target that speaks HTTP has no dataset to drop";
-            self.report("workload.clear", message, "expected \"rows\"");
+        if workload.clear != Clear::Rows && requests.drop_collection.is_none() && self.sound(&["workload.clear"]) {
+            let message = format!("the profile `{name}` has no request that drops a collection");
+            let expected = "expected \"rows\", or requests.create_collection and drop_collection in the profile";
+            self.report("workload.clear", message, expected);
         }
         let mix = self.plan.workload.query.mix;
-        for (weight, request, what, path) in
-            [(mix.search, &requests.read, "reads", "search"), (mix.upsert, &requests.update, "updates", "upsert")]
-        {
+        for (weight, request, what, path) in [
+            (mix.search, requests.search.as_ref().or(requests.read.as_ref()), "reads", "search"),
+            (mix.upsert, requests.rewrite(), "updates", "upsert"),
+        ] {
             if weight > 0 && request.is_none() {
                 let path = format!("workload.query.mix.{path}");
                 self.report(&path, lacks(what), "expected 0, or that request in the profile");
             }
         }
-        if self.plan.workload.ingest.upserts.0 > 0.0 && requests.update.is_none() {
+        if self.plan.workload.ingest.upserts.0 > 0.0 && requests.rewrite().is_none() {
             self.report("workload.ingest.upserts", lacks("updates"), "expected \"0%\"");
         }
         if self.plan.target.launch.replicas() > 1 {

@@ -67,12 +67,18 @@ pub(crate) enum TextRule {
     Name,
     /// `GET /path` or `POST /path`.
     Endpoint,
-    /// A method and a path, with the variables of a request.
-    Request,
+    /// A method and a path, with the variables of the request of this name.
+    Request(&'static str),
     /// An endpoint and a JSON pointer.
     InJson,
-    /// A request's body, with its variables.
-    Body,
+    /// The body of the request of this name, with its variables.
+    Body(&'static str),
+    /// A JSON pointer, in which `*` stands for every element of a list.
+    Pointer,
+    /// The value of a header, in which `{env:NAME}` and `{file:PATH}` stand for secrets.
+    Header,
+    /// A metric, or an endpoint and a JSON pointer.
+    Evidence,
     /// `name` or `name{label="value"}`.
     Metric,
     /// Numbers of processors, such as `0` or `0-1,3`.
@@ -224,13 +230,22 @@ impl Kind {
             Self::Text(TextRule::Template) => "a text, with no other {placeholders} than a launch fills in".to_owned(),
             Self::Text(TextRule::Name) => "a name of letters, digits, `-` and `_`".to_owned(),
             Self::Text(TextRule::Endpoint) => "a method and a path, such as \"GET /metrics\" (GET or POST)".to_owned(),
-            Self::Text(TextRule::Request) => {
+            Self::Text(TextRule::Request(_)) => {
                 "a method and a path, such as \"POST /api/things\" (GET, POST, PUT, PATCH or DELETE)".to_owned()
             }
             Self::Text(TextRule::InJson) => {
                 "a method, a path and a JSON pointer, such as \"GET /api/queue /waiting\"".to_owned()
             }
-            Self::Text(TextRule::Body) => "a body, with no other {variables} than a request fills in".to_owned(),
+            Self::Text(TextRule::Pointer) => {
+                "a JSON pointer such as \"/result/count\", with `*` for every element of a list".to_owned()
+            }
+            Self::Text(TextRule::Header) => {
+                "a header's value, with `{env:NAME}` or `{file:PATH}` for a secret".to_owned()
+            }
+            Self::Text(TextRule::Evidence) => {
+                "a metric such as `name`, or an endpoint and a JSON pointer such as \"GET /config /hnsw/m\"".to_owned()
+            }
+            Self::Text(TextRule::Body(_)) => "a body, with no other {variables} than a request fills in".to_owned(),
             Self::Text(TextRule::Processors) => "numbers of processors, such as \"0\" or \"0-1,3\"".to_owned(),
             Self::Text(TextRule::Metric) => {
                 "a metric such as `name`, `name{label=\"value\"}` or `max(name)`".to_owned()

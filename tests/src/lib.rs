@@ -20,4 +20,4 @@ pub use repository::{Text, root, texts};
 pub use run::{Judged, Turn, alone, by_env, events, every_fault, scenario, scenario2, turn};
 pub use target::{Kind, Target, http};
 pub use terminal::OnTerminal;
-pub use tools::{SmallDisk, docker, go_target, image, is_root, prometheus};
+pub use tools::{SmallDisk, chroma, docker, go_target, image, is_root, prometheus, weaviate};

@@ -16,6 +16,16 @@ pub fn image() -> Option<String> {
     named("SOAK_TEST_IMAGE", "Docker and the image of the Go store")
 }
 
+/// The program of Weaviate's server.
+pub fn weaviate() -> Option<String> {
+    named("SOAK_TEST_WEAVIATE", "Weaviate")
+}
+
+/// The program of Chroma's server.
+pub fn chroma() -> Option<String> {
+    named("SOAK_TEST_CHROMA", "Chroma")
+}
+
 /// A Prometheus server, with its `promtool` beside it.
 pub fn prometheus() -> Option<String> {
     named("SOAK_TEST_PROMETHEUS", "Prometheus")

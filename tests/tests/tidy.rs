@@ -212,7 +212,7 @@ fn out_of_place(folders: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn the_top_has_seven_folders() {
+fn the_top_has_the_folders_that_are_listed() {
     let entries = std::fs::read_dir(root()).unwrap().map(|entry| entry.unwrap());
     let folders: Vec<String> = entries
         .filter(|entry| entry.path().is_dir())

@@ -65,16 +65,17 @@ impl Acknowledged {
     }
 }
 
-/// The events that tell of every knob that can be read at this time. One that the target is never told (`sets`), and does not tell, is no setting of it.
+/// The events that tell of every knob that can be read at this time; `with_data` are those that are set no earlier than the first data. One that the target is never told (`sets`), and does not tell, is no setting of it.
 pub(crate) fn attest(
     plan: &Knobs,
     sets: &dyn Fn(&str) -> bool,
     read: &BTreeMap<String, Knob>,
     when: When,
+    with_data: &dyn Fn(&str) -> bool,
 ) -> Vec<EventKind> {
     let mut events = Vec::new();
     for (name, requested) in plan.settings() {
-        if name == OF_THE_LOAD || (when == When::Data) != SEEN_IN_DATA.contains(&name) {
+        if name == OF_THE_LOAD || (when == When::Data) != (SEEN_IN_DATA.contains(&name) || with_data(name)) {
             continue;
         }
         let knob = read.get(name);
@@ -157,7 +158,7 @@ mod tests {
     fn what_is_told_is_held_against_the_plan() {
         let read =
             read(&[("gogc", 100.0), ("memory_limit", 268_435_456.0), ("hnsw_m", 32.0), ("compaction_interval", 30.0)]);
-        let events = attest(&knobs(), &|_| true, &read, When::Boot);
+        let events = attest(&knobs(), &|_| true, &read, When::Boot, &|_| false);
         assert_eq!(
             answers(&events),
             [
@@ -172,14 +173,16 @@ mod tests {
 
     #[test]
     fn a_knob_that_the_target_is_never_told_is_none_of_its() {
-        let events = attest(&knobs(), &|knob| knob == "ef_construction", &read(&[("gogc", 75.0)]), When::Boot);
+        let events =
+            attest(&knobs(), &|knob| knob == "ef_construction", &read(&[("gogc", 75.0)]), When::Boot, &|_| false);
         let told: Vec<&str> = answers(&events).into_iter().map(|(knob, _, _)| knob).collect();
         assert_eq!(told, ["gogc", "ef_construction"]);
     }
 
     #[test]
     fn data_tells_the_rest() {
-        let events = attest(&knobs(), &|_| true, &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data);
+        let events =
+            attest(&knobs(), &|_| true, &read(&[("dim", 128.0), ("batch_rows", 499.0)]), When::Data, &|_| false);
         assert_eq!(answers(&events), [("dim", Some("128"), Some(true)), ("batch_rows", Some("499"), Some(false))]);
     }
 
@@ -188,12 +191,12 @@ mod tests {
         let shown = Acknowledged { dim_read_back: Some(128), rows_of_message: Some(500), messages: None };
         let mut nothing = BTreeMap::new();
         shown.add_to(&mut nothing);
-        let events = attest(&knobs(), &|_| true, &nothing, When::Data);
+        let events = attest(&knobs(), &|_| true, &nothing, When::Data, &|_| false);
         assert_eq!(answers(&events), [("dim", Some("128"), Some(true)), ("batch_rows", Some("500"), Some(true))]);
         let mut reported = read(&[("dim", 64.0)]);
         let split = Acknowledged { messages: Some((40.0, 10)), ..shown };
         split.add_to(&mut reported);
-        let events = attest(&knobs(), &|_| true, &reported, When::Data);
+        let events = attest(&knobs(), &|_| true, &reported, When::Data, &|_| false);
         let wrong = [("dim", Some("64"), Some(false)), ("batch_rows", Some("125"), Some(false))];
         assert_eq!(answers(&events), wrong, "its own report comes first, and batches that it splits are seen");
     }
@@ -203,7 +206,7 @@ mod tests {
         let plan = Knobs { gogc: Gogc::Off, compaction_interval: Interval::Off, ..knobs() };
         for gogc in [-1.0, u64::MAX as f64] {
             let read = read(&[("gogc", gogc), ("gomemlimit", i64::MAX as f64), ("compaction_interval", 0.0)]);
-            let events = attest(&plan, &|_| true, &read, When::Boot);
+            let events = attest(&plan, &|_| true, &read, When::Boot, &|_| false);
             let off = |(_, effective, holds): &(&str, Option<&str>, Option<bool>)| {
                 *effective == Some("off") && *holds == Some(true)
             };

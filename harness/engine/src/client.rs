@@ -10,6 +10,6 @@ mod wire;
 
 pub(crate) use flight::call_error;
 pub use flight::{DataSpec, FlightClient, Planes};
-pub use requests::HttpClient;
+pub use requests::{HeaderError, Headers, HttpAccess, HttpClient, IndexSpec};
 pub(crate) use spread::{Member, SpreadClient};
 pub(crate) use wire::frame;

@@ -29,12 +29,23 @@ pub use written::of_file as log_of_file;
 pub struct Patient {
     /// How it is read.
     pub profile: Profile,
-    /// Metrics and the admin side, on this machine.
-    pub http: SocketAddr,
+    /// Where it is asked over HTTP, on this machine.
+    pub sides: Sides,
     /// Its process, where it is known.
     pub pid: Option<u32>,
     /// Its container, by name or id.
     pub container: Option<String>,
+}
+
+/// Where a target is asked over HTTP. What has no address of its own is on the HTTP side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sides {
+    /// Admin, and what the load asks of a target that speaks HTTP.
+    pub http: SocketAddr,
+    /// The metrics page.
+    pub metrics: SocketAddr,
+    /// Profiles and dumps.
+    pub profile: SocketAddr,
 }
 
 /// What to ask beside the endpoints that its profile names.
@@ -80,8 +91,8 @@ pub async fn collect(patient: &Patient, wishes: &Wishes) -> Artefacts {
     };
     let profile = &patient.profile;
     let (pages, cpu, of_process, of_machine, kubernetes, log, trend, dumps) = tokio::join!(
-        endpoints::pages(profile, patient.http, wishes.call),
-        endpoints::processor(profile, patient.http, wishes),
+        endpoints::pages(profile, patient.sides, wishes.call),
+        endpoints::processor(profile, patient.sides.profile, wishes),
         process::all(pid.ok_or_else(without_pid), profile, wishes.call),
         machine::all(wishes),
         kubernetes::all(wishes.deployment.as_ref(), wishes.call),
@@ -95,10 +106,10 @@ pub async fn collect(patient: &Patient, wishes: &Wishes) -> Artefacts {
 }
 
 /// What a run keeps at the end of a phase: the pages that tell of memory, and the mappings.
-pub(crate) async fn of_phase(profile: &Profile, http: SocketAddr, pid: Option<u32>, call: Duration) -> Artefacts {
+pub(crate) async fn of_phase(profile: &Profile, sides: Sides, pid: Option<u32>, call: Duration) -> Artefacts {
     let gone = || Missing::new("the process is not of this machine, or gone", "run the target where the harness is");
     let pid = pid.and_then(largest_of).ok_or_else(gone);
-    let (pages, of_process) = tokio::join!(endpoints::of_memory(profile, http, call), process::of_memory(pid, call));
+    let (pages, of_process) = tokio::join!(endpoints::of_memory(profile, sides, call), process::of_memory(pid, call));
     Artefacts(pages.into_iter().chain(of_process).collect())
 }
 

@@ -10,6 +10,7 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::client::Headers;
 use crate::target::{CallError, within};
 
 /// A metrics page or a task dump larger than this is itself a finding.
@@ -17,16 +18,26 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Calls `"GET /path"` or `"POST /path"`; the answer's text. An answer other than 2xx is a refusal, with its text.
 pub async fn call(addr: SocketAddr, endpoint: &str, deadline: Duration) -> Result<String, CallError> {
-    let body = fetch(addr, endpoint, deadline).await?;
+    call_with(addr, &Headers::default(), endpoint, deadline).await
+}
+
+/// The same with headers.
+pub(crate) async fn call_with(
+    addr: SocketAddr,
+    headers: &Headers,
+    endpoint: &str,
+    deadline: Duration,
+) -> Result<String, CallError> {
+    let body = within(deadline, send(addr, headers, endpoint)).await?;
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 /// The same for an answer that is no text.
 pub async fn fetch(addr: SocketAddr, endpoint: &str, deadline: Duration) -> Result<Bytes, CallError> {
-    within(deadline, send(addr, endpoint)).await
+    within(deadline, send(addr, &Headers::default(), endpoint)).await
 }
 
-async fn send(addr: SocketAddr, endpoint: &str) -> Result<Bytes, CallError> {
+async fn send(addr: SocketAddr, headers: &Headers, endpoint: &str) -> Result<Bytes, CallError> {
     let broken = |error: &dyn std::fmt::Display| CallError::Broken(format!("{endpoint}: {error}"));
     let (method, path) = endpoint.split_once(' ').unwrap_or(("GET", endpoint));
     let method = Method::from_bytes(method.as_bytes()).map_err(|error| broken(&error))?;
@@ -37,9 +48,8 @@ async fn send(addr: SocketAddr, endpoint: &str) -> Result<Bytes, CallError> {
         .method(method)
         .uri(path)
         .header(hyper::header::HOST, addr.to_string())
-        .header(hyper::header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| broken(&error))?;
+        .header(hyper::header::CONNECTION, "close");
+    let request = headers.add_to(request).body(Empty::<Bytes>::new()).map_err(|error| broken(&error))?;
     let answer = async {
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status();
@@ -64,10 +74,8 @@ async fn send(addr: SocketAddr, endpoint: &str) -> Result<Bytes, CallError> {
     if status.is_success() {
         return Ok(body);
     }
-    Err(CallError::Refused(format!(
-        "{endpoint} answered {status}: {}",
-        String::from_utf8_lossy(&body).trim().chars().take(300).collect::<String>()
-    )))
+    let text: String = String::from_utf8_lossy(&body).trim().chars().take(300).collect();
+    Err(CallError::Refused(headers.redact(format!("{endpoint} answered {status}: {text}"))))
 }
 
 /// Percent-encodes what stands in a query.

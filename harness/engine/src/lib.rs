@@ -30,7 +30,7 @@ pub mod target;
 mod variant;
 
 pub use affinity::keep_off;
-pub use client::{DataSpec, FlightClient, HttpClient, Planes};
+pub use client::{DataSpec, FlightClient, HeaderError, Headers, HttpAccess, HttpClient, IndexSpec, Planes};
 pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};
 pub use journal::{Journal, Listener};
 pub use oom::OutOfMemory;
@@ -50,4 +50,9 @@ pub const VECTOR_STREAM: &str = "soak";
 pub fn dataset_of(run: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     format!("soak_{}", run.chars().map(plain).collect::<String>())
+}
+
+/// Processor time of the harness itself so far, in seconds.
+pub fn own_cpu_seconds() -> Option<f64> {
+    sampler::proc::cpu_seconds("self")
 }

@@ -94,6 +94,17 @@ pub trait Client: Send + Sync {
     async fn upsert(&self, id: u64) -> Result<(), CallError>;
     /// Deletes a row.
     async fn delete(&self, id: u64) -> Result<(), CallError>;
+    /// Deletes many rows with one request.
+    async fn delete_many(&self, ids: &[u64]) -> Result<(), CallError> {
+        for id in ids {
+            self.delete(*id).await?;
+        }
+        Ok(())
+    }
+    /// Rows that one request deletes, at most.
+    fn deletes_at_once(&self) -> usize {
+        1
+    }
     /// Whether everything acknowledged is indexed. Refused where there is no dataset.
     async fn is_indexed(&self) -> Result<bool, CallError>;
     /// Whether a search finds neighbours, so that its recall means something.
@@ -105,6 +116,10 @@ pub trait Client: Send + Sync {
     /// Components of the vector of one row that is read back; `None` where rows cannot be read back with their vectors.
     async fn dim_read_back(&self) -> Result<Option<u32>, CallError> {
         Ok(None)
+    }
+    /// Number of rows of the dataset, where their ids cannot be read.
+    async fn count(&self) -> Result<u64, CallError> {
+        Err(CallError::Refused("the target is not asked for the number of its rows".to_owned()))
     }
     /// Drops the dataset.
     async fn drop_dataset(&self) -> Result<(), CallError>;
@@ -129,10 +144,38 @@ pub trait PutAcks: Send {
 }
 
 /// An answer to a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ack {
     /// The target asks for patience.
     pub slow_down: bool,
+    /// The rows that it refused, where it took others of the batch.
+    pub refused: Option<RefusedRows>,
+}
+
+/// Rows of a batch that were refused while others were taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRows {
+    /// Their ids, ascending.
+    pub ids: Vec<u64>,
+    /// Why the first of them was, for people.
+    pub why: String,
+}
+
+impl Ack {
+    /// The batch in runs of rows of which all were taken (`true`) or all refused.
+    pub fn parts(&self, batch: Batch) -> Vec<(Batch, bool)> {
+        let refused = self.refused.as_ref().map_or(&[][..], |refused| &refused.ids);
+        let mut parts: Vec<(Batch, bool)> = Vec::new();
+        let mut next = refused.iter().peekable();
+        for id in batch.ids() {
+            let taken = next.next_if(|refused| **refused == id).is_none();
+            match parts.last_mut() {
+                Some((part, same)) if *same == taken => part.rows += 1,
+                _ => parts.push((Batch { first: id, rows: 1, version: batch.version }, taken)),
+            }
+        }
+        parts
+    }
 }
 
 /// Rows that travel in one message: ids `first .. first + rows`.
@@ -270,4 +313,22 @@ pub(crate) async fn within<T>(
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
     tokio::time::timeout(deadline, call).await.unwrap_or(Err(CallError::TimedOut(deadline)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_falls_into_runs_of_taken_and_refused_rows() {
+        let batch = Batch { first: 10, rows: 5, version: 0 };
+        let parts = |ids: &[u64]| {
+            let refused = RefusedRows { ids: ids.to_vec(), why: "no room".to_owned() };
+            let parts = Ack { slow_down: false, refused: Some(refused) }.parts(batch);
+            parts.into_iter().map(|(part, taken)| (part.first, part.rows, taken)).collect::<Vec<_>>()
+        };
+        assert_eq!(parts(&[10, 13]), [(10, 1, false), (11, 2, true), (13, 1, false), (14, 1, true)]);
+        assert_eq!(parts(&[13, 14]), [(10, 3, true), (13, 2, false)]);
+        assert_eq!(Ack::default().parts(batch), [(batch, true)]);
+    }
 }

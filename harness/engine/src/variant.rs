@@ -184,7 +184,7 @@ async fn boot<'a>(
         }
     })));
     books.log.set_starting(true);
-    let calls = Calls::new(&books.log, &plan.deadlines);
+    let calls = Calls::new(&books.log, &plan.deadlines, &plan.target.profile);
     let target: Arc<dyn Target> = Arc::new(LoggedTarget::new(target, calls));
     let samplers = Samplers::start(journal, &target.probe(), &books, &plan.sampling);
     let conductor = Conductor::new(plan, variant, journal, &target, (&books, &samplers.latest, disturbance));

@@ -15,4 +15,5 @@ mod main_job;
 mod proof;
 mod remedies;
 mod small;
+mod stores;
 mod trouble;

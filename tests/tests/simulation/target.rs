@@ -296,7 +296,7 @@ impl PutSender for SimSender {
         };
         let Faults { never_acknowledges, answers_at_the_end, .. } = self.shared.store().faults;
         if let (Some(acks), false) = (&self.acks, never_acknowledges || answers_at_the_end) {
-            let _ = acks.try_send(Ok(Ack { slow_down }));
+            let _ = acks.try_send(Ok(Ack { slow_down, refused: None }));
         }
         Ok(())
     }

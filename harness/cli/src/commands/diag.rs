@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use serde_json::json;
 use soak_diagnosis::{Artefacts, Case, Diagnosis, File, Missing, Subject, diagnose, diagnose_profile};
-use soak_engine::diagnosis::{Deployment, Patient, Wishes, collect};
+use soak_engine::diagnosis::{Deployment, Patient, Sides, Wishes, collect};
 use soak_scenario::units::Span;
 use soak_scenario::{Profile, load_profile};
 
@@ -35,6 +35,12 @@ pub(crate) struct Diag {
     /// The target's metrics and admin side, of this machine [default: the profile's port on 127.0.0.1]
     #[arg(long, value_name = "ADDR", value_parser = parse_own)]
     http: Option<SocketAddr>,
+    /// The target's metrics page, where it has an address of its own [default: the profile's port, else as --http]
+    #[arg(long, value_name = "ADDR", value_parser = parse_own)]
+    metrics: Option<SocketAddr>,
+    /// The target's profiles and dumps (pprof), where they have an address of their own [default: the profile's port, else as --http]
+    #[arg(long, value_name = "ADDR", value_parser = parse_own)]
+    pprof: Option<SocketAddr>,
     /// The target's process
     #[arg(long, value_name = "N", conflicts_with = "container", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
     pid: Option<u32>,
@@ -134,9 +140,13 @@ impl Diag {
     /// Asks a target that runs.
     fn examine(&self, baseline: Option<earlier::Earlier>) -> Result<(Profile, String, Vec<Subject>), Failure> {
         let profile = load_profile(self.profile.as_deref().unwrap_or_default())?;
-        let port = profile.container.as_ref().map(|container| container.ports).unwrap_or_default().http;
-        let http = self.http.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
-        let patient = Patient { profile: profile.clone(), http, pid: self.pid, container: self.container.clone() };
+        let ports = profile.container.as_ref().map(|container| container.ports).unwrap_or_default();
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let http = self.http.unwrap_or_else(|| local(ports.http));
+        let own = |given: Option<SocketAddr>, port: Option<u16>| given.or(port.map(local)).unwrap_or(http);
+        let (metrics, pprof) = (own(self.metrics, ports.metrics), own(self.pprof, ports.profile));
+        let sides = Sides { http, metrics, profile: pprof };
+        let patient = Patient { profile: profile.clone(), sides, pid: self.pid, container: self.container.clone() };
         let wishes = Wishes {
             seconds: self.seconds,
             call: self.deadline.0,

@@ -1,4 +1,4 @@
-//! `soak load`: the load generator alone, against any Flight server.
+//! `soak load`: the load generator alone, against any Flight server, or one that speaks HTTP as a profile says.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -9,11 +9,13 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 use soak_engine::load::{IngestJob, Ingested, OperationLog, ingest};
-use soak_engine::target::{Batch, Calls, LoggedClient};
-use soak_engine::{DataSpec, FlightClient, Planes, own_rss_bytes};
+use soak_engine::target::{Batch, Calls, Client, LoggedClient};
+use soak_engine::{
+    DataSpec, FlightClient, Headers, HttpAccess, HttpClient, IndexSpec, Planes, own_cpu_seconds, own_rss_bytes,
+};
 use soak_record::{ErrorReason, LatencySummary};
 use soak_scenario::units::{Rate, Span};
-use soak_scenario::{Distribution, IdType, MESSAGE_BYTES_MAX, Schedule};
+use soak_scenario::{Distribution, IdType, MESSAGE_BYTES_MAX, Protocol, Schedule, load_profile};
 use soak_verdict::{human, stats};
 use soak_workload::Starts;
 
@@ -27,12 +29,21 @@ const READINGS_MAX: usize = 18_000;
 /// The slope is over all pairs, so over the means of this many stretches.
 const STRETCHES: usize = 300;
 
-/// Put generated vectors into any Flight server, and say what became of them
+/// Put generated vectors into a Flight server, or into one that speaks HTTP as a profile says, and report what became of them
 #[derive(Debug, Args)]
 pub(crate) struct Load {
-    /// The server's data plane
+    /// The server's data plane, or its HTTP address with --profile
     #[arg(long, value_name = "grpc://HOST:PORT")]
     target: String,
+    /// Profile of a server that speaks HTTP: a built-in one's name, or a file. The collection that it creates is dropped at the end
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Links of a node in the index, where the profile's collection takes them
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=512))]
+    hnsw_m: u32,
+    /// Candidates that the index looks at for one insertion, where the profile's collection takes them
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    ef_construction: u32,
     /// Components of a vector
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     dim: u32,
@@ -112,13 +123,19 @@ impl Load {
                 output::say(&format!("{} failed: {error}\n", operation.name()));
             })));
             let calls = Calls::within(&log, self.deadline.0);
-            let client = LoggedClient::new(Arc::new(self.client(addr)), calls);
+            let client = LoggedClient::new(self.client(addr)?, calls);
+            let cpu_before = own_cpu_seconds();
             let account = ingest(Arc::new(client), self.job(stopped)).await;
+            let cpu_seconds = own_cpu_seconds().zip(cpu_before).map(|(after, before)| after - before);
             reader.abort();
+            if self.profile.is_some() {
+                // A store of things has no collection, and what was refused was never created.
+                let _ = tokio::time::timeout(self.deadline.0, client.drop_dataset()).await;
+            }
             let readings = readings.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let errors = log.take_errors(account.seconds);
             let errors: Vec<ErrorReason> = errors.into_iter().flat_map(|(_, reasons, _)| reasons).collect();
-            self.tell(&account, &errors, &readings)?;
+            self.tell(&account, &errors, (&readings, cpu_seconds))?;
             let summary = account.latencies.summary();
             let failed = account.acked_rows == 0 || account.gave_up || summary.errors > 0;
             Ok(if failed { Exit::Fail } else { Exit::Pass })
@@ -141,13 +158,16 @@ impl Load {
     /// The address, which must be this machine's own unless remote ones are allowed.
     async fn address(&self) -> Result<SocketAddr, Failure> {
         let wrong = |problem: &str| {
-            Failure::usage(format!(
-                "--target {}: {problem}; expected grpc://HOST:PORT, such as grpc://127.0.0.1:3000",
-                self.target
-            ))
+            let expected = if self.profile.is_some() {
+                "http://HOST:PORT, such as http://127.0.0.1:8080"
+            } else {
+                "grpc://HOST:PORT, such as grpc://127.0.0.1:3000; a server that speaks HTTP needs --profile"
+            };
+            Failure::usage(format!("--target {}: {problem}; expected {expected}", self.target))
         };
-        let host = self.target.strip_prefix("grpc://").or_else(|| self.target.strip_prefix("grpc+tcp://"));
-        let host = host.ok_or_else(|| wrong("not a Flight address"))?.trim_end_matches('/').to_owned();
+        let schemes: &[&str] = if self.profile.is_some() { &["http://"] } else { &["grpc://", "grpc+tcp://"] };
+        let host = schemes.iter().find_map(|scheme| self.target.strip_prefix(scheme));
+        let host = host.ok_or_else(|| wrong("not an address of this kind"))?.trim_end_matches('/').to_owned();
         let found = tokio::net::lookup_host(&host).await.map_err(|error| wrong(&error.to_string()))?.next();
         let addr = found.ok_or_else(|| wrong("no such host"))?;
         if !addr.ip().is_loopback() && !self.allow_remote {
@@ -160,7 +180,7 @@ impl Load {
         Ok(addr)
     }
 
-    fn client(&self, addr: SocketAddr) -> FlightClient {
+    fn client(&self, addr: SocketAddr) -> Result<Arc<dyn Client>, Failure> {
         let spec = DataSpec {
             dataset: self.dataset.clone().unwrap_or_else(|| format!("soak_load_{}", self.dim)),
             distribution: self.distribution,
@@ -168,7 +188,20 @@ impl Load {
             seed: self.seed,
             ids: self.ids,
         };
-        FlightClient::new(Planes { data: addr, meta: addr }, spec, self.deadline.0)
+        let Some(name) = &self.profile else {
+            return Ok(Arc::new(FlightClient::new(Planes { data: addr, meta: addr }, spec, self.deadline.0)));
+        };
+        let profile = load_profile(name)?;
+        if profile.protocol != Protocol::Http {
+            let why = format!("--profile {name}: a target of this profile speaks Flight; leave --profile out");
+            return Err(Failure::usage(why));
+        }
+        let headers = Headers::read(&profile.requests.headers).map_err(|error| Failure::usage(error.to_string()))?;
+        let connections = self.streams.max(8);
+        let deadline = self.deadline.0;
+        let access = HttpAccess { addr, connections, keep_alive: true, headers, deadline, index_deadline: deadline };
+        let index = IndexSpec { hnsw_m: self.hnsw_m, ef_construction: self.ef_construction };
+        Ok(Arc::new(HttpClient::new(access, &profile.requests, spec, index)))
     }
 
     fn job(&self, stopped: Arc<AtomicBool>) -> IngestJob {
@@ -186,7 +219,13 @@ impl Load {
         }
     }
 
-    fn tell(&self, account: &Ingested, reasons: &[ErrorReason], readings: &[(f64, f64)]) -> Result<(), Failure> {
+    fn tell(
+        &self,
+        account: &Ingested,
+        reasons: &[ErrorReason],
+        (readings, cpu_seconds): (&[(f64, f64)], Option<f64>),
+    ) -> Result<(), Failure> {
+        let cost = Cost::of(account, self.dim, cpu_seconds);
         let latency = account.latencies.summary();
         let per_second = account.acked_rows as f64 / account.seconds.max(1e-9);
         let rss_max = readings.iter().map(|(_, bytes)| *bytes).fold(0.0, f64::max);
@@ -215,7 +254,7 @@ impl Load {
             for reason in reasons {
                 let _ = writeln!(text, "{} × {}", reason.count, reason.example);
             }
-            let _ = writeln!(text, "resident memory of the harness: {} at most", human::bytes(rss_max));
+            let _ = writeln!(text, "resident memory of the harness: {} at most{cost}", human::bytes(rss_max));
             return output::print(&text);
         }
         let document = json!({
@@ -233,6 +272,9 @@ impl Load {
             "longest_silence_seconds": account.longest_silence.as_secs_f64(),
             "gave_up": account.gave_up,
             "latency": latency,
+            "harness_cpu_seconds": cpu_seconds,
+            "harness_cpu_microseconds_per_vector": cost.microseconds_per_vector,
+            "payload_megabytes_per_cpu_second": cost.megabytes_per_cpu_second,
             "harness_rss_bytes_max": rss_max,
             "harness_rss_bytes_per_minute": slope_of_last_half(readings),
         });
@@ -250,6 +292,31 @@ fn put_latency(latency: &LatencySummary) -> String {
         "p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms, from when a batch was due",
         percentiles.p50_ms, percentiles.p99_ms, percentiles.max_ms
     )
+}
+
+/// What the harness's own work cost, where the load was long enough to tell.
+struct Cost {
+    microseconds_per_vector: Option<f64>,
+    megabytes_per_cpu_second: Option<f64>,
+}
+
+impl Cost {
+    fn of(account: &Ingested, dim: u32, cpu_seconds: Option<f64>) -> Self {
+        // The kernel counts in hundredths of a second.
+        let seconds = cpu_seconds.filter(|seconds| *seconds >= 0.1 && account.rows > 0);
+        let rows = account.rows as f64;
+        Self {
+            microseconds_per_vector: seconds.map(|seconds| seconds * 1e6 / rows),
+            megabytes_per_cpu_second: seconds.map(|seconds| rows * f64::from(dim) * 4.0 / 1e6 / seconds),
+        }
+    }
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some((each, rate)) = self.microseconds_per_vector.zip(self.megabytes_per_cpu_second) else { return Ok(()) };
+        write!(f, ", {each:.1} µs of processor time a vector, {rate:.0} MB of vectors a processor second")
+    }
 }
 
 /// At Ctrl-C no further batch is begun; what was begun is waited for and told.

@@ -4,26 +4,36 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use bytes::{Buf as _, Bytes};
+use http_body_util::BodyExt as _;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, StatusCode, header};
+use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use super::requests::{Found, Outgoing, Pointer, Scanner};
 use crate::target::CallError;
 
 /// Answers of the load are small.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-type Connection = SendRequest<Full<Bytes>>;
+/// But for those that are read while they come, and of which little is kept: a server may send a whole batch back.
+const READ_BYTES_MAX: usize = 2 << 30;
+
+/// What of an answer is kept as text, to be quoted.
+const QUOTED_BYTES_MAX: usize = 2048;
+
+type Connection = SendRequest<Outgoing>;
 
 /// An answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) body: Bytes,
+    /// Its beginning, to be quoted.
+    pub(super) text: String,
+    /// What the request's pointers name in it, or why it cannot be read.
+    pub(super) found: Result<Vec<Found>, String>,
     /// What `Retry-After` asks for, in seconds.
     pub(super) retry_after: Option<Duration>,
 }
@@ -43,8 +53,13 @@ impl Pool {
         Self { addr, keep_alive, places: Semaphore::new(connections.max(1) as usize), idle: Mutex::default() }
     }
 
-    /// Sends a request and reads all of its answer. The caller bounds it in time.
-    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, CallError> {
+    /// Where the connections lead.
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Sends a request and reads all of its answer, of which it keeps what the pointers name. The caller bounds it in time.
+    pub(super) async fn send(&self, request: Request<Outgoing>, pointers: &[Pointer]) -> Result<Answer, CallError> {
         let broken = |error: &dyn std::fmt::Display| CallError::Broken(error.to_string());
         let _place = self.places.acquire().await.map_err(|error| broken(&error))?;
         let mut request = request;
@@ -61,15 +76,11 @@ impl Pool {
                     _ => return Err(broken(&error.into_error())),
                 },
             };
-            let status = response.status();
-            let seconds =
-                response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| broken(&error))?.to_bytes();
+            let answer = read(response, pointers).await?;
             if self.keep_alive && connection.ready().await.is_ok() {
                 self.idle().push(connection);
             }
-            return Ok(Answer { status, body, retry_after: seconds.map(Duration::from_secs) });
+            return Ok(answer);
         }
     }
 
@@ -100,4 +111,36 @@ impl Pool {
         });
         Ok((sender, false))
     }
+}
+
+/// Reads an answer as it comes.
+async fn read(response: Response<Incoming>, pointers: &[Pointer]) -> Result<Answer, CallError> {
+    let status = response.status();
+    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut scanner = Scanner::new(pointers);
+    let is_read = status.is_success() && !pointers.is_empty();
+    let (mut text, mut bytes, mut unreadable) = (Vec::new(), 0_usize, None);
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| CallError::Broken(format!("the answer broke off: {error}")))?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        bytes += data.len();
+        let most = if is_read { READ_BYTES_MAX } else { ANSWER_BYTES_MAX };
+        if bytes > most {
+            return Err(CallError::Broken(format!("the answer is larger than {} MiB", most >> 20)));
+        }
+        let room = QUOTED_BYTES_MAX - text.len();
+        text.extend_from_slice(&data[..room.min(data.len())]);
+        if is_read && unreadable.is_none() {
+            unreadable = scanner.feed(&data).err();
+        }
+        data.advance(data.len());
+    }
+    let found = match unreadable {
+        Some(why) => Err(why.to_string()),
+        None if is_read => scanner.end().map_err(|why| why.to_string()),
+        None => Ok(Vec::new()),
+    };
+    let text = String::from_utf8_lossy(&Bytes::from(text)).trim().to_owned();
+    Ok(Answer { status, text, found, retry_after: seconds.map(Duration::from_secs) })
 }

@@ -106,7 +106,7 @@ impl Decoder for AckDecoder {
     fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Ack>, Status> {
         let bytes = message.copy_to_bytes(message.remaining());
         let result = arrow_flight::PutResult::decode(bytes).map_err(|error| Status::internal(error.to_string()))?;
-        Ok(Some(Ack { slow_down: is_slow_down(&result.app_metadata) }))
+        Ok(Some(Ack { slow_down: is_slow_down(&result.app_metadata), refused: None }))
     }
 }
 

@@ -1,218 +1,176 @@
-//! The client of targets that speak HTTP: a row of the load is a thing that a request makes and another removes.
+//! The client of targets that speak HTTP: what the load asks, a profile's requests say.
 
-use std::collections::BTreeSet;
+mod ask;
+mod fill;
+mod inner;
+mod outgoing;
+mod pointer;
+mod put;
+mod row_ids;
+mod scan;
+mod secrets;
+mod template;
+mod things;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use http_body_util::Full;
-use hyper::{Method, Request, StatusCode, header};
-use soak_scenario::{RequestTemplate, Requests};
-use soak_workload::Vectors;
+use serde_json::Value;
+use soak_scenario::Requests;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use super::DataSpec;
-use super::pool::{Answer, Pool};
+use super::pool::Pool;
 use crate::load::Progress;
-use crate::target::{Ack, Batch, CallError, Client, PutAcks, PutSender, within};
+use crate::target::{Batch, CallError, Client, Knob, PutAcks, PutSender};
+
+use ask::{Asks, Reads};
+pub use fill::IndexSpec;
+use fill::{Filler, Page, Subject};
+use inner::{Inner, ask_value};
+pub(super) use outgoing::Outgoing;
+pub(super) use pointer::Pointer;
+use put::{Acks, Sender};
+pub(super) use scan::{Found, Scanner};
+pub use secrets::{HeaderError, Headers};
+use template::Variable;
 
 /// Requests of one batch that are under way at once.
 const IN_FLIGHT: usize = 8;
 
-/// The first pause after an answer that asks for patience; it doubles with each further one.
-const PAUSE_LEAST: Duration = Duration::from_millis(50);
-const PAUSE_MOST: Duration = Duration::from_secs(1);
+/// Pages of a list, at most.
+const PAGES_MAX: u32 = 1_000_000;
 
-/// How much of an answer that refuses is told.
-const REASON_CHARS_MAX: usize = 200;
+/// How a target that speaks HTTP is reached.
+#[derive(Debug, Clone)]
+pub struct HttpAccess {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Connections at once, at most.
+    pub connections: u32,
+    /// Whether a connection serves more than one request.
+    pub keep_alive: bool,
+    /// Headers of every request.
+    pub headers: Headers,
+    /// Bounds each call.
+    pub deadline: Duration,
+    /// Bounds calls that wait for the index: a batch, and creating and dropping a collection.
+    pub index_deadline: Duration,
+}
 
 /// The client.
 #[derive(Debug, Clone)]
 pub struct HttpClient(Arc<Inner>);
 
-#[derive(Debug)]
-struct Inner {
-    requests: Requests,
-    spec: DataSpec,
-    vectors: Vectors,
-    deadline: Duration,
-    pool: Pool,
-    /// Things that were made, and those among them that may still be there.
-    made: Mutex<Made>,
-}
-
-#[derive(Debug, Default)]
-struct Made {
-    all: BTreeSet<u64>,
-    live: BTreeSet<u64>,
-}
-
 impl HttpClient {
-    /// A client that is not yet connected. `deadline` bounds each call.
-    pub fn new(
-        addr: SocketAddr,
-        requests: Requests,
-        spec: DataSpec,
-        (connections, keep_alive): (u32, bool),
-        deadline: Duration,
-    ) -> Self {
-        let vectors = Vectors::new(spec.distribution, spec.dim, spec.seed, crate::VECTOR_STREAM);
-        let pool = Pool::new(addr, connections, keep_alive);
-        Self(Arc::new(Inner { requests, spec, vectors, deadline, pool, made: Mutex::default() }))
-    }
-}
-
-impl Inner {
-    fn made(&self) -> MutexGuard<'_, Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sends what stands for an operation on a row; an answer other than 2xx is a refusal.
-    async fn ask(&self, template: Option<&RequestTemplate>, id: u64, row: u64) -> Result<Answer, CallError> {
-        let template =
-            template.ok_or_else(|| CallError::Refused("the profile has no request for this operation".to_owned()))?;
-        let answer = within(self.deadline, self.pool.send(self.request(template, id, row)?)).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refused(template, &answer)) }
-    }
-
-    fn request(&self, template: &RequestTemplate, id: u64, row: u64) -> Result<Request<Full<Bytes>>, CallError> {
-        let unfit = |error: &dyn std::fmt::Display| CallError::Refused(format!("{}: {error}", template.call));
-        let (method, path) = template.call.split_once(' ').unwrap_or(("GET", &template.call));
-        let method = Method::from_bytes(method.as_bytes()).map_err(|error| unfit(&error))?;
-        let request = Request::builder().method(method).uri(self.fill(path, id, row)).header(header::HOST, "localhost");
-        let (request, body) = match &template.body {
-            Some(body) => (request.header(header::CONTENT_TYPE, "application/json"), self.fill(body, id, row)),
-            None => (request, String::new()),
+    /// A client that is not yet connected.
+    pub fn new(access: HttpAccess, requests: &Requests, spec: DataSpec, index: IndexSpec) -> Self {
+        let filler = Arc::new(Filler::new(spec, requests.ids, index));
+        let inner = Inner {
+            asks: Asks::new(requests, &filler),
+            filler,
+            pool: Pool::new(access.addr, access.connections, access.keep_alive),
+            headers: access.headers,
+            deadline: access.deadline,
+            index_deadline: access.index_deadline.max(access.deadline),
+            things: things::Things::default(),
+            ours: tokio::sync::Mutex::new(false),
+            batch_rows_max: 0.into(),
         };
-        request.body(Full::new(body.into())).map_err(|error| unfit(&error))
+        Self(Arc::new(inner))
     }
 
-    /// Fills in the variables. The payload is made only where it is asked for.
-    fn fill(&self, text: &str, id: u64, row: u64) -> String {
-        let mut text = text
-            .replace("{id}", &id.to_string())
-            .replace("{name}", &format!("{}-{id}", self.spec.dataset))
-            .replace("{dataset}", &self.spec.dataset);
-        if text.contains("{vector}") {
-            let components: Vec<String> = self.vectors.vector(row).iter().map(f32::to_string).collect();
-            text = text.replace("{vector}", &format!("[{}]", components.join(",")));
+    /// A number at a place in an answer in JSON: `GET /path /pointer`; of a list, its length.
+    pub(crate) async fn read_number(&self, endpoint: &str) -> Result<Option<f64>, CallError> {
+        let value = self.0.read_json(endpoint).await?;
+        Ok(value.as_ref().and_then(number))
+    }
+
+    /// Settings that the target tells in JSON (knob → endpoint and place), and those that its answers to the load show.
+    pub(crate) async fn settings(&self, told: &BTreeMap<String, String>) -> BTreeMap<String, Knob> {
+        let mut knobs = BTreeMap::new();
+        for (knob, endpoint) in told {
+            // One that cannot be read yet, such as a collection's before there is one, is not verified.
+            let value = self.read_number(endpoint).await.ok().flatten();
+            knobs.insert(knob.clone(), Knob { value, source: endpoint.clone() });
         }
-        if text.contains("{text}") {
-            text = text.replace("{text}", &words(&self.vectors.vector(row)));
+        let rows = self.0.batch_rows_max.load(Ordering::Relaxed);
+        if rows > 0 {
+            let source = "rows of the largest request that was acknowledged".to_owned();
+            knobs.insert("batch_rows".to_owned(), Knob { value: Some(f64::from(rows)), source });
         }
-        text
+        knobs
     }
 
-    /// Makes one thing. Where the target asks for patience it is asked again, and the answer says so.
-    async fn make(&self, id: u64, row: u64) -> Result<bool, CallError> {
-        let mut asked_for_patience = false;
-        let mut pause = PAUSE_LEAST;
-        let began = Instant::now();
-        loop {
-            let Some(template) = &self.requests.create else {
-                return Err(CallError::Refused("the profile has no request that creates".to_owned()));
-            };
-            let answer = within(self.deadline, self.pool.send(self.request(template, id, row)?)).await;
-            if answer.as_ref().is_err_and(|error| matches!(error, CallError::Refused(_))) {
-                return answer.map(|_| asked_for_patience);
-            }
-            {
-                let mut made = self.made();
-                if made.live.is_empty() {
-                    // What was removed before is of an earlier cycle.
-                    made.all.clear();
-                }
-                made.all.insert(id);
-                made.live.insert(id);
-            }
-            let answer = answer?;
-            if answer.status.is_success() {
-                return Ok(asked_for_patience);
-            }
-            self.made().live.remove(&id);
-            let patience = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status);
-            if !patience || began.elapsed() + pause > self.deadline {
-                return Err(refused(template, &answer));
-            }
-            asked_for_patience = true;
-            tokio::time::sleep(answer.retry_after.unwrap_or(pause).min(PAUSE_MOST)).await;
-            pause = (pause * 2).min(PAUSE_MOST);
+    /// What is searched for by a vector; nearest first.
+    async fn neighbours(&self, row: u64, k: u32) -> Result<Vec<u64>, CallError> {
+        let about = Subject { row: Some((row, row)), k, ..Subject::default() };
+        let ask = self.0.asks.search.as_ref();
+        let answer = self.0.ask(ask, &about).await?;
+        let (Some(ask), Ok(found)) = (ask, answer.found) else { return Ok(Vec::new()) };
+        let ids = self.rows(ask, &found)?;
+        let distances: Vec<f64> =
+            ask.found(Reads::Distances, &found).iter().flatten().filter_map(Value::as_f64).collect();
+        if !ask.reads(Reads::Distances) {
+            return Ok(ids);
         }
-    }
-}
-
-/// Text that goes with a vector: four characters for each component.
-fn words(vector: &[f32]) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz012345";
-    let letters = vector.iter().flat_map(|component| {
-        let bits = component.to_bits();
-        (0..4).map(move |part| char::from(LETTERS[(bits >> (3 + 5 * part)) as usize & 31]))
-    });
-    letters.collect()
-}
-
-fn refused(template: &RequestTemplate, answer: &Answer) -> CallError {
-    let reason: String = String::from_utf8_lossy(&answer.body).trim().chars().take(REASON_CHARS_MAX).collect();
-    CallError::Refused(format!("{} answered {}: {reason}", template.call, answer.status))
-}
-
-#[async_trait]
-impl Client for HttpClient {
-    async fn open_put(&self, progress: Progress) -> Result<(Box<dyn PutSender>, Box<dyn PutAcks>), CallError> {
-        let (tell, told) = mpsc::channel(1024);
-        Ok((Box::new(Sender { client: Arc::clone(&self.0), progress, tell: Some(tell) }), Box::new(Acks(told))))
+        if distances.len() != ids.len() {
+            let (ids, distances) = (ids.len(), distances.len());
+            return Err(CallError::Refused(format!("{} found {ids} ids and {distances} distances", ask.call)));
+        }
+        let mut nearest: Vec<(f64, u64)> = distances.into_iter().zip(ids).collect();
+        nearest.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Ok(nearest.into_iter().map(|(_, id)| id).collect())
     }
 
-    /// Reads something that is there; a store of things has no neighbours.
-    async fn search(&self, row: u64, _k: u32) -> Result<Vec<u64>, CallError> {
-        let id = {
-            let made = self.0.made();
-            let (Some(first), Some(last)) = (made.live.first().copied(), made.live.last().copied()) else {
-                return Err(CallError::Refused("nothing is there that could be read".to_owned()));
-            };
-            // Rows of queries are drawn evenly; so are the things that they read.
-            let from = first + row % (last - first + 1);
-            made.live.range(from..).next().copied().unwrap_or(first)
+    /// The rows whose ids an answer holds.
+    fn rows(&self, ask: &ask::Ask, found: &[Found]) -> Result<Vec<u64>, CallError> {
+        let ids = ask.found(Reads::Ids, found).iter().flatten();
+        let row = |id: &Value| {
+            row_ids::read(self.0.filler.ids, id).ok_or_else(|| {
+                CallError::Refused(format!("{} answered with the id {id}, which is of no row of this run", ask.call))
+            })
         };
-        self.0.ask(self.0.requests.read.as_ref(), id, id).await.map(|_| vec![id])
+        ids.map(row).collect()
     }
 
-    async fn upsert(&self, id: u64) -> Result<(), CallError> {
-        self.0.ask(self.0.requests.update.as_ref(), id, id + soak_workload::SECOND_VERSION).await.map(|_| ())
-    }
-
-    async fn delete(&self, id: u64) -> Result<(), CallError> {
-        let answer = self.0.ask(self.0.requests.delete.as_ref(), id, id).await;
-        if answer.is_ok() {
-            self.0.made().live.remove(&id);
+    /// Every id of a list, a page at a time.
+    async fn listed(&self) -> Result<Vec<u64>, CallError> {
+        let Some(list) = &self.0.asks.list else { return Ok(Vec::new()) };
+        let (mut all, mut next) = (Vec::new(), "null".to_owned());
+        let is_paged = [Variable::Offset, Variable::After, Variable::Next].into_iter().any(|one| list.holds(one));
+        for _ in 0..PAGES_MAX {
+            let page = Page { limit: list.limit, offset: all.len() as u64, after: all.last().copied(), next: &next };
+            let about = Subject { page: Some(page), ..Subject::default() };
+            let found = self.0.send(list, &about).await?.found.unwrap_or_default();
+            let rows = self.rows(list, &found)?;
+            let is_empty = rows.is_empty();
+            all.extend(rows);
+            let more = ask_next(list, &found);
+            if is_empty || !is_paged || (list.reads(Reads::Next) && more.is_none()) {
+                return Ok(all);
+            }
+            next = more.unwrap_or_default();
         }
-        answer.map(|_| ())
+        Err(CallError::Refused(format!("{} gave more than {PAGES_MAX} pages", list.call)))
     }
 
-    async fn is_indexed(&self) -> Result<bool, CallError> {
-        Ok(true)
-    }
-
-    fn finds_neighbours(&self) -> bool {
-        false
-    }
-
-    /// Whatever was made since the store was last empty is asked for.
-    async fn ids(&self) -> Result<Vec<u64>, CallError> {
-        let read = self.0.requests.read.as_ref();
-        if read.is_none_or(|read| !["{id}", "{name}"].iter().any(|variable| read.call.contains(variable))) {
+    /// Which of the things that were made since the store was last empty are there, by reading each.
+    async fn read_each(&self) -> Result<Vec<u64>, CallError> {
+        let read = self.0.asks.read.as_ref();
+        let by_name = |read: &Arc<ask::Ask>| [Variable::Id, Variable::Name].into_iter().any(|one| read.path.holds(one));
+        if !read.is_some_and(by_name) {
             return Err(CallError::Refused(
-                "no request of the profile reads one thing by its name (requests.read), so that nothing tells which are there".to_owned(),
+                "the profile has neither a request that lists ids (requests.list) nor one that reads a row by its name (requests.read), so that nothing tells which are there".to_owned(),
             ));
         }
-        let all: Vec<u64> = self.0.made().all.iter().copied().collect();
-        let there = stream::iter(all).map(|id| async move {
-            match self.0.ask(read, id, id).await {
+        let there = stream::iter(self.0.things.all()).map(|id| async move {
+            match self.0.ask(read, &Subject::row(id, id)).await {
                 Ok(_) => Ok(Some(id)),
                 Err(error) if error.is_not_found() => Ok(None),
                 Err(error) => Err(error),
@@ -221,66 +179,105 @@ impl Client for HttpClient {
         there.buffer_unordered(IN_FLIGHT).try_filter_map(|id| async move { Ok(id) }).try_collect().await
     }
 
+    /// Whether the run has made the collection, where the profile has one.
+    async fn has_collection(&self) -> bool {
+        self.0.asks.create_collection.is_none() || *self.0.ours.lock().await
+    }
+}
+
+/// What asks for the next page, as JSON.
+fn ask_next(list: &ask::Ask, found: &[Found]) -> Option<String> {
+    list.found(Reads::Next, found).first().and_then(Option::as_ref).map(Value::to_string)
+}
+
+/// A number, also where it is written as a text; of a list, its length.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Array(list) => Some(list.len() as f64),
+        Value::String(text) => text.parse().ok(),
+        other => other.as_f64(),
+    }
+}
+
+#[async_trait]
+impl Client for HttpClient {
+    async fn open_put(&self, progress: Progress) -> Result<(Box<dyn PutSender>, Box<dyn PutAcks>), CallError> {
+        self.0.ensure_collection().await?;
+        let (tell, told) = mpsc::channel(1024);
+        Ok((Box::new(Sender::new(Arc::clone(&self.0), progress, tell)), Box::new(Acks::new(told))))
+    }
+
+    /// Neighbours where the target has them; else something that is there is read.
+    async fn search(&self, row: u64, k: u32) -> Result<Vec<u64>, CallError> {
+        if self.finds_neighbours() {
+            return self.neighbours(row, k).await;
+        }
+        let nothing = || CallError::Refused("nothing is there that could be read".to_owned());
+        let id = self.0.things.any(row).ok_or_else(nothing)?;
+        self.0.ask(self.0.asks.read.as_ref(), &Subject::row(id, id)).await.map(|_| vec![id])
+    }
+
+    async fn upsert(&self, id: u64) -> Result<(), CallError> {
+        let rewrite = self.0.asks.rewrite.as_ref();
+        if let Some(ask) = rewrite.filter(|ask| ask.is_batch) {
+            let batch = Batch { first: id, rows: 1, version: soak_workload::SECOND_VERSION };
+            return self.0.put(ask, batch, &Progress::default()).await.map(|_| ());
+        }
+        self.0.ask(rewrite, &Subject::row(id, id + soak_workload::SECOND_VERSION)).await.map(|_| ())
+    }
+
+    async fn delete(&self, id: u64) -> Result<(), CallError> {
+        let Some(delete) = &self.0.asks.delete else { return self.delete_many(&[id]).await };
+        let about = Subject { row: Some((id, id)), ids: &[id], ..Subject::default() };
+        self.0.send(delete, &about).await?;
+        self.0.things.remove(id);
+        Ok(())
+    }
+
+    async fn delete_many(&self, ids: &[u64]) -> Result<(), CallError> {
+        self.0.ask(self.0.asks.delete_many.as_ref(), &Subject { ids, ..Subject::default() }).await?;
+        ids.iter().for_each(|id| self.0.things.remove(*id));
+        Ok(())
+    }
+
+    fn deletes_at_once(&self) -> usize {
+        self.0.asks.delete_many.as_ref().map_or(1, |many| many.limit as usize)
+    }
+
+    async fn is_indexed(&self) -> Result<bool, CallError> {
+        if !self.has_collection().await {
+            return Err(CallError::Refused("there is no such dataset".to_owned()));
+        }
+        let Some(indexed) = &self.0.asks.indexed else { return Ok(true) };
+        let found = self.0.send(indexed, &Subject::default()).await?.found.unwrap_or_default();
+        let state =
+            ask_value(indexed, &found).map(|state| state.as_str().map_or_else(|| state.to_string(), str::to_owned));
+        Ok(state.is_some() && state == indexed.is)
+    }
+
+    fn finds_neighbours(&self) -> bool {
+        self.0.asks.search.is_some()
+    }
+
+    async fn ids(&self) -> Result<Vec<u64>, CallError> {
+        if !self.has_collection().await {
+            return Ok(Vec::new());
+        }
+        if self.0.asks.list.is_some() { self.listed().await } else { self.read_each().await }
+    }
+
+    async fn count(&self) -> Result<u64, CallError> {
+        let count = self.0.asks.count.as_ref();
+        let answer = self.0.ask(count, &Subject::default()).await?;
+        let rows = count.and_then(|ask| ask_value(ask, answer.found.as_deref().unwrap_or_default()).and_then(number));
+        rows.map(|rows| rows as u64).ok_or_else(|| CallError::Refused("the answer holds no number of rows".to_owned()))
+    }
+
     async fn drop_dataset(&self) -> Result<(), CallError> {
-        Err(CallError::Refused("a target that speaks HTTP has no dataset to drop".to_owned()))
+        self.0.drop_collection().await
     }
 
     fn disconnect(&self) {
         self.0.pool.close();
-    }
-}
-
-/// Makes the rows of batches, a few at once.
-struct Sender {
-    client: Arc<Inner>,
-    progress: Progress,
-    tell: Option<mpsc::Sender<Result<Ack, CallError>>>,
-}
-
-#[async_trait]
-impl PutSender for Sender {
-    async fn send(&mut self, batch: Batch) -> Result<(), CallError> {
-        let (client, progress) = (&self.client, &self.progress);
-        let rows = stream::iter(batch.ids()).map(|id| async move {
-            let answer = client.make(id, id + batch.version).await;
-            progress.take(client.spec.dim as usize * 4);
-            answer
-        });
-        let mut answers = rows.buffer_unordered(IN_FLIGHT);
-        let (mut made, mut slow_down, mut failed) = (0_u32, false, None);
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(patience) => {
-                    made += 1;
-                    slow_down |= patience;
-                }
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        drop(answers);
-        let told = match failed {
-            None => Ok(Ack { slow_down }),
-            // A batch is refused when all of it is.
-            Some(CallError::Refused(why)) if made > 0 => {
-                Err(CallError::Broken(format!("{made} of {} were made, then: {why}", batch.rows)))
-            }
-            Some(error) => Err(error),
-        };
-        let closed = || CallError::Broken("nobody takes the answers of this stream any more".to_owned());
-        self.tell.as_ref().ok_or_else(closed)?.send(told).await.map_err(|_| closed())
-    }
-
-    fn finish(&mut self) {
-        self.tell = None;
-    }
-}
-
-/// The answers, one for each batch.
-struct Acks(mpsc::Receiver<Result<Ack, CallError>>);
-
-#[async_trait]
-impl PutAcks for Acks {
-    async fn next(&mut self) -> Result<Option<Ack>, CallError> {
-        self.0.recv().await.transpose()
     }
 }

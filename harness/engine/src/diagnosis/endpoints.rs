@@ -7,30 +7,38 @@ use futures::future::join_all;
 use soak_diagnosis::{Artefact, Missing, name};
 use soak_scenario::Profile;
 
-use super::Wishes;
+use super::{Sides, Wishes};
 use crate::http;
 use crate::target::CallError;
 
 /// Every page that the profile names.
-pub(super) async fn pages(profile: &Profile, addr: SocketAddr, call: Duration) -> Vec<Artefact> {
+pub(super) async fn pages(profile: &Profile, sides: Sides, call: Duration) -> Vec<Artefact> {
     let own = profile.diagnosis.pages.iter().map(|(what, endpoint)| {
-        fetch(format!("{}{what}.txt", name::PAGE), "diagnosis.pages", Some(endpoint.clone()), profile, (addr, call))
+        fetch(
+            format!("{}{what}.txt", name::PAGE),
+            "diagnosis.pages",
+            Some(endpoint.clone()),
+            profile,
+            (sides.http, call),
+        )
     });
-    let (mut all, own) = tokio::join!(of_memory(profile, addr, call), join_all(own));
+    let (mut all, own) = tokio::join!(of_memory(profile, sides, call), join_all(own));
     all.extend(own);
     all
 }
 
 /// Those that tell of memory.
-pub(super) async fn of_memory(profile: &Profile, addr: SocketAddr, call: Duration) -> Vec<Artefact> {
+pub(super) async fn of_memory(profile: &Profile, sides: Sides, call: Duration) -> Vec<Artefact> {
     let endpoints = &profile.endpoints;
     let pages = [
-        (name::METRICS, "endpoints.metrics", &endpoints.metrics),
-        (name::TASKS, "endpoints.tasks", &endpoints.tasks),
-        (name::HEAP, "endpoints.heap_profile", &endpoints.heap_profile),
+        (name::METRICS, "endpoints.metrics", &endpoints.metrics, sides.metrics),
+        (name::TASKS, "endpoints.tasks", &endpoints.tasks, sides.profile),
+        (name::HEAP, "endpoints.heap_profile", &endpoints.heap_profile, sides.profile),
     ];
-    join_all(pages.map(|(name, key, endpoint)| fetch(name.to_owned(), key, endpoint.clone(), profile, (addr, call))))
-        .await
+    join_all(
+        pages.map(|(name, key, endpoint, addr)| fetch(name.to_owned(), key, endpoint.clone(), profile, (addr, call))),
+    )
+    .await
 }
 
 /// The profile of the processor.

@@ -1,5 +1,6 @@
 //! How a target is reached once it runs, whatever started it: the client of the load, the control, the probe.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,50 +12,81 @@ use soak_scenario::{Attach, Knobs, LaunchSettings, Plan, Ports, Profile, Protoco
 use super::control::HttpControl;
 use super::data_folder::{DataFolder, settings_in};
 use super::probe::{TargetProbe, Watched};
+use crate::client::{DataSpec, FlightClient, Headers, HttpAccess, HttpClient, IndexSpec, Planes};
 use crate::dataset_of;
-use crate::client::{DataSpec, FlightClient, HttpClient, Planes};
-use crate::diagnosis;
+use crate::diagnosis::{self, Sides};
 use crate::fault::{self, Proxy, Reach};
 use crate::residue::Register;
 use crate::target::Client;
 
-/// Addresses of the three planes.
+/// Addresses of what a target listens on. Metrics and profiles are on the HTTP side where they have no address of their own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addrs {
     pub(super) data: SocketAddr,
     pub(super) meta: SocketAddr,
     pub(super) http: SocketAddr,
+    pub(super) metrics: SocketAddr,
+    pub(super) profile: SocketAddr,
 }
 
 impl Addrs {
-    /// Free ports of 127.0.0.1. All three are held at once, so that they differ, and let go together.
-    pub(super) fn free() -> std::io::Result<Self> {
-        let held = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let [data, meta, http] = held;
-        Ok(Self { data: data?.local_addr()?, meta: meta?.local_addr()?, http: http?.local_addr()? })
+    /// Free ports of 127.0.0.1. All are held at once, so that they differ, and let go together.
+    pub(super) fn free(of: &Profile) -> std::io::Result<Self> {
+        let held = [(); 5].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let [data, meta, http, metrics, profile] = held;
+        let http = http?.local_addr()?;
+        let own = |side, listener: std::io::Result<TcpListener>| {
+            let addr = listener?.local_addr()?;
+            Ok::<_, std::io::Error>(if of.has_own(side) { addr } else { http })
+        };
+        let (metrics, profile) = (own("metrics", metrics)?, own("profile", profile)?);
+        Ok(Self { data: data?.local_addr()?, meta: meta?.local_addr()?, http, metrics, profile })
+    }
+
+    /// These ports of one address.
+    fn at(ip: Ipv4Addr, ports: Ports) -> Self {
+        let at = |port| SocketAddr::from((ip, port));
+        Self {
+            data: at(ports.data),
+            meta: at(ports.meta),
+            http: at(ports.http),
+            metrics: at(ports.metrics.unwrap_or(ports.http)),
+            profile: at(ports.profile.unwrap_or(ports.http)),
+        }
     }
 
     /// What a process inside a container listens on; only what is published on 127.0.0.1 leads there.
     pub(super) fn inside(ports: Ports) -> Self {
-        let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-        Self { data: any(ports.data), meta: any(ports.meta), http: any(ports.http) }
+        Self::at(Ipv4Addr::UNSPECIFIED, ports)
     }
 
     /// Their ports.
     pub(super) fn ports(&self) -> Ports {
-        Ports { data: self.data.port(), meta: self.meta.port(), http: self.http.port() }
+        let own = |addr: SocketAddr| (addr != self.http).then_some(addr.port());
+        Ports {
+            data: self.data.port(),
+            meta: self.meta.port(),
+            http: self.http.port(),
+            metrics: own(self.metrics),
+            profile: own(self.profile),
+        }
     }
 
     /// These ports of 127.0.0.1.
     pub(super) fn published(ports: Ports) -> Self {
-        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { data: local(ports.data), meta: local(ports.meta), http: local(ports.http) }
+        Self::at(Ipv4Addr::LOCALHOST, ports)
+    }
+
+    /// Where what is read of it over HTTP is.
+    pub(super) fn sides(&self) -> Sides {
+        Sides { http: self.http, metrics: self.metrics, profile: self.profile }
     }
 }
 
 impl From<&Attach> for Addrs {
     fn from(attach: &Attach) -> Self {
-        Self { data: attach.data, meta: attach.meta, http: attach.http }
+        let Attach { data, meta, http, metrics, profile, .. } = *attach;
+        Self { data, meta, http, metrics: metrics.unwrap_or(http), profile: profile.unwrap_or(http) }
     }
 }
 
@@ -64,6 +96,25 @@ pub(super) struct Place {
     pub(super) addrs: Addrs,
     /// As the target sees it; `None` where it keeps none.
     pub(super) data: Option<PathBuf>,
+    /// Further ports that its launch asks for, by name.
+    pub(super) free_ports: BTreeMap<String, u16>,
+}
+
+impl Place {
+    /// A place with the further ports that a profile's launch asks for.
+    pub(super) fn new(of: &Profile, addrs: Addrs, data: Option<PathBuf>) -> std::io::Result<Self> {
+        let texts = of.launch.args.iter().chain(of.launch.env.values());
+        let names = texts.flat_map(|text| text.split("{free_port:").skip(1));
+        let names = names.filter_map(|rest| Some(rest.split_once('}')?.0.to_owned()));
+        let mut held = BTreeMap::new();
+        for name in names {
+            // Held until all are found, so that they differ.
+            held.insert(name, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
+        }
+        let port = |(name, held): (String, TcpListener)| Ok((name, held.local_addr()?.port()));
+        let free_ports = held.into_iter().map(port).collect::<std::io::Result<_>>()?;
+        Ok(Self { addrs, data, free_ports })
+    }
 }
 
 /// The client of the load, by protocol.
@@ -128,23 +179,37 @@ impl Access {
             }
         }
         let call = deadlines.call.0;
+        let headers = Headers::read(&profile.requests.headers).map_err(|error| error.to_string())?;
         let speaks = match profile.protocol {
             Protocol::Flight => Speaks::Flight(Arc::new(FlightClient::new(planes, spec.clone(), call))),
             Protocol::Http => {
-                let connections = (workload.connections, workload.keep_alive);
-                let requests = profile.requests.clone();
-                Speaks::Http(Arc::new(HttpClient::new(loaded, requests, spec.clone(), connections, call)))
+                let access = HttpAccess {
+                    addr: loaded,
+                    connections: workload.connections,
+                    keep_alive: workload.keep_alive,
+                    headers: headers.clone(),
+                    deadline: call,
+                    index_deadline: deadlines.index.0,
+                };
+                let knobs = &variant.knobs;
+                let index = IndexSpec { hnsw_m: knobs.hnsw_m, ef_construction: knobs.ef_construction };
+                Speaks::Http(Arc::new(HttpClient::new(access, &profile.requests, spec.clone(), index)))
             }
         };
         let control = HttpControl {
-            addr: addrs.http,
+            sides: addrs.sides(),
+            headers: headers.clone(),
             endpoints: profile.endpoints.clone(),
             dataset: spec.dataset.clone(),
             client: speaks.client(),
             call,
             compaction: deadlines.index.0,
         };
-        let probe = TargetProbe::new(watched, addrs.http, profile, call);
+        let client = match &speaks {
+            Speaks::Http(client) => Some(HttpClient::clone(client)),
+            Speaks::Flight(_) => None,
+        };
+        let probe = TargetProbe::new(watched, addrs.sides(), profile, (client, headers), call);
         Ok(Self {
             addrs,
             spec,
@@ -181,7 +246,7 @@ impl Access {
 
     /// Keeps dumps of the target's memory under `artifacts/VARIANT/PHASE`.
     pub(super) async fn keep_dumps(&self, artifacts: &Path, pid: Option<u32>, phase: &str) {
-        let found = diagnosis::of_phase(&self.profile, self.addrs.http, pid, self.call).await;
+        let found = diagnosis::of_phase(&self.profile, self.addrs.sides(), pid, self.call).await;
         if found.0.iter().all(|one| one.got.is_err()) {
             // It is dead: what it kept before says more than so many reasons.
             return;
@@ -239,23 +304,39 @@ pub(super) fn environment(plan: &Plan, place: &Place, knobs: &Knobs) -> Vec<(Str
     launch.env.iter().filter_map(filled).collect()
 }
 
-/// Fills the placeholders of a launch argument or a variable's value; `None` where it holds a knob that is off and has no spelling for that.
-fn fill(text: &str, launch: &LaunchSettings, place: &Place, knobs: &Knobs) -> Option<String> {
-    let addrs = place.addrs;
-    let data = place.data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
-    let settings = place.data.as_ref().map(|data| settings_in(data).display().to_string()).unwrap_or_default();
-    let mut text = text
-        .replace("{settings}", &settings)
-        .replace("{data_dir}", &data)
-        .replace("{data_addr}", &addrs.data.to_string())
-        .replace("{meta_addr}", &addrs.meta.to_string())
-        .replace("{http_addr}", &addrs.http.to_string());
+/// GOMEMLIMIT for a target that cannot be told "off".
+fn max_memory(knobs: &Knobs) -> String {
     let most = match knobs.gomemlimit {
         Limit::At(bytes) => bytes.0,
         // Go's own value for "no limit".
         Limit::Off => i64::MAX.unsigned_abs(),
     };
-    text = text.replace("{max_memory}", &most.to_string());
+    most.to_string()
+}
+
+/// Fills the placeholders of a launch argument or a variable's value; `None` where it holds a knob that is off and has no spelling for that.
+fn fill(text: &str, launch: &LaunchSettings, place: &Place, knobs: &Knobs) -> Option<String> {
+    let addrs = place.addrs;
+    let data = place.data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
+    let settings = place.data.as_ref().map(|data| settings_in(data).display().to_string()).unwrap_or_default();
+    let mut text =
+        text.replace("{settings}", &settings).replace("{data_dir}", &data).replace("{max_memory}", &max_memory(knobs));
+    let sides = [
+        ("data", addrs.data),
+        ("meta", addrs.meta),
+        ("http", addrs.http),
+        ("metrics", addrs.metrics),
+        ("profile", addrs.profile),
+    ];
+    for (side, addr) in sides {
+        text = text
+            .replace(&format!("{{{side}_addr}}"), &addr.to_string())
+            .replace(&format!("{{{side}_host}}"), &addr.ip().to_string())
+            .replace(&format!("{{{side}_port}}"), &addr.port().to_string());
+    }
+    for (name, port) in &place.free_ports {
+        text = text.replace(&format!("{{free_port:{name}}}"), &port.to_string());
+    }
     text = text.replace("{compaction_enabled}", if knobs.is_off("compaction_interval") { "false" } else { "true" });
     for (name, value) in knobs.settings() {
         let placeholder = format!("{{{name}}}");

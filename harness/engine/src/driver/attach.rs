@@ -57,6 +57,8 @@ impl AttachDriver {
                     data: inside(&bindings, ports.data),
                     meta: inside(&bindings, ports.meta),
                     http: inside(&bindings, ports.http),
+                    metrics: ports.metrics.map(|port| inside(&bindings, port)),
+                    profile: ports.profile.map(|port| inside(&bindings, port)),
                 };
                 let pid = state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
                 match pid.filter(|pid| *pid > 0) {

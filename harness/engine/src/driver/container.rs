@@ -45,6 +45,9 @@ const WORDS_EVERY: Duration = Duration::from_millis(50);
 /// Removing a container takes Docker a second or two.
 const REMOVED_WITHIN: Duration = Duration::from_secs(30);
 
+/// Nobody listens there; Docker takes it for any port that is free.
+const NOWHERE: Ports = Ports { data: 0, meta: 0, http: 0, metrics: None, profile: None };
+
 /// Starts containers by a plan's profile.
 #[derive(Debug)]
 pub struct ContainerDriver {
@@ -118,7 +121,7 @@ impl ContainerDriver {
             );
         }
         // A container that has ended already has no ports; its end is told in a moment. Nobody listens on port 0.
-        let addrs = Addrs::published(state.published.unwrap_or(Ports { data: 0, meta: 0, http: 0 }));
+        let addrs = Addrs::published(state.published.unwrap_or(NOWHERE));
         let group = state.pid.and_then(Group::of_process);
         let access = Access::new(&self.plan, (&self.run, variant), addrs, Watched { pid: state.pid, group: group.clone() }).await?;
         let reach = access.reach(&self.run, &self.register, artifacts, data.as_ref());
@@ -146,7 +149,8 @@ impl ContainerDriver {
         if !self.plan.faults.values().any(|fault| fault.inject.restarts()) {
             return Ok(None);
         }
-        let free = Addrs::free().map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
+        let free = Addrs::free(&self.plan.target.profile)
+            .map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         Ok(Some(free.ports()))
     }
 }

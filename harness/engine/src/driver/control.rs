@@ -10,6 +10,8 @@ use soak_diagnosis::tasks;
 use soak_record::TaskGroup;
 use soak_scenario::Endpoints;
 
+use crate::client::Headers;
+use crate::diagnosis::Sides;
 use crate::discovery::{self, Limits, PageError};
 use crate::http;
 use crate::target::{CallError, Client, Control, LeakedTasks};
@@ -19,7 +21,8 @@ const LEAKED_BYTES_MAX: usize = 8 << 20;
 
 /// Control of a process.
 pub(super) struct HttpControl {
-    pub(super) addr: SocketAddr,
+    pub(super) sides: Sides,
+    pub(super) headers: Headers,
     pub(super) endpoints: Endpoints,
     pub(super) dataset: String,
     pub(super) client: Arc<dyn Client>,
@@ -28,11 +31,20 @@ pub(super) struct HttpControl {
     pub(super) compaction: Duration,
 }
 
+impl HttpControl {
+    async fn ask(&self, addr: SocketAddr, endpoint: &str, deadline: Duration) -> Result<String, CallError> {
+        http::call_with(addr, &self.headers, endpoint, deadline).await
+    }
+}
+
 #[async_trait]
 impl Control for HttpControl {
     async fn ready(&self) -> Result<(), CallError> {
+        if let Some(ready) = &self.endpoints.ready {
+            self.ask(self.sides.http, ready, self.call).await?;
+        }
         if let Some(metrics) = &self.endpoints.metrics {
-            http::call(self.addr, metrics, self.call).await?;
+            self.ask(self.sides.metrics, metrics, self.call).await?;
         }
         // A dataset that is not there is an answer too.
         match self.client.is_indexed().await {
@@ -45,7 +57,7 @@ impl Control for HttpControl {
         let Some(collect) = &self.endpoints.collect else { return Ok(()) };
         // The first collection only marks what the second gives back.
         for _ in 0..2 {
-            http::call(self.addr, collect, self.call).await?;
+            self.ask(self.sides.profile, collect, self.call).await?;
         }
         Ok(())
     }
@@ -56,26 +68,26 @@ impl Control for HttpControl {
             return Err(CallError::Refused("the profile names no endpoint that compacts".to_owned()));
         };
         let endpoint = endpoint.replace("{dataset}", &http::encode(&self.dataset));
-        http::call(self.addr, &endpoint, self.compaction).await.map(|_| ())
+        self.ask(self.sides.http, &endpoint, self.compaction).await.map(|_| ())
     }
 
     async fn vacuum(&self) -> Result<(), CallError> {
         let Some(endpoint) = &self.endpoints.vacuum else {
             return Err(CallError::Refused("the profile names no endpoint `vacuum`".to_owned()));
         };
-        http::call(self.addr, endpoint, self.compaction).await.map(|_| ())
+        self.ask(self.sides.http, endpoint, self.compaction).await.map(|_| ())
     }
 
     async fn clear_cache(&self) -> Result<(), CallError> {
         let Some(endpoint) = &self.endpoints.clear_cache else {
             return Err(CallError::Refused("the profile names no endpoint `clear_cache`".to_owned()));
         };
-        http::call(self.addr, endpoint, self.call).await.map(|_| ())
+        self.ask(self.sides.http, endpoint, self.call).await.map(|_| ())
     }
 
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
         let Some(endpoint) = &self.endpoints.tasks else { return Ok(None) };
-        http::call(self.addr, endpoint, self.call).await.map(|dump| Some(tasks::groups(&dump)))
+        self.ask(self.sides.profile, endpoint, self.call).await.map(|dump| Some(tasks::groups(&dump)))
     }
 
     async fn leaked_tasks(&self) -> Result<Option<LeakedTasks>, CallError> {

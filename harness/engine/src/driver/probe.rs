@@ -1,7 +1,6 @@
 //! The probe of a target: `/proc`, its cgroup, and its metrics page through the profile.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,12 +9,17 @@ use soak_diagnosis::metrics_page::{self, Selector};
 use soak_scenario::{Profile, series};
 
 use super::cgroup::Group;
+use crate::client::{Headers, HttpClient};
+use crate::diagnosis::Sides;
 use crate::http;
 use crate::sampler::proc;
 use crate::target::{CallError, Families, Knob, Probe, Values};
 
 /// A store that a script starts begins a moment after the script.
 const LOOK_FOR_CHILDREN_EVERY: Duration = Duration::from_millis(500);
+
+/// What begins the place of a value that is no metric.
+const IN_JSON: &str = "GET ";
 
 /// The processes of a target, and when they were last looked for.
 #[derive(Debug, Default)]
@@ -39,12 +43,19 @@ struct InJson {
     series: &'static str,
     endpoint: String,
     pointer: String,
+    /// Both, as the profile has them.
+    place: String,
 }
 
 impl InJson {
     fn of((name, place): (&String, &String)) -> Option<Self> {
         let (endpoint, pointer) = place.rsplit_once(' ')?;
-        Some(Self { series: series::find(name)?.name, endpoint: endpoint.to_owned(), pointer: pointer.to_owned() })
+        Some(Self {
+            series: series::find(name)?.name,
+            endpoint: endpoint.to_owned(),
+            pointer: pointer.to_owned(),
+            place: place.clone(),
+        })
     }
 
     /// The number; of a list, its length.
@@ -60,16 +71,27 @@ impl InJson {
 pub(super) struct TargetProbe {
     watched: Mutex<Watched>,
     family: Mutex<Family>,
-    addr: SocketAddr,
+    sides: Sides,
+    headers: Headers,
+    /// The client of the load, where the target speaks HTTP: it knows the names of the run.
+    client: Option<HttpClient>,
     page: Option<String>,
     series: Vec<(&'static str, Selector)>,
     json: Vec<InJson>,
     knobs: Vec<(String, String, Selector)>,
+    /// Knob → an endpoint that answers in JSON, and where in it the value is.
+    told_in_json: BTreeMap<String, String>,
     deadline: Duration,
 }
 
 impl TargetProbe {
-    pub(super) fn new(watched: Watched, addr: SocketAddr, profile: &Profile, deadline: Duration) -> Self {
+    pub(super) fn new(
+        watched: Watched,
+        sides: Sides,
+        profile: &Profile,
+        (client, headers): (Option<HttpClient>, Headers),
+        deadline: Duration,
+    ) -> Self {
         let selectors = profile
             .series
             .iter()
@@ -77,15 +99,20 @@ impl TargetProbe {
         let knobs = profile
             .attest
             .iter()
+            .filter(|(_, told)| !told.starts_with(IN_JSON))
             .filter_map(|(knob, metric)| Some((knob.clone(), metric.clone(), Selector::parse(metric)?)));
+        let in_json = profile.attest.iter().filter(|(_, told)| told.starts_with(IN_JSON));
         Self {
             watched: Mutex::new(watched),
             family: Mutex::default(),
-            addr,
+            sides,
+            headers,
+            client,
             page: profile.endpoints.metrics.clone(),
             series: selectors.collect(),
             json: profile.json.iter().filter_map(InJson::of).collect(),
             knobs: knobs.collect(),
+            told_in_json: in_json.map(|(knob, told)| (knob.clone(), told.clone())).collect(),
             deadline,
         }
     }
@@ -113,7 +140,7 @@ impl TargetProbe {
 
     async fn page(&self) -> Result<Option<String>, CallError> {
         let Some(endpoint) = &self.page else { return Ok(None) };
-        http::call(self.addr, endpoint, self.deadline).await.map(Some)
+        http::call_with(self.sides.metrics, &self.headers, endpoint, self.deadline).await.map(Some)
     }
 }
 
@@ -134,15 +161,22 @@ impl Probe for TargetProbe {
     }
 
     async fn metrics(&self) -> Result<Values, CallError> {
-        let Some(page) = self.page().await? else { return Ok(Values::new()) };
-        let page = metrics_page::parse(&page);
-        let mut values: Values =
-            self.series.iter().filter_map(|(name, selector)| Some((*name, selector.read(&page)?))).collect();
-        values.push((series::OF_THE_PAGE, page.len() as f64));
+        let mut values = Values::new();
+        if let Some(page) = self.page().await? {
+            let page = metrics_page::parse(&page);
+            values.extend(self.series.iter().filter_map(|(name, selector)| Some((*name, selector.read(&page)?))));
+            values.push((series::OF_THE_PAGE, page.len() as f64));
+        }
         for one in &self.json {
             // One that cannot be read is absent, and the rest goes on.
-            let answer = http::call(self.addr, &one.endpoint, self.deadline).await;
-            values.extend(answer.ok().and_then(|answer| Some((one.series, one.read(&answer)?))));
+            let value = match &self.client {
+                Some(client) => client.read_number(&one.place).await.ok().flatten(),
+                None => {
+                    let answer = http::call_with(self.sides.http, &self.headers, &one.endpoint, self.deadline).await;
+                    answer.ok().and_then(|answer| one.read(&answer))
+                }
+            };
+            values.extend(value.map(|value| (one.series, value)));
         }
         Ok(values)
     }
@@ -159,6 +193,9 @@ impl Probe for TargetProbe {
             (knob.clone(), Knob { value: selector.read(&page), source: format!("metric {metric}") })
         };
         let mut knobs: BTreeMap<String, Knob> = self.knobs.iter().map(read).collect();
+        if let Some(client) = &self.client {
+            knobs.extend(client.settings(&self.told_in_json).await);
+        }
         if let Some(group) = &self.watched().group {
             let (value, source) = group.effective_limit();
             knobs.insert("memory_limit".to_owned(), Knob { value, source });

@@ -21,22 +21,26 @@ pub(crate) struct Deleted {
     pub(crate) last_error: Option<String>,
 }
 
-/// Deletes these rows, at most `in_flight` at once.
+/// Deletes these rows, `at_once` with one request, at most `in_flight` requests at once.
 pub(crate) async fn delete(
     client: &Arc<dyn Client>,
     ids: Vec<u64>,
-    in_flight: u32,
+    (in_flight, at_once): (u32, usize),
     deadline: Duration,
     books: &Books,
 ) -> Deleted {
     let mut latencies = Latencies::default();
     let (mut rows, mut failed, mut last_error) = (0, 0, None);
-    let calls = stream::iter(ids).map(|id| async move {
+    let groups: Vec<Vec<u64>> = ids.chunks(at_once.max(1)).map(<[u64]>::to_vec).collect();
+    let calls = stream::iter(groups).map(|ids| async move {
         let started = Instant::now();
         books.enter();
-        let answer = within(deadline, client.delete(id)).await;
+        let answer = match ids.as_slice() {
+            [id] => within(deadline, client.delete(*id)).await,
+            ids => within(deadline, client.delete_many(ids)).await,
+        };
         books.leave();
-        (id, started, Instant::now(), answer)
+        (ids, started, Instant::now(), answer)
     });
     let mut calls = calls.buffer_unordered(in_flight.max(1) as usize);
     loop {
@@ -44,18 +48,21 @@ pub(crate) async fn delete(
             next = calls.next() => next,
             () = books.given_up() => None,
         };
-        let Some((id, started, ended, answer)) = next else { break };
+        let Some((ids, started, ended, answer)) = next else { break };
         match answer {
             Ok(()) => {
-                rows += 1;
+                rows += ids.len() as u64;
                 latencies.record(started, started, ended);
-                books.ledger().set(id, RowState::Deleted);
+                let mut ledger = books.ledger();
+                ids.iter().for_each(|id| ledger.set(*id, RowState::Deleted));
             }
             Err(error) => {
-                failed += 1;
+                failed += ids.len() as u64;
                 latencies.error();
-                if !matches!(error, CallError::Refused(_)) {
-                    books.ledger().set(id, RowState::PerhapsDeleted);
+                // Of many, some may be gone whatever the answer says.
+                if ids.len() > 1 || !matches!(error, CallError::Refused(_)) {
+                    let mut ledger = books.ledger();
+                    ids.iter().for_each(|id| ledger.set(*id, RowState::PerhapsDeleted));
                 }
                 last_error = Some(error.to_string());
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soak_record::{EventKind, Operation, TaskGroup};
-use soak_scenario::{Deadlines, Injection};
+use soak_scenario::{Deadlines, Injection, Profile};
 
 use super::{
     Ack, CallError, Client, Control, Ending, Families, Knob, LeakedTasks, Probe, PutAcks, PutSender, Reading, Target, Values, within,
@@ -23,17 +23,21 @@ pub struct Calls {
     call: Duration,
     /// A call that works through all of the data: a compaction, a read of every row.
     whole: Duration,
+    /// A put or a drop, which some servers answer once their index has caught up.
+    indexed: Duration,
 }
 
 impl Calls {
     /// Calls with a plan's deadlines.
-    pub fn new(log: &Arc<OperationLog>, deadlines: &Deadlines) -> Self {
-        Self { log: Arc::clone(log), call: deadlines.call.0, whole: deadlines.index.0 }
+    pub fn new(log: &Arc<OperationLog>, deadlines: &Deadlines, profile: &Profile) -> Self {
+        let (call, whole) = (deadlines.call.0, deadlines.index.0);
+        let indexed = if profile.answers_when_indexed() { whole } else { call };
+        Self { log: Arc::clone(log), call, whole, indexed }
     }
 
     /// Calls that all have the same deadline.
     pub fn within(log: &Arc<OperationLog>, deadline: Duration) -> Self {
-        Self { log: Arc::clone(log), call: deadline, whole: deadline }
+        Self { log: Arc::clone(log), call: deadline, whole: deadline, indexed: deadline }
     }
 
     async fn make<T>(
@@ -43,6 +47,7 @@ impl Calls {
     ) -> Result<T, CallError> {
         let deadline = match operation {
             Operation::Compact | Operation::ReadRows => self.whole,
+            Operation::DropDataset => self.indexed,
             _ => self.call,
         };
         let flight = self.log.enter(operation, deadline);
@@ -139,7 +144,7 @@ impl LoggedClient {
 #[async_trait]
 impl Client for LoggedClient {
     async fn open_put(&self, progress: Progress) -> Result<(Box<dyn PutSender>, Box<dyn PutAcks>), CallError> {
-        let open = self.calls.log.open_stream(&progress, self.calls.call);
+        let open = self.calls.log.open_stream(&progress, self.calls.indexed);
         match self.inner.open_put(progress).await {
             Ok((sender, acks)) => {
                 let log = Arc::clone(&self.calls.log);
@@ -164,6 +169,14 @@ impl Client for LoggedClient {
         self.calls.make(Operation::Delete, self.inner.delete(id)).await
     }
 
+    async fn delete_many(&self, ids: &[u64]) -> Result<(), CallError> {
+        self.calls.make(Operation::Delete, self.inner.delete_many(ids)).await
+    }
+
+    fn deletes_at_once(&self) -> usize {
+        self.inner.deletes_at_once()
+    }
+
     async fn is_indexed(&self) -> Result<bool, CallError> {
         self.calls.make(Operation::Readiness, self.inner.is_indexed()).await
     }
@@ -174,6 +187,10 @@ impl Client for LoggedClient {
 
     async fn ids(&self) -> Result<Vec<u64>, CallError> {
         self.calls.make(Operation::ReadRows, self.inner.ids()).await
+    }
+
+    async fn count(&self) -> Result<u64, CallError> {
+        self.calls.make(Operation::ReadRows, self.inner.count()).await
     }
 
     async fn dim_read_back(&self) -> Result<Option<u32>, CallError> {

@@ -4,7 +4,7 @@ use soak_record::EventKind;
 use soak_workload::{QUERY_ROWS, Reconciled, Vectors, oracle};
 
 use super::{Performer, StepError};
-use crate::target::within;
+use crate::target::{CallError, within};
 
 /// Searches compared with exact neighbours, in the warm-up.
 const RECALL_SEARCHES: u64 = 16;
@@ -22,12 +22,26 @@ impl Performer<'_> {
             (Ok(()), Ok(ids)) => (self.books.ledger().reconcile(ids), None),
             (Err(StepError::Failed(why)), _) => (Reconciled::default(), Some(why)),
             (Err(other), _) => return Err(other),
-            (_, Err(error)) => (Reconciled::default(), Some(format!("its rows could not be read: {error}"))),
+            (_, Err(error)) => self.counted(error).await,
         };
         let Reconciled { expected, lost, doubled, resurrected, indeterminate } = held;
         self.journal.event(EventKind::Integrity { cycle, expected, lost, doubled, resurrected, indeterminate, error });
         self.check_recall(cycle).await;
         Ok(())
+    }
+
+    /// The number of rows against what was acknowledged, where their ids cannot be read: what is lost and what came back may hide each other.
+    async fn counted(&self, unreadable: CallError) -> (Reconciled, Option<String>) {
+        let counted = within(self.plan.deadlines.index.0, self.target.client().count()).await;
+        let Ok(rows) = counted else {
+            return (Reconciled::default(), Some(format!("its rows could not be read: {unreadable}")));
+        };
+        let (expected, most) = {
+            let ledger = self.books.ledger();
+            (ledger.live(), ledger.perhaps_there().len() as u64)
+        };
+        let (lost, resurrected) = (expected.saturating_sub(rows), rows.saturating_sub(most));
+        (Reconciled { expected, lost, doubled: 0, resurrected, indeterminate: most - expected }, None)
     }
 
     /// Compares some searches with exact neighbours, recomputed from the seed.

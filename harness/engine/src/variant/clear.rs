@@ -38,7 +38,7 @@ impl Performer<'_> {
     }
 
     async fn drop_dataset(&self) -> Result<(), StepError> {
-        let dropped = within(self.call(), self.target.client().drop_dataset()).await;
+        let dropped = self.target.client().drop_dataset().await;
         let nothing_there = self.books.ledger().live() == 0 && self.conductor.was_disturbed();
         match dropped {
             // A fault may have left nothing that could be dropped.
@@ -58,7 +58,9 @@ impl Performer<'_> {
         let forgotten = share.map_or(0, |share| (share.0 * rows as f64).round() as usize).min(ids.len());
         ids.truncate(ids.len() - forgotten);
         let in_flight = self.plan.workload.query.in_flight;
-        let deleted = load::delete(&self.target.client(), ids, in_flight, self.call(), &self.books).await;
+        let client = self.target.client();
+        let calls = (in_flight, client.deletes_at_once());
+        let deleted = load::delete(&client, ids, calls, self.call(), &self.books).await;
         let left = self.books.ledger().live().saturating_sub(forgotten as u64);
         if left > 0 && !self.conductor.was_disturbed() {
             let why = deleted.last_error.unwrap_or_else(|| "it gave no reason".to_owned());

@@ -55,9 +55,11 @@ impl Performer<'_> {
 
     fn verified(&self, read: &BTreeMap<String, Knob>, when: When) -> Vec<EventKind> {
         let profile = &self.plan.target.profile;
-        // How much a request carries, a target that speaks HTTP is not told apart from the request.
-        let sets = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || knob != "dim");
-        attest(&self.variant.knobs, &sets, read, when)
+        // Of a request of one thing, nothing but the request itself tells how much it carries.
+        let is_told = |knob: &str| knob != "dim" || read.contains_key(knob);
+        let sets = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || is_told(knob));
+        let with_data = |knob: &str| profile.protocol == Protocol::Http && profile.requests.tell(knob);
+        attest(&self.variant.knobs, &sets, read, when, &with_data)
     }
 
     /// What the first ingest shows of the settings of the load.

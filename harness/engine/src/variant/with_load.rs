@@ -1,6 +1,7 @@
 //! The phases with load: ingest, indexing, queries, deletes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use soak_record::{EventKind, Phase};
 use soak_scenario::Schedule;
@@ -17,6 +18,12 @@ use crate::target::{Batch, within};
 const SILENCE_TIMES: u32 = 3;
 
 impl Performer<'_> {
+    /// How long a put may take. A batch over HTTP is answered once it is indexed.
+    fn put_deadline(&self) -> Duration {
+        let deadlines = &self.plan.deadlines;
+        if self.plan.target.profile.answers_when_indexed() { deadlines.index.0 } else { deadlines.call.0 }
+    }
+
     pub(super) async fn ingest(&mut self, cycle: u32) -> Result<(), StepError> {
         let workload = &self.plan.workload;
         let knobs = &self.variant.knobs;
@@ -38,7 +45,7 @@ impl Performer<'_> {
             starts,
             length: None,
             streams: workload.ingest.streams,
-            silence_at_most: self.call() * SILENCE_TIMES,
+            silence_at_most: self.put_deadline() * SILENCE_TIMES,
             given_up: Box::new({
                 let books = Arc::clone(&self.books);
                 move || books.is_given_up()
@@ -141,7 +148,7 @@ impl Performer<'_> {
             ledger.choose_deletes(count, operations.random())
         };
         let client = self.target.client();
-        let deleted = load::delete(&client, ids, workload.query.in_flight, self.call(), &self.books).await;
+        let deleted = load::delete(&client, ids, (workload.query.in_flight, 1), self.call(), &self.books).await;
         // Deletes of the query phase's mix are gone as well.
         let in_all = self.books.ledger().count(RowState::Deleted);
         self.journal.event(EventKind::Deleted { cycle, rows: in_all, failed: deleted.failed });

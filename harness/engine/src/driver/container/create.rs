@@ -49,7 +49,7 @@ pub(super) async fn start(
     host: &Host<'_>,
 ) -> Result<ContainerAsync<GenericImage>, String> {
     let image = &driver.launch.image;
-    let request = request(driver, index, variant, host);
+    let request = request(driver, index, variant, host)?;
     request.start().await.map_err(|error| format!("cannot start a container of {image}: {}", chain(&error)))
 }
 
@@ -70,11 +70,15 @@ fn request(
     index: usize,
     variant: &Variant,
     host: &Host<'_>,
-) -> ContainerRequest<GenericImage> {
+) -> Result<ContainerRequest<GenericImage>, String> {
     let (plan, launch, knobs) = (&driver.plan, &driver.launch, &variant.knobs);
     let (name, tag) = name_and_tag(&launch.image);
-    let inside = Place { addrs: Addrs::inside(launch.ports), data: host.data.map(|_| DATA_INSIDE.into()) };
-    let mut request = GenericImage::new(name, tag)
+    // Inside, every port is free that nothing of the target listens on.
+    let inside = Place::new(&plan.target.profile, Addrs::inside(launch.ports), host.data.map(|_| DATA_INSIDE.into()));
+    let inside = inside.map_err(|error| format!("cannot find free ports: {error}"))?;
+    // Docker publishes no port that is not exposed, and not every image exposes what its server listens on.
+    let image = ports(launch.ports).into_iter().fold(GenericImage::new(name, tag), GenericImage::with_exposed_port);
+    let mut request = image
         .with_cmd(arguments(plan, &inside, variant))
         .with_label(RUN_LABEL, &driver.run)
         .with_label("soak.variant", index.to_string())
@@ -86,11 +90,11 @@ fn request(
     let (launch, memory) = (launch.clone(), knobs.memory_limit);
     let runtime = Handle::current();
     let (data, fixed) = (host.data.map(|data| data.display().to_string()), host.ports);
-    request.with_host_config_modifier(move |config| {
+    Ok(request.with_host_config_modifier(move |config| {
         agree_on_a_version(&runtime);
         shape(config, &launch, memory, fixed);
         config.mounts = Some(mounts(&launch.volumes, data.clone()));
-    })
+    }))
 }
 
 /// Testcontainers asks for the newest version of Docker's interface, which an older engine refuses. Its client is shared while a request is under
@@ -109,12 +113,15 @@ fn agree_on_a_version(runtime: &Handle) {
 /// Limits, and ports on 127.0.0.1 alone.
 fn shape(config: &mut HostConfig, launch: &ContainerLaunch, memory: Limit, fixed: Option<Ports>) {
     // Port 0 is any that is free.
-    let Ports { data, meta, http } = fixed.unwrap_or(Ports { data: 0, meta: 0, http: 0 });
+    let fixed = fixed.map(ports);
     let outside =
         |port: u16| PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: Some(port.to_string()) };
-    let bind = |(inside, port): (ContainerPort, u16)| (inside.to_string(), Some(vec![outside(port)]));
+    let bind = |(at, inside): (usize, ContainerPort)| {
+        let port = fixed.as_ref().and_then(|fixed| fixed.get(at)).map_or(0, |port| port.as_u16());
+        (inside.to_string(), Some(vec![outside(port)]))
+    };
     config.publish_all_ports = Some(false);
-    let bindings = ports(launch.ports).into_iter().zip([data, meta, http]).map(bind);
+    let bindings = ports(launch.ports).into_iter().enumerate().map(bind);
     config.port_bindings = Some(bindings.collect::<HashMap<_, _>>());
     if let Limit::At(bytes) = memory {
         config.memory = Some(bytes.0.cast_signed());
@@ -139,8 +146,10 @@ fn mounts(volumes: &[String], data: Option<String>) -> Vec<Mount> {
     mounts
 }
 
-fn ports(ports: Ports) -> [ContainerPort; 3] {
-    [ports.data, ports.meta, ports.http].map(IntoContainerPort::tcp)
+/// Those that are published, in this order.
+fn ports(ports: Ports) -> Vec<ContainerPort> {
+    let own = [ports.metrics, ports.profile].into_iter().flatten();
+    [ports.data, ports.meta, ports.http].into_iter().chain(own).map(IntoContainerPort::tcp).collect()
 }
 
 /// Reads back the main process and the published ports.
@@ -151,13 +160,16 @@ pub(super) async fn inspect(docker: &Docker, id: &str, inside: Ports) -> Result<
     let pid = found.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
     let pid = pid.filter(|pid| *pid > 0 && is_of(*pid, id));
     let bindings = found.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
-    let published = |port: ContainerPort| {
+    let published = |port: u16| {
+        let port = port.tcp();
         let bound = bindings.get(&port.to_string())?.as_ref()?;
         bound.iter().find_map(|binding| binding.host_port.as_ref()?.parse::<u16>().ok())
     };
-    let [data, meta, http] = ports(inside).map(published);
-    let published = match (data, meta, http) {
-        (Some(data), Some(meta), Some(http)) => Some(Ports { data, meta, http }),
+    let own = |port: Option<u16>| port.and_then(published);
+    let published = match (published(inside.data), published(inside.meta), published(inside.http)) {
+        (Some(data), Some(meta), Some(http)) => {
+            Some(Ports { data, meta, http, metrics: own(inside.metrics), profile: own(inside.profile) })
+        }
         _ => None,
     };
     Ok(State { pid, published, image })

@@ -208,7 +208,12 @@ impl Stream<'_> {
             }
             if let Some(sent) = answered {
                 self.shared.account().latencies.record(sent.due, sent.started, ended);
-                self.shared.settle(sent.batch, Fate::Acknowledged);
+                for (part, taken) in ack.parts(sent.batch) {
+                    self.shared.settle(part, if taken { Fate::Acknowledged } else { Fate::Refused });
+                }
+            }
+            if let Some(refused) = ack.refused {
+                self.shared.account().last_error = Some(refused.why);
             }
         }
         if self.finished.load(Ordering::Relaxed) {
