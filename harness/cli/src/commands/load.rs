@@ -123,9 +123,9 @@ impl Load {
                 output::say(&format!("{} failed: {error}\n", operation.name()));
             })));
             let calls = Calls::within(&log, self.deadline.0);
-            let client = LoggedClient::new(self.client(addr)?, calls);
+            let client: Arc<dyn Client> = Arc::new(LoggedClient::new(self.client(addr)?, calls));
             let cpu_before = own_cpu_seconds();
-            let account = ingest(Arc::new(client), self.job(stopped)).await;
+            let account = ingest(Arc::clone(&client), self.job(stopped)).await;
             let cpu_seconds = own_cpu_seconds().zip(cpu_before).map(|(after, before)| after - before);
             reader.abort();
             if self.profile.is_some() {

@@ -94,7 +94,7 @@ impl Control for HttpControl {
         let Some(endpoint) = &self.endpoints.leaked_tasks else { return Ok(None) };
         let path = endpoint.strip_prefix("GET ").unwrap_or(endpoint);
         let limits = Limits { deadline: self.call, bytes_max: LEAKED_BYTES_MAX };
-        match discovery::get(self.addr, path, limits).await {
+        match discovery::get(self.sides.profile, path, limits).await {
             Ok(page) => match tasks::leaked(&page.text()) {
                 Some((total, groups)) => Ok(Some(LeakedTasks { total: Some(total), groups })),
                 None => {
