@@ -5,8 +5,11 @@ use std::net::{SocketAddr, TcpListener};
 
 use soak_tests::{Ended, root, soak_in};
 
+/// What stands before the body, and the body.
+type Answer = (&'static str, Vec<u8>);
+
 /// A server that gives one answer for each path: what stands before the body, and the body.
-fn server(answer: impl Fn(&str) -> (&'static str, Vec<u8>) + Send + 'static) -> SocketAddr {
+fn server(answer: impl Fn(&str) -> Answer + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -98,9 +101,11 @@ fn an_unknown_http_store_names_the_lines_to_fill_in() {
 #[test]
 fn what_is_no_metrics_page_is_refused_with_what_came() {
     let big = vec![b"x_total 1\n".repeat(1 << 20), b"x_total 1\n".repeat(1 << 20)].concat();
-    type Answer = (&'static str, Vec<u8>);
     let answers: [(Answer, &str); 5] = [
-        (("302 Found\r\nLocation: http://example.com/login", Vec::new()), "302 Found, a redirect to http://example.com/login"),
+        (
+            ("302 Found\r\nLocation: http://example.com/login", Vec::new()),
+            "302 Found, a redirect to http://example.com/login",
+        ),
         (("401 Unauthorized", Vec::new()), "401 Unauthorized: it wants a login or a key"),
         (("200 OK", b"<html>hello".to_vec()), "expected a metrics page in Prometheus' text format, but HTML came"),
         (("200 OK", b"{\"a\":1}".to_vec()), "but JSON came"),

@@ -12,7 +12,8 @@ mod requests;
 #[cfg(test)]
 mod tests;
 
-use std::io::{ErrorKind, Write as _};
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser};
@@ -198,16 +199,16 @@ fn save(out: &Path, text: &str) -> Result<(), Failure> {
 fn told(written: &profile::Written, file: &str) -> String {
     let mut text = format!("{}\n", written.recognised);
     for found in &written.found {
-        text.push_str(&format!("  found    {found}\n"));
+        let _ = writeln!(text, "  found    {found}");
     }
     for missing in &written.missing {
-        text.push_str(&format!("  missing  {}\n             costs: {}\n", missing.what, missing.cost));
+        let _ = writeln!(text, "  missing  {}\n             costs: {}", missing.what, missing.cost);
     }
     for note in &written.notes {
-        text.push_str(&format!("  note     {note}\n"));
+        let _ = writeln!(text, "  note     {note}");
     }
     if file != "FILE" {
-        text.push_str(&format!("Profile: {file}\n"));
+        let _ = writeln!(text, "Profile: {file}");
     }
     text
 }

@@ -24,12 +24,10 @@ pub(super) fn read(init: &Init) -> Result<Asked, Failure> {
     let metrics = init.metrics.as_deref().map(|text| place("--metrics", text, init.allow_remote)).transpose()?;
     let grpc = init.grpc.iter().map(|text| place("--grpc", text, init.allow_remote));
     let grpc = grpc.collect::<Result<Vec<_>, _>>()?;
-    for (option, text, found) in [("--http", &init.http, &http)] {
-        if let (Some(text), Some((_, Some(_)))) = (text, found) {
-            return Err(Failure::usage(format!(
-                "{option} {text}: expected an address without a path; a path of the metrics page goes into --metrics"
-            )));
-        }
+    if let Some((addr, Some(_))) = &http {
+        return Err(Failure::usage(format!(
+            "--http: expected an address without a path, such as {addr}; a path of the metrics page goes into --metrics"
+        )));
     }
     let nothing = http.is_none() && metrics.is_none() && grpc.is_empty();
     if nothing && init.container.is_none() && init.pid.is_none() {
