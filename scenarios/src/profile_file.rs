@@ -151,13 +151,21 @@ fn spelled_in_vain(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic
     let launch = &profile.launch;
     let bare = |knob: &str| launch.args.iter().any(|arg| *arg == format!("{{{knob}}}"));
     for knob in MAY_BE_OFF.into_iter().filter(|knob| bare(knob) && !launch.off.contains_key(*knob)) {
-        let message = format!("an argument is {{{knob}}}, and the profile does not say how the server spells \"off\" for it");
-        let expected = format!("expected `{knob} = \"…\"` in [launch.off], or the knob in one argument with its option, such as \"--{knob}={{{knob}}}\"");
+        let message =
+            format!("an argument is {{{knob}}}, and the profile does not say how the server spells \"off\" for it");
+        let expected = format!(
+            "expected `{knob} = \"…\"` in [launch.off], or the knob in one argument with its option, such as \"--{knob}={{{knob}}}\""
+        );
         mistakes.push(Diagnostic::new(&root.origin_of(&["launch", "args"]), message, expected));
     }
-    let held = |knob: &str| launch.args.iter().chain(launch.env.values()).any(|text| text.contains(&format!("{{{knob}}}")));
+    let held =
+        |knob: &str| launch.args.iter().chain(launch.env.values()).any(|text| text.contains(&format!("{{{knob}}}")));
     for knob in launch.off.keys().filter(|knob| !held(knob)) {
         let message = format!("[launch.off] spells {knob}, but no argument or variable holds {{{knob}}}");
-        mistakes.push(Diagnostic::new(&root.origin_of(&["launch", "off", knob]), message, "expected the placeholder in [launch], or no such line"));
+        mistakes.push(Diagnostic::new(
+            &root.origin_of(&["launch", "off", knob]),
+            message,
+            "expected the placeholder in [launch], or no such line",
+        ));
     }
 }

@@ -86,8 +86,9 @@ fn runbook() -> Vec<Field> {
 
 fn positive_control() -> Vec<Field> {
     // No fault is injected into such a variant, and its settings are those of the others.
-    let of_faults =
-        |id: &str| id.starts_with("fault_") || ["first_answer", "acknowledged_data", "unverified_settings"].contains(&id);
+    let of_faults = |id: &str| {
+        id.starts_with("fault_") || ["first_answer", "acknowledged_data", "unverified_settings"].contains(&id)
+    };
     let seen = CRITERIA.iter().map(|criterion| criterion.id).filter(|id| !of_faults(id));
     let criteria = Kind::Choice(seen.collect());
     vec![

@@ -67,7 +67,8 @@ pub(crate) fn run() -> Result<(), String> {
     };
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let addrs = [addr("LONGBOW_LISTEN_ADDR")?, addr("LONGBOW_META_ADDR")?, local];
-    let held: Vec<String> = std::env::var("STAND_IN_HELD_LOCK").map(|lock| format!("held_lock={lock}")).into_iter().collect();
+    let held: Vec<String> =
+        std::env::var("STAND_IN_HELD_LOCK").map(|lock| format!("held_lock={lock}")).into_iter().collect();
     let misbehave = parse_misbehave(&held).map_err(|error| error.to_string())?;
     let mut config = Config::from_env(addrs, of_store, misbehave).map_err(|error| error.to_string())?;
     config.dialect = Dialect::Longbow;

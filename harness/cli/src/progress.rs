@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use soak_engine::Listener;
-use soak_record::{stack, Event, EventKind, OomScope, Outcome, Phase};
+use soak_record::{Event, EventKind, OomScope, Outcome, Phase, stack};
 use soak_scenario::Plan;
 use soak_verdict::human;
 
@@ -179,7 +179,9 @@ fn fault(kind: &EventKind) -> Option<String> {
             format!("not as before: {}", differences.join("; "))
         }
         EventKind::Integrity { lost, doubled, resurrected, .. } if lost + doubled + resurrected > 0 => {
-            format!("{lost} acknowledged rows are lost, {doubled} are there twice, {resurrected} deleted or dropped rows are back")
+            format!(
+                "{lost} acknowledged rows are lost, {doubled} are there twice, {resurrected} deleted or dropped rows are back"
+            )
         }
         _ => return None,
     })

@@ -58,7 +58,9 @@ impl Acknowledged {
                     let source = format!("messages that the target counted: {counted}, as many as batches were sent");
                     Knob { value: Some(f64::from(rows)), source }
                 }
-                None => Knob { value: Some(f64::from(rows)), source: "messages that the target acknowledged".to_owned() },
+                None => {
+                    Knob { value: Some(f64::from(rows)), source: "messages that the target acknowledged".to_owned() }
+                }
             };
             read.insert("batch_rows".to_owned(), knob);
         }

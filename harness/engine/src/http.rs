@@ -55,7 +55,9 @@ async fn send(addr: SocketAddr, headers: &Headers, endpoint: &str) -> Result<Byt
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => broken(&format!("the answer is larger than {} MiB, and is read no further", ANSWER_BYTES_MAX >> 20)),
+            Some(_) => {
+                broken(&format!("the answer is larger than {} MiB, and is read no further", ANSWER_BYTES_MAX >> 20))
+            }
             None => broken(&error),
         });
         let body = body?.to_bytes();

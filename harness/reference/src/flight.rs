@@ -105,7 +105,9 @@ impl Planes {
                 self.0.leaks.pass(HeldLock::Search, &self.0.tasks).await;
                 let SearchBody { dataset, vector, k } = body(&action.body, kind)?;
                 let found = self.blocking(move |store| store.search(&dataset, &vector, k)).await?;
-                Ok(vec![ActionResult { body: ipc_stream(&batch::of_found(&found, self.0.dialect()).map_err(internal)?)?.into() }])
+                Ok(vec![ActionResult {
+                    body: ipc_stream(&batch::of_found(&found, self.0.dialect()).map_err(internal)?)?.into(),
+                }])
             }
             "check_readiness" => {
                 let DatasetBody { dataset } = body(&action.body, kind)?;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use memmap2::{Mmap, MmapMut};
-use soak_scenario::{HeldLock, Misbehave};
 use soak_scenario::units::{ByteRate, Bytes, Per};
+use soak_scenario::{HeldLock, Misbehave};
 
 use crate::tasks::{Running, Tasks};
 
@@ -49,7 +49,11 @@ impl Leaks {
     /// Maps and touches the file, when one is asked for.
     pub(crate) fn new(settings: Misbehave) -> std::io::Result<Self> {
         let mapped = settings.mapped_file.map(|size| map_file(size.0)).transpose()?;
-        Ok(Self { settings, served: AtomicU64::new(0), state: Mutex::new(State { _mapped: mapped, ..State::default() }) })
+        Ok(Self {
+            settings,
+            served: AtomicU64::new(0),
+            state: Mutex::new(State { _mapped: mapped, ..State::default() }),
+        })
     }
 
     /// Waits for a lock that never opens, where operations of this kind are to.

@@ -84,7 +84,8 @@ mod tests {
         bad.reason = "10 % over\r\n::error::forged".to_owned();
         bad.next = Some("look, then: act".to_owned());
         let open = finding("heap_floor", Some(Verdict::Inconclusive));
-        let verdict = verdict_of(&[variant("a:b,c", vec![bad, open, finding("unverified_settings", Some(Verdict::Pass))])]);
+        let verdict =
+            verdict_of(&[variant("a:b,c", vec![bad, open, finding("unverified_settings", Some(Verdict::Pass))])]);
         let out = github(&verdict);
         let lines: Vec<&str> = out.lines().collect();
         assert_eq!(lines.len(), 3);

@@ -120,10 +120,10 @@ pub(crate) const TABLE: &[Criterion] = &[
     Criterion { id: unverified_settings::ID, series: &[], measure: unverified_settings::measure, applies: always },
 ];
 
-pub(crate) use unverified_settings::{ID as UNVERIFIED_SETTINGS, is_compared};
 pub(crate) use compaction::left as left_by_compaction;
 pub(crate) use fault_shown::doubt as pressure_that_never_was;
 pub use floor::{floor_model, more_cycles};
+pub(crate) use unverified_settings::{ID as UNVERIFIED_SETTINGS, is_compared};
 
 /// The criteria that can be asked of a plan's target. The others would only say of every variant that they do not apply.
 pub(crate) fn of(plan: &Plan) -> impl Iterator<Item = &'static Criterion> {

@@ -15,7 +15,9 @@ use crate::guidance::{Facts, guide, is_mapped};
 use crate::human;
 use crate::indication::indications;
 use crate::observed::Observed;
-use crate::outcome::{AttestedKnob, FailureCause, Finding, Indication, RunVerdict, VERDICT_SCHEMA, VariantVerdict, Verdict};
+use crate::outcome::{
+    AttestedKnob, FailureCause, Finding, Indication, RunVerdict, VERDICT_SCHEMA, VariantVerdict, Verdict,
+};
 use crate::stats::{holm, location};
 
 /// What the end of a target is called among the criteria, where it is a failure.

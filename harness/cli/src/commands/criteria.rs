@@ -155,7 +155,10 @@ mod tests {
         assert_eq!(bound(of("rss_floor"), floor), words);
         let reclaim = Threshold { at_least: Some(0.2), at_most: Some(0.3), at_most_of_ingested: None };
         assert_eq!(bound(of("compaction_reclaim"), reclaim), "at least 20.0 %; above 30.0 % is noted");
-        assert_eq!(bound(of("unverified_settings"), Threshold { at_most: Some(0.0), ..Threshold::default() }), "at most 0");
+        assert_eq!(
+            bound(of("unverified_settings"), Threshold { at_most: Some(0.0), ..Threshold::default() }),
+            "at most 0"
+        );
     }
 
     #[test]

@@ -92,7 +92,12 @@ fn usual_place(name: &str) -> Option<&'static str> {
 }
 
 /// Tries the usual place of what the profile does not name.
-async fn from_usual_place(name: String, key: &str, profile: &Profile, (addr, call): (SocketAddr, Duration)) -> Artefact {
+async fn from_usual_place(
+    name: String,
+    key: &str,
+    profile: &Profile,
+    (addr, call): (SocketAddr, Duration),
+) -> Artefact {
     let next = "name it in a profile of your own (`soak export profile`), where the target has one";
     let Some(endpoint) = usual_place(&name) else {
         let why = format!("the profile `{}` names no {key}", profile.name);

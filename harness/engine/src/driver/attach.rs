@@ -77,7 +77,8 @@ impl Driver for AttachDriver {
         let (pid, inside) = self.find().await.map_err(StartError)?;
         let group = pid.and_then(Group::of_process);
         let watched = Watched { pid, group: group.clone() };
-        let access = Access::new(&self.plan, (&self.run, variant), (&self.attach).into(), watched).await.map_err(StartError)?;
+        let access =
+            Access::new(&self.plan, (&self.run, variant), (&self.attach).into(), watched).await.map_err(StartError)?;
         let reach = access.reach(&self.run, &self.register, self.folder.path(file::ARTIFACTS), None);
         let build = match pid {
             Some(pid) => build::of_process(pid).await,

@@ -123,7 +123,9 @@ impl ContainerDriver {
         // A container that has ended already has no ports; its end is told in a moment. Nobody listens on port 0.
         let addrs = Addrs::published(state.published.unwrap_or(NOWHERE));
         let group = state.pid.and_then(Group::of_process);
-        let access = Access::new(&self.plan, (&self.run, variant), addrs, Watched { pid: state.pid, group: group.clone() }).await?;
+        let access =
+            Access::new(&self.plan, (&self.run, variant), addrs, Watched { pid: state.pid, group: group.clone() })
+                .await?;
         let reach = access.reach(&self.run, &self.register, artifacts, data.as_ref());
         let reach = Reach { inside: self.launch.ports, build: state.image, ..reach };
         let life = Life::begin(&self.docker, &container.id, &log, state.pid, group);

@@ -145,7 +145,8 @@ impl ProcessDriver {
         let place = place.map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         let life = self.recipe.begin(&place, variant, cgroup.as_ref(), &log)?;
         let group = cgroup.as_ref().map(|cgroup| cgroup.group().clone());
-        let access = Access::new(plan, (&self.recipe.run, variant), addrs, Watched { pid: Some(life.pid), group }).await?;
+        let access =
+            Access::new(plan, (&self.recipe.run, variant), addrs, Watched { pid: Some(life.pid), group }).await?;
         let reach = access.reach(&self.recipe.run, &self.register, artifacts, data.as_ref());
         let reach = Reach { build, ..reach };
         Ok(Core {

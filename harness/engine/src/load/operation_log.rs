@@ -366,7 +366,10 @@ mod tests {
             flight.done::<()>(&Err(CallError::TimedOut(DEADLINE)));
         }
         let flight = log.enter(Operation::Delete, DEADLINE);
-        assert_eq!(log.waiting().map(|waiting| (waiting.operation, waiting.waited)), Some((Operation::Delete, 3 * DEADLINE)));
+        assert_eq!(
+            log.waiting().map(|waiting| (waiting.operation, waiting.waited)),
+            Some((Operation::Delete, 3 * DEADLINE))
+        );
         flight.done(&Ok(()));
         assert_eq!(log.waiting(), None);
         assert_eq!(log.take_longest(), [(Operation::Delete, 3 * DEADLINE)]);
@@ -394,7 +397,11 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(60)).await;
         let _again = log.enter(Operation::Search, DEADLINE);
         assert_eq!(log.waited(Operation::Search), Duration::ZERO);
-        assert_eq!(log.take_errors(0.0)[0].1[0].reason, "no answer within # s", "a call that is dropped at its deadline timed out");
+        assert_eq!(
+            log.take_errors(0.0)[0].1[0].reason,
+            "no answer within # s",
+            "a call that is dropped at its deadline timed out"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,7 +10,8 @@ use soak_record::{EventKind, Operation, TaskGroup};
 use soak_scenario::{Deadlines, Injection, Profile};
 
 use super::{
-    Ack, CallError, Client, Control, Ending, Families, Knob, LeakedTasks, Probe, PutAcks, PutSender, Reading, Target, Values, within,
+    Ack, CallError, Client, Control, Ending, Families, Knob, LeakedTasks, Probe, PutAcks, PutSender, Reading, Target,
+    Values, within,
 };
 use crate::fault::Guard;
 use crate::load::{OpenStream, OperationLog, Progress};

@@ -97,7 +97,8 @@ fn of_load(name: &str) -> Option<Operation> {
 fn in_words((place, account): (&(u32, Phase, Operation), &Account<'_>)) -> Vec<String> {
     let (cycle, phase, operation) = place;
     let all = account.failed + account.succeeded;
-    let mut lines = vec![format!("cycle {cycle}, {}, {}: {} of {all} failed", phase.words(), operation.name(), account.failed)];
+    let mut lines =
+        vec![format!("cycle {cycle}, {}, {}: {} of {all} failed", phase.words(), operation.name(), account.failed)];
     lines.extend(account.reasons.iter().map(|reason| format!("  {} times: {}", reason.count, reason.example)));
     lines
 }

@@ -42,12 +42,16 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     let summary = match count {
         0 if unreported.is_empty() => format!("All {all} were read back as asked for."),
         0 => format!("{} of {all} were read back as asked for.", settings - unreported.len()),
-        _ => format!("{count} of {all} did not take effect, or nothing shows that they did: {}.", unverified.join("; ")),
+        _ => {
+            format!("{count} of {all} did not take effect, or nothing shows that they did: {}.", unverified.join("; "))
+        }
     };
     let mut notes = Vec::new();
     if !unreported.is_empty() {
         let names = unreported.join(", ");
-        notes.push(format!("The server does not report {names}; every variant has the same value, so no comparison depends on it."));
+        notes.push(format!(
+            "The server does not report {names}; every variant has the same value, so no comparison depends on it."
+        ));
     }
     Evidence {
         value: Some(count as f64),

@@ -7,7 +7,7 @@ use soak_diagnosis::metrics_page::{Line, Selector};
 use super::look::{Endpoint, Seen};
 use super::mapping::{self, Mapped};
 use super::product::Product;
-use soak_scenario::{Protocol, builtin_profiles};
+use soak_scenario::builtin_profiles;
 
 /// The built-in profile of a server; `None` where there is none.
 pub(super) fn text_of(product: Product) -> Option<&'static str> {
@@ -25,26 +25,26 @@ pub(super) struct Compared {
 
 /// Copies the profile line by line. What the server has besides is added to its section, marked `+`; what it answers otherwise is commented
 /// out, marked `-`. A metric that is not on the page now stays: counters with labels appear with their first use.
-pub(super) fn compare(text: &str, seen: &Seen, lines: &[Line<'_>], protocol: Protocol) -> Compared {
+pub(super) fn compare(text: &str, seen: &Seen, lines: &[Line<'_>]) -> Compared {
     let mut compared = Compared { text: String::new(), changes: 0, absent: Vec::new() };
     let mut section = String::new();
     let (mut keys, mut told) = (Vec::new(), Vec::new());
     for line in text.lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            compared.end_section(&section, &keys, seen, lines, protocol);
+            compared.end_section(&section, &keys, seen, lines);
             told.push(section.clone());
             name.clone_into(&mut section);
             keys.clear();
         }
         let key = line.split_once('=').filter(|_| !line.starts_with('#')).map(|(key, _)| key.trim().to_owned());
-        compared.line(line, &section, key.as_deref(), seen, lines, protocol);
+        compared.line(line, &section, key.as_deref(), seen, lines);
         keys.extend(key);
     }
-    compared.end_section(&section, &keys, seen, lines, protocol);
+    compared.end_section(&section, &keys, seen, lines);
     told.push(section);
     for missing in ["endpoints", "series", "attest"].iter().filter(|name| !told.iter().any(|one| one == *name)) {
         let mut added = Compared { text: String::new(), changes: 0, absent: Vec::new() };
-        added.end_section(missing, &[], seen, lines, protocol);
+        added.end_section(missing, &[], seen, lines);
         if added.changes > 0 {
             let _ = write!(compared.text, "\n[{missing}]\n{}", added.text.trim_start());
             compared.changes += added.changes;
@@ -54,16 +54,8 @@ pub(super) fn compare(text: &str, seen: &Seen, lines: &[Line<'_>], protocol: Pro
 }
 
 impl Compared {
-    fn line(
-        &mut self,
-        line: &str,
-        section: &str,
-        key: Option<&str>,
-        seen: &Seen,
-        lines: &[Line<'_>],
-        protocol: Protocol,
-    ) {
-        let metrics = seen.metrics.as_ref().filter(|page| seen.reads(page.addr, protocol));
+    fn line(&mut self, line: &str, section: &str, key: Option<&str>, seen: &Seen, lines: &[Line<'_>]) {
+        let metrics = seen.metrics.as_ref();
         let is_metrics = section == "endpoints" && key == Some("metrics");
         if let (true, Some(page)) = (is_metrics, metrics)
             && !line.contains(&format!("\"GET {}\"", page.path))
@@ -85,9 +77,9 @@ impl Compared {
     }
 
     /// Adds to a section what the server has and the profile does not name, before the blank lines and comments that lead to the next one.
-    fn end_section(&mut self, section: &str, keys: &[String], seen: &Seen, lines: &[Line<'_>], protocol: Protocol) {
+    fn end_section(&mut self, section: &str, keys: &[String], seen: &Seen, lines: &[Line<'_>]) {
         let added = match section {
-            "endpoints" => endpoints(keys, seen, protocol),
+            "endpoints" => endpoints(keys, seen),
             "series" => mapped(&mapping::series(lines), keys),
             "attest" => mapped(&mapping::knobs(lines), keys),
             _ => Vec::new(),
@@ -116,10 +108,10 @@ fn metric(line: &str) -> Option<&str> {
     value[1..].split_once(quote).map(|(metric, _)| metric)
 }
 
-fn endpoints(keys: &[String], seen: &Seen, protocol: Protocol) -> Vec<String> {
-    let new = |one: &&Endpoint| seen.reads(one.addr, protocol) && !keys.iter().any(|key| key == one.key);
+fn endpoints(keys: &[String], seen: &Seen) -> Vec<String> {
+    let new = |one: &&Endpoint| !keys.iter().any(|key| key == one.key);
     let mut added: Vec<String> = seen.endpoints.iter().filter(new).map(endpoint).collect();
-    let page = seen.metrics.as_ref().filter(|page| seen.reads(page.addr, protocol));
+    let page = seen.metrics.as_ref();
     if let (Some(page), false) = (page, keys.iter().any(|key| key == "metrics")) {
         added.insert(0, format!("metrics = \"GET {}\"", page.path));
     }

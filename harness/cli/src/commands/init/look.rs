@@ -18,9 +18,6 @@ const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// The most addresses that are tried. A server that listens on more is named by its options.
 const ADDRESSES_MAX: usize = 16;
 
-/// Where attach targets take an address of its own for metrics (`metrics=`) and for pprof (`profile=`), this is true.
-const OWN_ADDRESSES: bool = false;
-
 /// A metrics page.
 #[derive(Debug)]
 pub(super) struct MetricsPage {
@@ -305,7 +302,7 @@ impl Seen {
         };
         let http = self.http_side(protocol);
         let (metrics, pprof) = (self.metrics.as_ref().map(|page| page.addr), self.pprof());
-        let own = |addr: Option<SocketAddr>| addr.filter(|addr| OWN_ADDRESSES && Some(*addr) != http);
+        let own = |addr: Option<SocketAddr>| addr.filter(|addr| Some(*addr) != http);
         let planes = [
             ("data", self.data),
             ("meta", self.meta),
@@ -320,10 +317,5 @@ impl Seen {
     /// Where pprof is.
     fn pprof(&self) -> Option<SocketAddr> {
         self.endpoints.first().map(|one| one.addr)
-    }
-
-    /// Whether a run reads this address with the endpoints of the profile.
-    pub(super) fn reads(&self, addr: SocketAddr, protocol: Protocol) -> bool {
-        OWN_ADDRESSES || self.http_side(protocol) == Some(addr)
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn write(case: &Case<'_>) -> Written {
     let (body, protocol, recognised) = match known {
         Some((product, text)) => {
             let protocol = protocol_of(text);
-            let compared = builtin::compare(text, case.seen, case.lines, protocol);
+            let compared = builtin::compare(text, case.seen, case.lines);
             if !compared.absent.is_empty() {
                 notes.push(format!(
                     "not on the page now, kept because a counter with labels appears with its first use: {}",
@@ -66,7 +66,6 @@ pub(super) fn write(case: &Case<'_>) -> Written {
             (generic(case, protocol), protocol, unknown(case.recognised))
         }
     };
-    notes.extend(elsewhere(case.seen, protocol));
     let read = as_read(&body);
     let missing = read.map_or_else(Vec::new, |profile| costs::of_profile(case.seen, &profile));
     let mut text = head(case, protocol, &recognised);
@@ -122,10 +121,10 @@ fn generic(case: &Case<'_>, protocol: Protocol) -> String {
     let health = seen.health.iter().map(|(addr, path)| format!("GET {path} of {addr}"));
     out.push_str(&comments("Health checks that answer:", health));
     out.push_str("[endpoints]\n");
-    if let Some(page) = seen.metrics.as_ref().filter(|page| seen.reads(page.addr, protocol)) {
+    if let Some(page) = seen.metrics.as_ref() {
         let _ = writeln!(out, "metrics = \"GET {}\"", page.path);
     }
-    for one in seen.endpoints.iter().filter(|one| seen.reads(one.addr, protocol)) {
+    for one in &seen.endpoints {
         let _ = writeln!(out, "{}", builtin::endpoint(one));
     }
     out.push_str(
@@ -178,21 +177,6 @@ fn container_section(seen: &Seen, container: &soak_engine::discovery::ContainerF
     }
     out.push('\n');
     out
-}
-
-/// What answers at an address that a run does not read.
-fn elsewhere(seen: &Seen, protocol: Protocol) -> Vec<String> {
-    let mut notes = Vec::new();
-    if let Some(page) = seen.metrics.as_ref().filter(|page| !seen.reads(page.addr, protocol)) {
-        notes.push(format!(
-            "the metrics page is at {}{}, and requests go to another address: a run does not read it",
-            page.addr, page.path
-        ));
-    }
-    if let Some(one) = seen.endpoints.iter().find(|one| !seen.reads(one.addr, protocol)) {
-        notes.push(format!("pprof is at {}, an address that a run does not read", one.addr));
-    }
-    notes
 }
 
 /// What was found, for a person.
