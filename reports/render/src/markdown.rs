@@ -204,7 +204,7 @@ mod tests {
         let (run, verdict, pictures) = synthetic::everything();
         let report = markdown(&run, &verdict, &pictures);
         let first = report.lines().next().unwrap();
-        assert_eq!(first, "# PASS — scenario2 at quick pace: 6 variants, 48 findings hold");
+        assert_eq!(first, "# PASS — scenario2 at quick pace: 6 variants, 54 findings hold");
         for line in report.lines().filter(|line| line.starts_with('|')) {
             assert!(line.ends_with('|'), "{line}");
         }

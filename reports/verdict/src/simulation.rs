@@ -327,8 +327,8 @@ fn findings_name_what_a_person_needs() {
     assert_eq!(serde_json::from_str::<RunVerdict>(&text).unwrap(), leak);
 }
 
-#[test]
-fn a_setting_without_effect_turns_passes_into_doubt() {
+/// The verdict where GOMEMLIMIT was read back like this.
+fn with_gomemlimit(effective: Option<&str>, holds: Option<bool>) -> RunVerdict {
     let plan = plan();
     let mut record = Builder::record(&plan, 0, HEALTHY);
     record.events.push(Event {
@@ -337,15 +337,28 @@ fn a_setting_without_effect_turns_passes_into_doubt() {
         kind: EventKind::Attested {
             knob: "gomemlimit".to_owned(),
             requested: "1GiB".to_owned(),
-            effective: None,
+            effective: effective.map(str::to_owned),
             source: "metrics".to_owned(),
-            holds: None,
+            holds,
         },
     });
-    let verdict = judge("r", &plan, [record]);
+    judge("r", &plan, [record])
+}
+
+#[test]
+fn a_setting_without_effect_turns_passes_into_doubt() {
+    let verdict = with_gomemlimit(Some("512MiB"), Some(false));
     assert_eq!(verdict.variants[0].verdict, Verdict::Inconclusive);
     assert!(verdict.variants[0].findings.iter().all(|finding| finding.verdict != Some(Verdict::Pass)));
     assert!(!verdict.complete && verdict.exit_code() == 3);
+}
+
+#[test]
+fn a_setting_that_is_not_reported_and_not_compared_is_a_note() {
+    let verdict = with_gomemlimit(None, None);
+    let finding = verdict.variants[0].finding("unverified_settings").unwrap();
+    assert_eq!(finding.verdict, Some(Verdict::Pass));
+    assert!(verdict.variants[0].notes.iter().any(|note| note.contains("does not report gomemlimit")));
 }
 
 #[test]

@@ -171,8 +171,8 @@ fn faults_are_healed_on_every_way_out() {
 fn a_store_that_never_acknowledges_is_a_finding_and_no_hang() {
     let plan = small();
     let observed = simulate(&plan, 1, Faults { never_acknowledges: true, ..Faults::default() });
-    let gave_up = observed.count(|kind| matches!(kind, EventKind::Silence { gave_up: true, .. }));
-    assert_eq!(gave_up, 1);
+    let gone = |kind: &EventKind| matches!(kind, EventKind::Unresponsive { recovered: false, .. });
+    assert_eq!(observed.count(gone), 1);
     assert!(observed.seconds() < 60.0, "{} s", observed.seconds());
     assert!(failing(&observed.judge(&plan)).contains(&"unresponsive_time"));
     observed.nothing_is_left();
@@ -187,7 +187,7 @@ fn a_store_that_answers_at_the_end_of_a_stream_is_not_silent_between_batches() {
         "deadlines.call=3s",
     ]);
     let observed = simulate(&plan, 1, Faults { answers_at_the_end: true, ..Faults::default() });
-    assert_eq!(observed.count(|kind| matches!(kind, EventKind::Silence { .. })), 0);
+    assert_eq!(observed.count(|kind| matches!(kind, EventKind::Unanswered { .. } | EventKind::Unresponsive { .. })), 0);
     assert_eq!(observed.judge(&plan).verdict, Verdict::Pass, "{:#?}", observed.judge(&plan));
 }
 

@@ -59,7 +59,7 @@ pub(crate) struct Load {
     /// Streams at once, each on a connection of its own
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     streams: u32,
-    /// Name of the dataset [default: soak_load_ and the dimension]
+    /// Name of the dataset [default: `soak_load_` and the dimension]
     #[arg(long)]
     dataset: Option<String>,
     /// Where the vectors lie

@@ -236,7 +236,9 @@ impl Client for HttpClient {
 
     async fn delete_many(&self, ids: &[u64]) -> Result<(), CallError> {
         self.0.ask(self.0.asks.delete_many.as_ref(), &Subject { ids, ..Subject::default() }).await?;
-        ids.iter().for_each(|id| self.0.things.remove(*id));
+        for id in ids {
+            self.0.things.remove(*id);
+        }
         Ok(())
     }
 

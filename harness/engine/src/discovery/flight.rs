@@ -83,9 +83,8 @@ async fn ask(addr: SocketAddr, deadline: Duration) -> Result<GrpcFound, GrpcErro
 /// A server may leave actions out and still be one of Flight: then it lists what it can do, or says that of this call in its own words.
 async fn other_or_flight(client: &mut FlightServiceClient<Channel>) -> Result<GrpcFound, GrpcError> {
     match client.list_actions(Empty {}).await {
-        Ok(_) => Ok(GrpcFound::Flight),
         Err(status) if says_no_such_service(&status) => Ok(GrpcFound::OtherGrpc),
-        Err(_) => Ok(GrpcFound::Flight),
+        Ok(_) | Err(_) => Ok(GrpcFound::Flight),
     }
 }
 

@@ -169,12 +169,11 @@ impl Probe for TargetProbe {
         }
         for one in &self.json {
             // One that cannot be read is absent, and the rest goes on.
-            let value = match &self.client {
-                Some(client) => client.read_number(&one.place).await.ok().flatten(),
-                None => {
-                    let answer = http::call_with(self.sides.http, &self.headers, &one.endpoint, self.deadline).await;
-                    answer.ok().and_then(|answer| one.read(&answer))
-                }
+            let value = if let Some(client) = &self.client {
+                client.read_number(&one.place).await.ok().flatten()
+            } else {
+                let answer = http::call_with(self.sides.http, &self.headers, &one.endpoint, self.deadline).await;
+                answer.ok().and_then(|answer| one.read(&answer))
             };
             values.extend(value.map(|value| (one.series, value)));
         }

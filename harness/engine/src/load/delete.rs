@@ -54,7 +54,9 @@ pub(crate) async fn delete(
                 rows += ids.len() as u64;
                 latencies.record(started, started, ended);
                 let mut ledger = books.ledger();
-                ids.iter().for_each(|id| ledger.set(*id, RowState::Deleted));
+                for id in &ids {
+                    ledger.set(*id, RowState::Deleted);
+                }
             }
             Err(error) => {
                 failed += ids.len() as u64;
@@ -62,7 +64,9 @@ pub(crate) async fn delete(
                 // Of many, some may be gone whatever the answer says.
                 if ids.len() > 1 || !matches!(error, CallError::Refused(_)) {
                     let mut ledger = books.ledger();
-                    ids.iter().for_each(|id| ledger.set(*id, RowState::PerhapsDeleted));
+                    for id in &ids {
+                        ledger.set(*id, RowState::PerhapsDeleted);
+                    }
                 }
                 last_error = Some(error.to_string());
             }

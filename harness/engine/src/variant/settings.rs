@@ -25,7 +25,9 @@ impl Performer<'_> {
         loop {
             let events = self.verified(&self.knobs().await?, When::Boot);
             if !any_wrong(&events) || began.elapsed() >= APPLIED_WITHIN {
-                events.into_iter().for_each(|event| self.journal.event(event));
+                for event in events {
+                    self.journal.event(event);
+                }
                 return Ok(());
             }
             sleep(READ_EVERY).await;
@@ -41,7 +43,9 @@ impl Performer<'_> {
             let events = self.verified(&read, When::Data);
             // Some servers count what they have acknowledged a moment later.
             if !any_wrong(&events) || began.elapsed() >= APPLIED_WITHIN {
-                events.into_iter().for_each(|event| self.journal.event(event));
+                for event in events {
+                    self.journal.event(event);
+                }
                 return Ok(());
             }
             sleep(READ_EVERY).await;

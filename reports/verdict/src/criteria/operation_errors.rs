@@ -43,7 +43,9 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             phase.words(),
         )
     };
-    let working = accounts.iter().filter(|(_, account)| account.failed > 0).flat_map(in_words).collect();
+    let phases = format!("{} phases with operations of one kind were counted.", accounts.len());
+    let failed = accounts.iter().filter(|(_, account)| account.failed > 0).flat_map(in_words);
+    let working = std::iter::once(phases).chain(failed).collect();
     let limit = threshold.at_most;
     Evidence {
         value: Some(value),

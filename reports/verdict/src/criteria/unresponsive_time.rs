@@ -59,7 +59,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         summary,
         notes: if slowed > 0 { vec![format!("The target asked {slowed} times to slow down.")] } else { Vec::new() },
         band: None,
-        working: waits.iter().map(in_words).collect(),
+        working: std::iter::once(format!("{rows} rows were acknowledged.")).chain(waits.iter().map(in_words)).collect(),
         p: Vec::new(),
         rule: Box::new(move |_| {
             let limit = limit.unwrap_or(f64::INFINITY);

@@ -88,7 +88,10 @@ impl Compared {
             return;
         }
         self.changes += added.len();
-        let block: String = added.iter().map(|line| format!("{line} # + found\n")).collect();
+        let mut block = String::new();
+        for line in &added {
+            let _ = writeln!(block, "{line} # + found");
+        }
         // Comments above a section's head belong to that section.
         let mut at = self.text.len();
         for line in self.text.clone().lines().rev() {
@@ -120,7 +123,7 @@ fn endpoints(keys: &[String], seen: &Seen) -> Vec<String> {
 
 /// An endpoint as a line of `[endpoints]`.
 pub(super) fn endpoint(one: &Endpoint) -> String {
-    format!("{} = \"{}\"", one.key, one.endpoint)
+    format!("{} = \"{}\"", one.key, one.call)
 }
 
 fn mapped(found: &[Mapped], keys: &[String]) -> Vec<String> {

@@ -33,7 +33,7 @@ pub(super) struct Endpoint {
     /// The key in `[endpoints]`.
     pub(super) key: &'static str,
     /// As it stands in a profile.
-    pub(super) endpoint: &'static str,
+    pub(super) call: &'static str,
 }
 
 /// All that was seen of a server.
@@ -95,7 +95,7 @@ pub(super) async fn look(asked: &Asked) -> Result<Seen, Failure> {
             (None, Some(pid)) => (format!("process {pid}"), "name its addresses with --http, --metrics and --grpc"),
             (None, None) => ("server".to_owned(), "name its addresses with --http, --metrics and --grpc"),
         };
-        let notes: String = seen.notes.iter().map(|note| format!("\n  {note}")).collect();
+        let notes = [String::new()].into_iter().chain(seen.notes.clone()).collect::<Vec<_>>().join("\n  ");
         return Err(Failure::platform(format!("no address of the {what} answers; {hint}{notes}")));
     }
     Ok(seen)
@@ -197,7 +197,7 @@ impl Seen {
                         self.metrics = Some(MetricsPage { addr, path: path.to_owned(), text: page.text() });
                     }
                     Err(kind) if index == 0 => {
-                        self.notes.push(format!("GET {path} of {addr}: {kind} came, and no metrics page"))
+                        self.notes.push(format!("GET {path} of {addr}: {kind} came, and no metrics page"));
                     }
                     Err(_) => {}
                 },
@@ -227,14 +227,14 @@ impl Seen {
         for Purpose { key, path, endpoint, is } in pages::PPROF {
             let is_known = self.endpoints.iter().any(|one| one.key == key);
             if !is_known && discovery::get(addr, path, limits).await.is_ok_and(|page| is(&page.body)) {
-                self.endpoints.push(Endpoint { addr, key, endpoint });
+                self.endpoints.push(Endpoint { addr, key, call: endpoint });
             }
         }
         // A heap profile that a Go runtime serves takes `gc=1`; others may serve a page of that name that does not.
         let serves_heap = self.endpoints.iter().any(|one| one.key == "heap_profile" && one.addr == addr);
         let is_go = product::runtime(&self.lines()) == product::Runtime::Go;
         if serves_heap && is_go && self.endpoints.iter().all(|one| one.key != "collect") {
-            self.endpoints.push(Endpoint { addr, key: "collect", endpoint: pages::COLLECT });
+            self.endpoints.push(Endpoint { addr, key: "collect", call: pages::COLLECT });
         }
     }
 

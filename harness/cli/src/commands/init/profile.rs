@@ -42,29 +42,26 @@ impl Written {
 pub(super) fn write(case: &Case<'_>) -> Written {
     let known = case.recognised.product.and_then(|product| Some((product, builtin::text_of(product)?)));
     let mut notes = case.seen.notes.clone();
-    let (body, protocol, recognised) = match known {
-        Some((product, text)) => {
-            let protocol = protocol_of(text);
-            let compared = builtin::compare(text, case.seen, case.lines);
-            if !compared.absent.is_empty() {
-                notes.push(format!(
-                    "not on the page now, kept because a counter with labels appears with its first use: {}",
-                    compared.absent.join(", ")
-                ));
-            }
-            let recognised = format!(
-                "This is {} (by {}). The profile starts from the built-in `{}`, with {} changes.",
-                product.name(),
-                case.recognised.by,
-                product.profile(),
-                compared.changes
-            );
-            (compared.text, protocol, recognised)
+    let (body, protocol, recognised) = if let Some((product, text)) = known {
+        let protocol = protocol_of(text);
+        let compared = builtin::compare(text, case.seen, case.lines);
+        if !compared.absent.is_empty() {
+            notes.push(format!(
+                "not on the page now, kept because a counter with labels appears with its first use: {}",
+                compared.absent.join(", ")
+            ));
         }
-        None => {
-            let protocol = case.seen.protocol();
-            (generic(case, protocol), protocol, unknown(case.recognised))
-        }
+        let recognised = format!(
+            "This is {} (by {}). The profile starts from the built-in `{}`, with {} changes.",
+            product.name(),
+            case.recognised.by,
+            product.profile(),
+            compared.changes
+        );
+        (compared.text, protocol, recognised)
+    } else {
+        let protocol = case.seen.protocol();
+        (generic(case, protocol), protocol, unknown(case.recognised))
     };
     let read = as_read(&body);
     let missing = read.map_or_else(Vec::new, |profile| costs::of_profile(case.seen, &profile));
@@ -102,8 +99,14 @@ fn head(case: &Case<'_>, protocol: Protocol, recognised: &str) -> String {
 
 /// A list as comments; nothing where it is empty.
 fn comments(title: &str, items: impl Iterator<Item = String>) -> String {
-    let items: String = items.map(|item| format!("#   - {item}\n")).collect();
-    if items.is_empty() { items } else { format!("# {title}\n{items}") }
+    let mut text = String::new();
+    for item in items {
+        if text.is_empty() {
+            let _ = writeln!(text, "# {title}");
+        }
+        let _ = writeln!(text, "#   - {item}");
+    }
+    text
 }
 
 /// A profile for a server that nobody knows.

@@ -62,7 +62,7 @@ fn a_server_without_metrics_is_recognised_by_an_answer_of_its_own() {
 fn a_longbow_starts_from_its_built_in_profile_with_marked_changes() {
     let mut seen = seen(LONGBOW);
     (seen.data, seen.meta) = (Some(addr(3000)), Some(addr(3001)));
-    seen.endpoints.push(Endpoint { addr: addr(9090), key: "made_up", endpoint: "GET /made-up" });
+    seen.endpoints.push(Endpoint { addr: addr(9090), key: "made_up", call: "GET /made-up" });
     let written = written(&seen);
     assert_eq!(written.protocol, Protocol::Flight);
     holds(&written.recognised, &["This is Longbow", "built-in `longbow`"]);
@@ -77,8 +77,7 @@ fn a_longbow_starts_from_its_built_in_profile_with_marked_changes() {
     );
     // The made-up key is the only thing that is wrong with it.
     assert!(parse_profile("x", &written.text.replace("made_up", "heap_profile_")).is_err());
-    let plain: String =
-        written.text.lines().filter(|line| !line.contains("made_up")).map(|line| format!("{line}\n")).collect();
+    let plain: String = written.text.split_inclusive('\n').filter(|line| !line.contains("made_up")).collect();
     assert!(parse_profile("x", &plain).is_ok(), "{plain}");
 }
 

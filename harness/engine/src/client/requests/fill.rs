@@ -66,7 +66,7 @@ pub(super) struct Filler {
 impl Filler {
     pub(super) fn new(spec: DataSpec, ids: RowIds, index: IndexSpec) -> Self {
         let vectors = Vectors::new(spec.distribution, spec.dim, spec.seed, crate::VECTOR_STREAM);
-        let collection = collection_name(crate::VECTOR_STREAM);
+        let collection = collection_name(&spec.dataset);
         Self { spec, vectors, ids, index, collection, collection_id: RwLock::default() }
     }
 
@@ -87,7 +87,7 @@ impl Filler {
             return None;
         }
         let text = text.replace("{collection_id}", &id).replace("{collection}", &self.collection);
-        Some(text.replace("{dataset}", crate::VECTOR_STREAM))
+        Some(text.replace("{dataset}", &self.spec.dataset))
     }
 
     /// The whole of a template that is about one row, or about none.
@@ -276,10 +276,6 @@ mod tests {
         serde_json::from_slice(&all).unwrap()
     }
 
-    fn vector(filler: &Filler, row: u64) -> Value {
-        json!(filler.vectors.vector(row))
-    }
-
     proptest! {
         #[test]
         fn rows_and_columns_hold_the_same_batch(rows in 1_u32..9, dim in 1_u32..600, first in 0_u64..1 << 40, piece in 1_usize..5000) {
@@ -310,8 +306,10 @@ mod tests {
         let filler = filler(4, RowIds::Integer);
         let batch = Batch { first: 5, rows: 2, version: soak_workload::SECOND_VERSION };
         let written = body(&filler, "{\"ids\":[{ids}],\"v\":[{vectors}],\"n\":\"{collection}\"}", None, batch, 10);
-        let second = |row| vector(&filler, row + soak_workload::SECOND_VERSION);
-        assert_eq!(written, json!({ "ids": [5, 6], "v": [second(5), second(6)], "n": "Soak_1a" }));
+        assert_eq!((&written["ids"], &written["n"]), (&json!([5, 6]), &json!("Soak_1a")));
+        let sent: Vec<Vec<f32>> = serde_json::from_value(written["v"].clone()).unwrap();
+        let second = [5, 6].map(|row| filler.vectors.vector(row + soak_workload::SECOND_VERSION));
+        assert_eq!(sent, second);
     }
 
     #[test]

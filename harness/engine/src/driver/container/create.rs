@@ -93,7 +93,7 @@ fn request(
     Ok(request.with_host_config_modifier(move |config| {
         agree_on_a_version(&runtime);
         shape(config, &launch, memory, fixed);
-        config.mounts = Some(mounts(&launch.volumes, data.clone()));
+        config.mounts = Some(mounts(&launch.volumes, data.as_deref()));
     }))
 }
 
@@ -133,13 +133,13 @@ fn shape(config: &mut HostConfig, launch: &ContainerLaunch, memory: Limit, fixed
 }
 
 /// A fresh volume for each path inside, and the folder for the data, which takes the place of a volume on the same path: Docker refuses two mounts there.
-fn mounts(volumes: &[String], data: Option<String>) -> Vec<Mount> {
+fn mounts(volumes: &[String], data: Option<&str>) -> Vec<Mount> {
     let taken = |path: &str| data.is_some() && path.trim_end_matches('/') == DATA_INSIDE;
     let volume = |path: &String| Mount { target: Some(path.clone()), typ: Some(MountType::VOLUME), ..Mount::default() };
     let mut mounts: Vec<Mount> = volumes.iter().filter(|path| !taken(path)).map(volume).collect();
-    mounts.extend(data.clone().map(|folder| Mount {
+    mounts.extend(data.map(|folder| Mount {
         target: Some(DATA_INSIDE.to_owned()),
-        source: Some(folder),
+        source: Some(folder.to_owned()),
         typ: Some(MountType::BIND),
         ..Mount::default()
     }));
@@ -205,7 +205,7 @@ mod tests {
     fn the_data_folder_takes_the_place_of_a_volume_on_its_path() {
         let targets = |volumes: &[&str], data: Option<&str>| -> Vec<String> {
             let volumes: Vec<String> = volumes.iter().map(|path| (*path).to_owned()).collect();
-            mounts(&volumes, data.map(str::to_owned)).into_iter().filter_map(|mount| mount.target).collect()
+            mounts(&volumes, data).into_iter().filter_map(|mount| mount.target).collect()
         };
         assert_eq!(targets(&["/data", "/wal"], Some("/tmp/x")), ["/wal", "/data"]);
         assert_eq!(targets(&["/data/"], Some("/tmp/x")), ["/data"]);
