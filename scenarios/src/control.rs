@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::dose::FLOORS;
 use crate::launch::Launch;
-use crate::plan::{Misbehave, Plan, Variant};
+use crate::misbehave::Misbehave;
+use crate::plan::{Plan, Variant};
 use crate::profile::Profile;
 use crate::units::Share;
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::launch::Launch;
 use crate::matrix::data_seed;
-use crate::plan::{Knobs, Misbehave, Pace, Plan, Variant};
+use crate::misbehave::Misbehave;
+use crate::plan::{Knobs, Pace, Plan, Variant};
 use crate::units::Share;
 
 /// The criteria that a leak a cycle has to show up in.

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use crate::criterion::{Bounds, CRITERIA, CriterionSpec, Unit};
 use crate::fault_shape;
-use crate::plan::{BadCompaction, Clear, Distribution, HeldLock, IdType};
+use crate::misbehave::{BadCompaction, HeldLock};
+use crate::plan::{Clear, Distribution, IdType};
 use crate::shape::{Field, Keys, Kind, Presence, Quantity, TextRule, optional, required, section, with_default};
 use crate::units::{Bytes, Span};
 

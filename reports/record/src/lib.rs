@@ -3,6 +3,7 @@
 mod event;
 mod folder;
 mod intact;
+mod observed;
 mod recorder;
 mod run;
 mod samples;
@@ -19,6 +20,7 @@ use soak_scenario::{Plan, Variant};
 
 pub use event::*;
 pub use folder::{RecordError, RunFolder, file, write_whole};
+pub use observed::*;
 pub use recorder::{Recorder, RecorderThread};
 pub use samples::SAMPLES_SCHEMA;
 pub use series::Series;

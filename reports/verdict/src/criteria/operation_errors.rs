@@ -70,23 +70,35 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     }
 }
 
-/// Phases in which no fault was on, by cycle, phase and kind.
+/// Phases in which no fault was on, by cycle, phase and kind. Puts and deletes are counted by row, because a request may hold many.
 fn accounts<'a>(observed: &Observed<'a>) -> BTreeMap<(u32, Phase, Operation), Account<'a>> {
     let mut accounts: BTreeMap<(u32, Phase, Operation), Account<'a>> = BTreeMap::new();
+    let mut count = |cycle: u32, phase: Phase, operation: Operation, succeeded: u64, failed: u64| {
+        if !observed.is_disturbed(phase, cycle) && succeeded + failed > 0 {
+            let account = accounts.entry((cycle, phase, operation)).or_default();
+            account.succeeded += succeeded;
+            account.failed += failed;
+        }
+    };
     for event in observed.events() {
         match event {
-            EventKind::Latency { cycle, phase, operation, summary } if !observed.is_disturbed(*phase, *cycle) => {
-                let Some(operation) = of_load(operation) else { continue };
-                let account = accounts.entry((*cycle, *phase, operation)).or_default();
-                account.succeeded += summary.count;
-                account.failed += summary.errors;
+            EventKind::Ingested { cycle, acked_rows, indeterminate_rows, refused_rows, .. } => {
+                let failed = indeterminate_rows + refused_rows;
+                count(*cycle, Phase::Ingest, Operation::Put, *acked_rows, failed);
             }
-            EventKind::OperationErrors { phase, cycle: Some(cycle), operation, reasons, .. } => {
-                if let Some(account) = accounts.get_mut(&(*cycle, *phase, *operation)) {
-                    account.reasons = reasons;
+            EventKind::Latency { cycle, phase: phase @ (Phase::Query | Phase::Delete), operation, summary } => {
+                if let Some(operation) = of_load(operation) {
+                    count(*cycle, *phase, operation, summary.count, summary.errors);
                 }
             }
             _ => {}
+        }
+    }
+    for event in observed.events() {
+        if let EventKind::OperationErrors { phase, cycle: Some(cycle), operation, reasons, .. } = event
+            && let Some(account) = accounts.get_mut(&(*cycle, *phase, *operation))
+        {
+            account.reasons = reasons;
         }
     }
     accounts
