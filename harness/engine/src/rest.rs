@@ -33,8 +33,8 @@ const MOST_IN_WINDOW: f64 = 256.0;
 /// A window lasts this many times its length at most.
 const LONGEST_WINDOW: u32 = 5;
 
-/// Readings of the target's page that a baseline stands on. A page that is slow because it is long makes the window longer.
-const PAGE_READS: u64 = 10;
+/// Readings of the target's page that a window waits for: ten that a baseline stands on, and one that was under way when it began.
+const PAGE_READS: u64 = 11;
 
 /// A window lasts no longer than this for them.
 const PAGE_READS_WITHIN: Duration = Duration::from_secs(60);

@@ -112,7 +112,7 @@ func TestALeakedGoroutineWaitsOnAChannelOfItsOwn(t *testing.T) {
 	count := 0
 	for began := time.Now(); count != 20 && time.Since(began) < 5*time.Second; time.Sleep(time.Millisecond) {
 		dump := make([]byte, mib)
-		count = strings.Count(string(dump[:runtime.Stack(dump, true)]), "main.waitForAnswer")
+		count = strings.Count(string(dump[:runtime.Stack(dump, true)]), ".waitForAnswer(")
 	}
 	if count != 20 {
 		t.Errorf("%d goroutines", count)
