@@ -136,7 +136,8 @@ pub(crate) fn notable(event: &Event) -> Option<String> {
         }
         EventKind::Unresponsive { operation, in_flight, seconds, recovered, blocked, .. } => {
             let stack = blocked.first().map_or_else(String::new, |group| {
-                format!("; {} tasks wait in {}", group.count, stack::in_short(&group.signature))
+                let tasks = human::plural(group.count as usize, "task");
+                format!("; blocked: {tasks} in {}", stack::in_short(&group.signature))
             });
             let (operation, seconds) = (operation.name(), human::seconds(*seconds));
             let end = if *recovered { ", then it answered again" } else { "" };

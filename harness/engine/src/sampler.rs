@@ -115,9 +115,10 @@ async fn metrics(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every:
         let at_s = journal.now_s();
         let began = Instant::now();
         // A page that could not be read is a gap, and gaps are left as they are.
-        let values = probe.metrics().await.unwrap_or_default();
+        let page = probe.metrics().await;
         // A server that needs long to write its page is left alone for as long: being watched must not be its main work.
-        let rest = began.elapsed().saturating_sub(every);
+        let rest = if page.is_ok() { began.elapsed().saturating_sub(every) } else { Duration::ZERO };
+        let values = page.unwrap_or_default();
         if let Some((_, count)) = values.iter().find(|(name, _)| *name == "goroutines") {
             *latest.goroutines.lock().unwrap_or_else(PoisonError::into_inner) = Some((at_s, *count));
         }

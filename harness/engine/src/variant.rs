@@ -183,7 +183,7 @@ async fn boot<'a>(
             journal.event(EventKind::OperationFailed { operation, error: error.to_owned() });
         }
     })));
-    books.log.set_starting(true);
+    books.log.stop_counting();
     let calls = Calls::new(&books.log, &plan.deadlines, &plan.target.profile);
     let target: Arc<dyn Target> = Arc::new(LoggedTarget::new(target, calls));
     let samplers = Samplers::start(journal, &target.probe(), &books, &plan.sampling);
@@ -299,10 +299,11 @@ async fn until_told(failed: &mut FailedStep<'_>, by_hand: &mut ByHand<'_>, now: 
 }
 
 async fn stop(performer: Performer<'_>) {
-    let Performer { plan, target, samplers, conductor, journal, left_open, .. } = performer;
+    let Performer { plan, target, samplers, books, conductor, journal, left_open, .. } = performer;
     conductor.heal_all().await;
     if matches!(plan.target.launch, Launch::Attach(_)) {
-        // The server goes on after the run: nothing of the run's stays on it. That there is nothing to drop is an answer too.
+        // The server goes on after the run: nothing of the run's stays on it. That there is nothing to drop is an answer too, and no error.
+        books.log.stop_counting();
         let _ = target.client().drop_dataset().await;
     }
     // A server that ends in good order would wait for them.
@@ -321,7 +322,7 @@ impl Performer<'_> {
         match step.phase {
             Phase::Boot => {
                 self.until_ready().await?;
-                self.books.log.set_starting(false);
+                self.books.log.count();
                 Ok(())
             }
             Phase::Attest => self.verify_at_boot().await,

@@ -334,7 +334,7 @@ fn the_embedded_store_has_no_heap_profile_and_everything_else() {
     assert!(missing.iter().any(|path| path == "raw/heap.pprof"), "{missing:?}");
     let words = [
         "/debug/pprof/heap of ",
-        "a usual place; the profile `reference` names no endpoints.heap_profile",
+        "names no endpoints.heap_profile",
         "| resident (VmRSS) |",
         "| anonymous |",
         "| gogc | 42 |",

@@ -17,7 +17,7 @@ const REASONS_MAX: usize = 12;
 /// Characters of a reason, and of the example beside it.
 const REASON_CHARS_MAX: usize = 240;
 
-/// A kind of which nothing was in flight for longer than this begins to wait anew.
+/// While nothing is in flight, a wait without an answer counts for so long.
 const SAME_WAIT: Duration = Duration::from_secs(1);
 
 /// Is told of each distinct reason when it is first seen, with one full example.
@@ -28,8 +28,8 @@ pub type OnFirst = Box<dyn Fn(Operation, &str) + Send + Sync>;
 pub struct OperationLog {
     kinds: Mutex<BTreeMap<Operation, Kind>>,
     on_first: Option<OnFirst>,
-    /// While a target starts, its errors are what a start looks like.
-    is_starting: AtomicBool,
+    /// Errors are not counted while a target starts, and when it is left.
+    is_silent: AtomicBool,
 }
 
 impl std::fmt::Debug for OperationLog {
@@ -108,9 +108,14 @@ impl OperationLog {
         Self { on_first: Some(on_first), ..Self::default() }
     }
 
-    /// Whether the target is starting: errors are not counted until it has.
-    pub fn set_starting(&self, is_starting: bool) {
-        self.is_starting.store(is_starting, Ordering::Relaxed);
+    /// From now on errors count for nothing: the target starts, or is left.
+    pub fn stop_counting(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on errors count.
+    pub fn count(&self) {
+        self.is_silent.store(false, Ordering::Relaxed);
     }
 
     fn kinds(&self) -> MutexGuard<'_, BTreeMap<Operation, Kind>> {
@@ -123,7 +128,8 @@ impl OperationLog {
         let mut kinds = self.kinds();
         let kind = kinds.entry(operation).or_default();
         if kind.in_flight == 0 {
-            let goes_on = kind.idle_since.take().is_some_and(|since| since.elapsed() < SAME_WAIT);
+            // A call that is asked seldom, such as the metrics page, goes on waiting over the pause between two that timed out.
+            let goes_on = kind.idle_since.take().is_some_and(|since| since.elapsed() < kind.limit.max(SAME_WAIT));
             if !goes_on || kind.waiting_since.is_none() {
                 kind.waiting_since = Some(now);
             }
@@ -146,7 +152,7 @@ impl OperationLog {
 
     /// An operation failed.
     pub fn failed(&self, operation: Operation, error: &CallError) {
-        if self.is_starting.load(Ordering::Relaxed) {
+        if self.is_silent.load(Ordering::Relaxed) {
             return;
         }
         let example = clip(&error.to_string());
@@ -373,6 +379,21 @@ mod tests {
         flight.done(&Ok(()));
         assert_eq!(log.waiting(), None);
         assert_eq!(log.take_longest(), [(Operation::Delete, 3 * DEADLINE)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_is_asked_for_seldom_goes_on_waiting() {
+        let log = Arc::new(OperationLog::default());
+        let pause = Duration::from_secs(10);
+        for _ in 0..2 {
+            let flight = log.enter(Operation::Metrics, DEADLINE);
+            tokio::time::sleep(DEADLINE).await;
+            flight.done::<()>(&Err(CallError::TimedOut(DEADLINE)));
+            tokio::time::sleep(pause).await;
+            assert_eq!(log.waited(Operation::Metrics), Duration::ZERO, "nothing is asked now");
+        }
+        let _third = log.enter(Operation::Metrics, DEADLINE);
+        assert_eq!(log.waited(Operation::Metrics), 2 * (DEADLINE + pause));
     }
 
     #[tokio::test(start_paused = true)]

@@ -101,7 +101,8 @@ fn in_words(wait: &Wait<'_>) -> String {
         return format!("The longest wait for an answer was {seconds} ({operation}, during {phase}{place}).");
     };
     let stack = seen.blocked.first().map_or_else(String::new, |group| {
-        format!(" {} tasks wait in {}.", group.count, soak_record::stack::in_short(&group.signature))
+        let tasks = human::plural(group.count as usize, "task");
+        format!(" Blocked: {tasks} in {}.", soak_record::stack::in_short(&group.signature))
     });
     let end = if seen.recovered { "; then it answered again" } else { "" };
     format!(
