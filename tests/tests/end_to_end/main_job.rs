@@ -62,6 +62,7 @@ fn every_finding_is_there(variant: &Value) {
         "resident_per_vector",
         "time_to_baseline",
         "unresponsive_time",
+        "operation_errors",
         "log_errors",
         "latency_rise",
         "unverified_settings",

@@ -154,7 +154,8 @@ fn an_api_key_is_sent_and_recorded_nowhere() {
     std::fs::write(&profile, COLUMNS.replace("{env:SOAK_TEST_API_KEY}", "x{env:SOAK_TEST_API_KEY}")).unwrap();
     let out = folder.path().join("refused");
     let (ended, _) = smoke(&out, (&stand_in(), &named), &["deadlines.boot=1s"]);
-    assert!(ended.stdout.contains("401 Unauthorized") && ended.stdout.contains("***"), "{}", ended.stdout);
+    let told = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("401 Unauthorized") && told.contains("***"), "{told}");
     assert!(!ended.stdout.contains(KEY), "{}", ended.stdout);
     // No key at all.
     std::fs::write(&profile, COLUMNS.replace("{env:SOAK_TEST_API_KEY}", "{env:SOAK_TEST_NO_SUCH_KEY}")).unwrap();
