@@ -114,7 +114,7 @@ fn contradictions(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>
         mistakes.push(Diagnostic::new(&origin, message, "expected \"{misbehave}\" among launch.args, or false"));
     }
     mounted_twice(profile, root, mistakes);
-    spelled_in_vain(profile, root, mistakes);
+    off_without_spelling(profile, root, mistakes);
     for (index, series) in profile.modelled.iter().enumerate() {
         if profile.series.contains_key(series) {
             continue;
@@ -146,7 +146,7 @@ fn mounted_twice(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>)
 }
 
 /// Arguments that hold a knob that may be off without a spelling for it: leaving out one argument of a pair would shift the rest.
-fn spelled_in_vain(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>) {
+fn off_without_spelling(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic>) {
     const MAY_BE_OFF: [&str; 3] = ["gogc", "gomemlimit", "compaction_interval"];
     let launch = &profile.launch;
     let bare = |knob: &str| launch.args.iter().any(|arg| *arg == format!("{{{knob}}}"));
@@ -157,15 +157,5 @@ fn spelled_in_vain(profile: &Profile, root: &Node, mistakes: &mut Vec<Diagnostic
             "expected `{knob} = \"…\"` in [launch.off], or the knob in one argument with its option, such as \"--{knob}={{{knob}}}\""
         );
         mistakes.push(Diagnostic::new(&root.origin_of(&["launch", "args"]), message, expected));
-    }
-    let held =
-        |knob: &str| launch.args.iter().chain(launch.env.values()).any(|text| text.contains(&format!("{{{knob}}}")));
-    for knob in launch.off.keys().filter(|knob| !held(knob)) {
-        let message = format!("[launch.off] spells {knob}, but no argument or variable holds {{{knob}}}");
-        mistakes.push(Diagnostic::new(
-            &root.origin_of(&["launch", "off", knob]),
-            message,
-            "expected the placeholder in [launch], or no such line",
-        ));
     }
 }

@@ -17,3 +17,4 @@ mod remedies;
 mod small;
 mod stores;
 mod trouble;
+mod unresponsive;

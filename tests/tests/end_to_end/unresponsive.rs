@@ -31,7 +31,10 @@ fn ends_as_unresponsive(operation: &str) {
     let reason = wait["reason"].as_str().unwrap();
     assert!(reason.contains("main.(*heldLock).pass"), "{operation}: {reason}");
     let seconds = wait["value"].as_f64().unwrap();
-    assert!((3.5..20.0).contains(&seconds), "{operation}: twice the deadline of 2 s, on a machine that may be busy: {seconds} s");
+    assert!(
+        (3.5..20.0).contains(&seconds),
+        "{operation}: twice the deadline of 2 s, on a machine that may be busy: {seconds} s"
+    );
 }
 
 #[test]
