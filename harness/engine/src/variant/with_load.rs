@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use soak_record::{EventKind, Phase};
+use soak_record::{EventKind, Operation, Phase};
 use soak_scenario::Schedule;
-use soak_workload::{Ledger, Operations, RowState, SECOND_VERSION, Starts};
+use soak_workload::{Ledger, Operations, QUERY_ROWS, RowState, SECOND_VERSION, Starts};
 use tokio::time::{Instant, sleep};
 
 use super::{ASK_EVERY, Performer, StepError};
@@ -16,6 +16,9 @@ use crate::target::{Batch, within};
 
 /// Silence of a put stream after which an ingest ends by itself, as a multiple of what a call may take. The variant ends before that.
 const SILENCE_TIMES: u32 = 3;
+
+/// Searches that are asked one after the other when a query phase ends without an answer.
+const SEARCHES_AFTER: u32 = 3;
 
 impl Performer<'_> {
     /// How long a put may take. A batch over HTTP is answered once it is indexed.
@@ -132,6 +135,14 @@ impl Performer<'_> {
             self.tell_latency(cycle, Phase::Query, kind.name(), summary);
         }
         let touched = self.conductor.disturbance().touched();
+        for _ in 0..SEARCHES_AFTER {
+            // The phase is over, and no search was answered for as long as one may take: a further one tells a pause from an end.
+            let waits = self.books.log.waited(Operation::Search) >= self.call();
+            if touched || !waits || self.books.is_given_up() {
+                break;
+            }
+            let _ = self.target.client().search(QUERY_ROWS, self.plan.workload.query.k).await;
+        }
         if let Some(reason) = stop::too_many_errors(&self.plan.stop, ended_well, errors).filter(|_| !touched) {
             return Err(StepError::Stopped(reason));
         }
