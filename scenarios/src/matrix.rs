@@ -21,7 +21,7 @@ struct Axes {
     edited: Vec<bool>,
 }
 
-/// Expands the checked `[matrix]` of a document. Points that differ in knobs alone that the server `ignores` are one. What is impossible goes to `mistakes`, and nothing is returned.
+/// Expands the checked `[matrix]` of a document. Points that differ in knobs alone that the server `ignores` are one. Mistakes go to `mistakes`; the result is then empty.
 pub(crate) fn expand(
     root: &Node,
     plan_seed: u64,

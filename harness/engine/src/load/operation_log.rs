@@ -17,10 +17,10 @@ const REASONS_MAX: usize = 12;
 /// Characters of a reason, and of the example beside it.
 const REASON_CHARS_MAX: usize = 240;
 
-/// While nothing is in flight, a wait without an answer counts for so long.
+/// A wait still counts for this long after its last call timed out.
 const SAME_WAIT: Duration = Duration::from_secs(1);
 
-/// Is told of each distinct reason when it is first seen, with one full example.
+/// Receives the first error of each distinct reason, in full.
 pub type OnFirst = Box<dyn Fn(Operation, &str) + Send + Sync>;
 
 /// The log of a variant's operations. Shared by everything that asks the target for something.

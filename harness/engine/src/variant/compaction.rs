@@ -39,7 +39,7 @@ impl Performer<'_> {
         Ok(())
     }
 
-    /// The interval at which the target compacts by itself, where it is told one, heeds it, and was not seen to compact nothing.
+    /// The interval at which the target compacts by itself. `None` if none is set, if it ignores the setting, or if it has compacted nothing so far.
     fn own_interval(&self) -> Option<Duration> {
         let heeds = !self.plan.target.profile.ignores.contains_key("compaction_interval");
         match self.variant.knobs.compaction_interval {
