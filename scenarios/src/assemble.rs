@@ -56,6 +56,8 @@ pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Er
         cycle: document.part("/cycle")?,
         sampling: document.part("/sampling")?,
         deadlines: document.part("/deadlines")?,
+        calibration: document.part("/calibration")?,
+        fitted: Vec::new(),
         // A fault with a mistake in it is none; the mistake is reported.
         faults: stretched(document.part("/faults").unwrap_or_default(), chaos.stretch),
         chaos,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
-use crate::units::{ByteRate, Bytes, Rate, Share, Span};
+use crate::units::{ByteRate, Bytes, Rate, Share, Size, Span};
 
 /// One entry of a scenario's `[faults]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,17 +148,17 @@ pub enum Injection {
     /// A process in the target's cgroup takes memory until so much is left below the limit, and follows it.
     Balloon {
         /// What it leaves free.
-        keep: Bytes,
+        keep: Size,
     },
     /// Files are read and written in the target's cgroup, so that its page cache is charged.
     PageCache {
         /// How much is cached.
-        size: Bytes,
+        size: Size,
     },
     /// Files in memory are written in the target's cgroup.
     Tmpfs {
         /// How much.
-        size: Bytes,
+        size: Size,
     },
     /// The target gets this share of one processor.
     CpuThrottle {

@@ -9,7 +9,7 @@ use crate::launch::{AttachTo, Launch};
 use crate::plan::{Plan, Threshold};
 use crate::profile::Protocol;
 use crate::tree::Node;
-use crate::units::{Bytes, Limit, Per};
+use crate::units::{Bytes, Limit, Per, Size};
 
 /// No program boots or lives under less.
 const LIMIT_MIN: Bytes = Bytes::mib(16);
@@ -53,9 +53,8 @@ impl Rules<'_> {
     }
 
     /// The memory limits that variants are run under.
-    fn limits(&self) -> Vec<Option<Bytes>> {
-        let limit = |limit: Limit| if let Limit::At(bytes) = limit { Some(bytes) } else { None };
-        self.plan.judged().map(|variant| limit(variant.knobs.memory_limit)).collect()
+    fn limits(&self) -> Vec<Limit> {
+        self.plan.judged().map(|variant| variant.knobs.memory_limit).collect()
     }
 
     /// What the target lets be done to it.
@@ -92,9 +91,9 @@ impl Rules<'_> {
         let kind = fault.inject.kind();
         let least = |limit: Bytes| match &fault.inject {
             Injection::LimitShrink { to } => Some((limit.as_f64() * to.0, "the limit that is left")),
-            Injection::Balloon { keep } => Some((keep.as_f64(), "what is left free")),
+            Injection::Balloon { keep } => Some((keep.under(limit.as_f64()), "what is left free")),
             Injection::PageCache { size } | Injection::Tmpfs { size } => {
-                Some((limit.as_f64() - size.as_f64(), "what is left of the limit"))
+                Some((limit.as_f64() - size.under(limit.as_f64()), "what is left of the limit"))
             }
             Injection::RaiseLimit { by } => Some((limit.as_f64() + by.as_f64(), "the raised limit")),
             _ => None,
@@ -102,20 +101,30 @@ impl Rules<'_> {
         if least(Bytes(0)).is_none() || matches!(self.plan.target.launch, Launch::Attach(_)) {
             return;
         }
+        let balloon = matches!(fault.inject, Injection::Balloon { .. });
         for limit in self.limits() {
-            let Some(limit) = limit else {
-                let message = format!("`{}` has no memory limit to work on", kind.name);
-                self.report(&path, message, "expected matrix.memory_limit = [\"…\"], a size in every variant");
-                return;
+            let bytes = match limit {
+                Limit::Off => {
+                    let message = format!("`{}` has no memory limit to work on", kind.name);
+                    self.report(&path, message, "expected matrix.memory_limit = [\"…\"], a size in every variant");
+                    return;
+                }
+                Limit::At(bytes) => Some(bytes),
+                // Its bytes are known once the server was measured; what is a share of it can be checked all the same.
+                Limit::OfPeak(_) => None,
             };
-            let shrinks_nothing = matches!(fault.inject, Injection::LimitShrink { to } if to.0 >= 1.0)
-                || matches!(fault.inject, Injection::Balloon { keep } if keep >= limit);
-            if shrinks_nothing {
+            let takes_nothing = match &fault.inject {
+                Injection::LimitShrink { to } => to.0 >= 1.0,
+                Injection::Balloon { keep: Size::OfLimit(share) } => share.0 >= 1.0,
+                Injection::Balloon { keep: Size::At(keep) } => bytes.is_some_and(|limit| *keep >= limit),
+                _ => false,
+            };
+            if takes_nothing {
                 self.report(&path, format!("`{}` takes nothing from a limit of {limit}", kind.name), "expected less");
                 return;
             }
-            let balloon = matches!(fault.inject, Injection::Balloon { .. });
-            if let Some((left, what)) = least(limit).filter(|(left, _)| !balloon && *left < LIMIT_MIN.as_f64()) {
+            let left = bytes.and_then(least).filter(|(left, _)| !balloon && *left < LIMIT_MIN.as_f64());
+            if let Some((left, what)) = left {
                 let left = Bytes(left.max(0.0) as u64);
                 let message = format!("{what} is {left} of {limit}: less than any target lives under");
                 self.report(&path, message, format!("expected at least {LIMIT_MIN} to be left"));
@@ -129,7 +138,7 @@ impl Rules<'_> {
         let path = format!("faults.{name}.when");
         let of_limit = matches!(condition.against, Against::OfLimit(_)) || condition.of == Watched::WorkingSet;
         let attached = matches!(self.plan.target.launch, Launch::Attach(_));
-        if of_limit && !attached && self.limits().iter().any(Option::is_none) {
+        if of_limit && !attached && self.limits().contains(&Limit::Off) {
             let message = format!("`{condition}` is never known: there is no memory limit");
             self.report(&path, message, "expected matrix.memory_limit = [\"…\"], a size in every variant");
         }

@@ -67,6 +67,7 @@ fn words() -> Vec<&'static str> {
 
 fn injections() -> Vec<Field> {
     let bytes = || Kind::Quantity(Quantity::Bytes);
+    let size = || Kind::Quantity(Quantity::Size);
     let rate = || Kind::Quantity(Quantity::Rate);
     let byte_rate = || Kind::Quantity(Quantity::ByteRate);
     let share = || Kind::Quantity(Quantity::Share);
@@ -102,9 +103,9 @@ fn injections() -> Vec<Field> {
             ],
         ),
         of("limit_shrink", vec![required("to", share(), "of the limit before")]),
-        of("balloon", vec![required("keep", bytes(), "what it leaves free below the limit")]),
-        of("page_cache", vec![required("size", bytes(), "how much is cached")]),
-        of("tmpfs", vec![required("size", bytes(), "how much")]),
+        of("balloon", vec![required("keep", size(), "what it leaves free below the limit")]),
+        of("page_cache", vec![required("size", size(), "how much is cached")]),
+        of("tmpfs", vec![required("size", size(), "how much")]),
         of("raise_limit", vec![required("by", bytes(), "on top of what it is")]),
         of("cpu_throttle", vec![required("to", share(), "of one processor")]),
         of("latency", vec![required("delay", Kind::Quantity(Quantity::ANY_SPAN), "so much longer, each way")]),

@@ -18,6 +18,7 @@
 
 mod assemble;
 mod builtin;
+mod calibration;
 mod check;
 mod condition;
 mod control;
@@ -56,6 +57,7 @@ mod tree;
 pub mod units;
 
 pub use builtin::{Builtin, builtin_profiles, builtin_scenarios};
+pub use calibration::{Calibrated, Calibration, Fitted, FittedFrom, Measured};
 pub use condition::*;
 pub use control::PositiveControl;
 pub use diagnostic::{Diagnostic, Severity};

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::plan::{IgnoredAxis, Knobs, Variant};
 use crate::scenario_shape::AXES;
 use crate::tree::{Node, Value};
-use crate::units::{Bytes, Rate};
+use crate::units::{Bytes, Limit, Rate};
 
 /// More variants than this is a slip of the keyboard.
 pub(crate) const VARIANTS_MAX: usize = 500;
@@ -198,6 +198,9 @@ fn name(points: &[Point], plan_seed: u64) -> Vec<Variant> {
 fn in_an_id(text: &str) -> String {
     if let Ok(rate) = text.parse::<Rate>() {
         return rate.to_string().trim_end_matches("/s").replace('/', "per").replace('.', "_");
+    }
+    if let Ok(Limit::OfPeak(percent)) = text.parse() {
+        return format!("{percent}pc");
     }
     let Ok(size) = text.parse::<Bytes>() else { return text.to_owned() };
     let units = [("TiB", 1_u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::{Calibration, Fitted};
 use crate::control::PositiveControl;
 use crate::dose::Dose;
 use crate::fault::Fault;
@@ -45,6 +46,12 @@ pub struct Plan {
     pub sampling: Sampling,
     /// How long any one thing may take.
     pub deadlines: Deadlines,
+    /// What is fitted to the server before the run.
+    #[serde(default)]
+    pub calibration: Calibration,
+    /// Numbers that were fitted to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fitted: Vec<Fitted>,
     /// What is injected, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub faults: BTreeMap<String, Fault>,
@@ -384,6 +391,8 @@ pub struct Deadlines {
     pub call: Span,
     /// From the last acknowledgement until all of it is indexed; also one compaction.
     pub index: Span,
+    /// The load of one phase: an ingest (on top of its schedule), the deletes, the clearing.
+    pub phase: Span,
 }
 
 /// Faults drawn by lot.

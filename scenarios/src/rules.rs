@@ -8,7 +8,7 @@ use crate::launch::Launch;
 use crate::plan::{Clear, MESSAGE_BYTES_MAX, Plan, Schedule};
 use crate::profile::Protocol;
 use crate::tree::Node;
-use crate::units::{Share, Span};
+use crate::units::{Limit, Share, Span};
 
 /// The share of false alarms that a criterion is allowed, over all of its variants.
 const ALPHA: f64 = 0.05;
@@ -32,6 +32,7 @@ pub(crate) fn check(plan: &Plan, root: &Node, removed: &BTreeSet<String>) -> Vec
     rules.positive_control();
     rules.protocol();
     rules.knobs_reach();
+    rules.relative_limits();
     rules.found
 }
 
@@ -58,6 +59,24 @@ impl Rules<'_> {
 
     fn counted(&self) -> u32 {
         self.plan.cycle.count.saturating_sub(self.plan.cycle.warm_up)
+    }
+
+    /// A limit is measured by starting the target without one.
+    fn relative_limits(&mut self) {
+        if !matches!(self.plan.target.launch, Launch::Attach(_)) {
+            return;
+        }
+        for axis in ["memory_limit", "gomemlimit"] {
+            let is_relative = self.plan.variants.iter().any(|variant| {
+                let limit = if axis == "gomemlimit" { variant.knobs.gomemlimit } else { variant.knobs.memory_limit };
+                matches!(limit, Limit::OfPeak(_))
+            });
+            if is_relative {
+                let message = "a limit that is a share of the peak cannot be set for a target that was running already";
+                let expected = format!("expected matrix.{axis} = [\"off\"], or the size that it was started with");
+                self.report(&format!("matrix.{axis}"), message, expected);
+            }
+        }
     }
 
     fn cycles(&mut self) {

@@ -67,6 +67,11 @@ fn root() -> Vec<Field> {
         section("cycle", cycle(), "how one variant's run is cut into cycles and windows"),
         section("sampling", sampling(), "how often series are read"),
         section("deadlines", deadlines(), "how long any one thing may take"),
+        section(
+            "calibration",
+            calibration(),
+            "what is fitted to the server by one cycle before the run, besides limits written as a share of the peak",
+        ),
         fault_shape::faults(),
         fault_shape::chaos(),
         fault_shape::stop(),
@@ -207,7 +212,12 @@ fn axes() -> [(&'static str, Kind, &'static str, &'static str); 9] {
         ("batch_rows", integer(1, 1_000_000), "[500]", "rows of one Flight message"),
         ("gogc", Kind::Quantity(Quantity::Gogc), "[100]", "Go's collector setting"),
         ("gomemlimit", size(Bytes::mib(1)), "[\"off\"]", "Go's soft memory limit"),
-        ("memory_limit", size(MEMORY_LIMIT_MIN), "[\"off\"]", "the kernel's limit for the target"),
+        (
+            "memory_limit",
+            size(MEMORY_LIMIT_MIN),
+            "[\"off\"]",
+            "the kernel's limit for the target; `\"150% of peak\"` is measured before the run",
+        ),
         ("hnsw_m", integer(2, 256), "[32]", "neighbours of a graph node (`hnsw_max_connections`)"),
         ("ef_construction", integer(1, 100_000), "[200]", "candidates while a node is inserted"),
         (
@@ -377,6 +387,34 @@ fn deadlines() -> Vec<Field> {
             "\"5min\"",
             "from the last acknowledgement until all is indexed; also one compaction",
         ),
+        with_default(
+            "phase",
+            deadline(),
+            "\"10min\"",
+            "the load of one phase: an ingest (on top of its schedule), the deletes, the clearing of a cycle",
+        ),
+    ]
+}
+
+fn calibration() -> Vec<Field> {
+    let cycle = Kind::Quantity(Quantity::Span { at_least: DEADLINE_MIN });
+    vec![
+        optional(
+            "index_times",
+            Kind::Integer { min: 2, max: 1000 },
+            "`deadlines.index` becomes so many times what indexing and compaction took; at least `deadlines.call`, at most what it says",
+        ),
+        optional(
+            "cycle_at_most",
+            cycle,
+            "the rows of a cycle are halved until its ingest, indexing, deletes and compaction take about so long; at most what `workload.vectors_per_cycle` says",
+        ),
+        with_default(
+            "rows_at_least",
+            Kind::Integer { min: 1, max: 1_000_000_000 },
+            "512",
+            "rows that a cycle keeps whatever `cycle_at_most` says",
+        ),
     ]
 }
 
@@ -415,6 +453,7 @@ fn paces() -> Vec<Field> {
             section("cycle", cycle(), "changes to the cycles"),
             section("sampling", sampling(), "changes to the sampling"),
             section("deadlines", deadlines(), "changes to the deadlines"),
+            section("calibration", calibration(), "changes to the calibration"),
             fault_shape::faults(),
             fault_shape::chaos(),
             fault_shape::stop(),

@@ -1,7 +1,7 @@
 //! The vocabulary in which sections and fields are declared, once, for checking, defaults, `schema.json` and the reference table.
 
 use crate::condition::Condition;
-use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, QueryRate, Rate, Share, Span};
+use crate::units::{ByteRate, Bytes, Gogc, Interval, Limit, QueryRate, Rate, Share, Size, Span};
 
 /// A key of a section.
 #[derive(Debug, Clone)]
@@ -105,6 +105,8 @@ pub(crate) enum Keys {
 pub(crate) enum Quantity {
     /// A size.
     Bytes,
+    /// A size, or a share of the memory limit.
+    Size,
     /// A size over time or per operation, above zero.
     ByteRate,
     /// Things over time, above zero.
@@ -121,13 +123,16 @@ pub(crate) enum Quantity {
     Gogc,
     /// A series held against a number.
     Condition,
-    /// A size of at least this, or `off`.
+    /// A size of at least this, a percentage of the peak, or `off`.
     Limit { at_least: Bytes },
     /// A period above zero, or `off`.
     Interval,
     /// A rate above zero, or `planned`.
     QueryRate,
 }
+
+/// Percentages of the peak that make a limit.
+const OF_PEAK: std::ops::RangeInclusive<u32> = 10..=10_000;
 
 /// A quantity as read.
 pub(crate) struct Measured {
@@ -145,6 +150,9 @@ impl Quantity {
     pub(crate) fn expected(self) -> String {
         match self {
             Self::Bytes => "a size such as \"64MiB\" (B, KiB, MiB, GiB or TiB)".to_owned(),
+            Self::Size => {
+                "a size such as \"48MiB\", or a share of the memory limit such as \"20% of limit\"".to_owned()
+            }
             Self::ByteRate => "a size over time such as \"2MiB/min\" (per s, min, h or op), above zero".to_owned(),
             Self::Rate => "a rate such as \"200/s\" (per s, min or h), above zero".to_owned(),
             Self::Span { at_least } if at_least.0.is_zero() => {
@@ -161,7 +169,9 @@ impl Quantity {
                     .to_owned()
             }
             Self::Gogc => "a whole percentage such as 75, at least 1, or \"off\"".to_owned(),
-            Self::Limit { at_least } => format!("a size such as \"1536MiB\", at least {at_least}, or \"off\""),
+            Self::Limit { at_least } => format!(
+                "a size such as \"1536MiB\", at least {at_least}, a share of the measured peak such as \"150% of peak\", or \"off\""
+            ),
             Self::Interval => "a length of time such as \"30s\", above zero, or \"off\"".to_owned(),
             Self::QueryRate => "a rate such as \"200/s\" (per s, min or h), above zero, or \"planned\"".to_owned(),
         }
@@ -171,6 +181,7 @@ impl Quantity {
     pub(crate) fn pattern(self) -> &'static str {
         match self {
             Self::Bytes => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)$",
+            Self::Size => r"^[0-9.]+\s*((B|KiB|MiB|GiB|TiB)|%\s*of limit)$",
             Self::ByteRate => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)\s*/\s*(s|min|h|op)$",
             Self::Rate => r"^[0-9.]+\s*/\s*(s|min|h)$",
             Self::Span { .. } => r"^[0-9.]+\s*(ms|s|min|h)$",
@@ -179,7 +190,7 @@ impl Quantity {
             Self::BytesOverTime => r"^[0-9.]+\s*(B|KiB|MiB|GiB|TiB)\s*/\s*(s|min|h)$",
             Self::Condition => r"^(working_set|rss|goroutines)\s*[<>]\s*.+$",
             Self::Gogc => r"^off$",
-            Self::Limit { .. } => r"^(off|[0-9.]+\s*(B|KiB|MiB|GiB|TiB))$",
+            Self::Limit { .. } => r"^(off|[0-9.]+\s*(B|KiB|MiB|GiB|TiB)|[0-9]+\s*% of peak)$",
             Self::Interval => r"^(off|[0-9.]+\s*(ms|s|min|h))$",
             Self::QueryRate => r"^(planned|[0-9.]+\s*/\s*(s|min|h))$",
         }
@@ -190,6 +201,7 @@ impl Quantity {
         let bytes = |bytes: Bytes| bytes.as_f64();
         match self {
             Self::Bytes => measured::<Bytes>(text, |size| Some(bytes(size))),
+            Self::Size => measured::<Size>(text, |_| Some(f64::NAN)),
             Self::ByteRate => measured::<ByteRate>(text, |rate| (rate.bytes.0 > 0).then_some(f64::NAN)),
             Self::Rate => measured::<Rate>(text, |rate| (rate.count > 0.0).then(|| rate.a_second())),
             Self::Span { at_least } => measured::<Span>(text, |span| (span >= at_least).then(|| span.as_secs_f64())),
@@ -203,7 +215,8 @@ impl Quantity {
             Self::Gogc => measured::<Gogc>(text, |gogc| (gogc != Gogc::Percent(0)).then_some(f64::NAN)),
             Self::Limit { at_least } => measured::<Limit>(text, |limit| match limit {
                 Limit::At(size) if size < at_least => None,
-                Limit::At(_) | Limit::Off => Some(f64::NAN),
+                Limit::OfPeak(percent) if !OF_PEAK.contains(&percent) => None,
+                Limit::At(_) | Limit::OfPeak(_) | Limit::Off => Some(f64::NAN),
             }),
             Self::Interval => measured::<Interval>(text, |interval| match interval {
                 Interval::Every(span) if span.0.is_zero() => None,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::calibration::Calibration;
 use crate::plan::{Chaos, Plan};
-use crate::units::Span;
+use crate::units::{Limit, Span};
 
 /// The first cycle is the warm-up, after which comes the idle baseline; the second goes through the same phases once more.
 const CYCLES: u32 = 2;
@@ -23,6 +24,15 @@ impl Plan {
         self.variants.truncate(1);
         self.no_control = Some("a smoke run only shows what is wired up".to_owned());
         (self.faults, self.chaos) = (std::collections::BTreeMap::new(), Chaos::default());
+        // It is no use to measure for limits that such a run never comes near.
+        self.calibration = Calibration::default();
+        for variant in &mut self.variants {
+            for limit in [&mut variant.knobs.memory_limit, &mut variant.knobs.gomemlimit] {
+                if matches!(limit, Limit::OfPeak(_)) {
+                    *limit = Limit::Off;
+                }
+            }
+        }
         self.cycle.count = CYCLES;
         self.cycle.at_most = None;
         self.cycle.warm_up = 1;

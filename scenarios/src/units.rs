@@ -252,6 +252,52 @@ impl fmt::Display for Share {
     }
 }
 
+/// A size, or a share of the variant's memory limit. Text: `"48MiB"`, or `"20% of limit"`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Size {
+    /// This many bytes.
+    At(Bytes),
+    /// This share of the limit.
+    OfLimit(Share),
+}
+
+/// What follows the percentage of a size relative to the limit.
+const OF_LIMIT: &str = " of limit";
+
+impl Size {
+    /// In bytes, under a limit of so many.
+    pub fn under(self, limit_bytes: f64) -> f64 {
+        match self {
+            Self::At(bytes) => bytes.as_f64(),
+            Self::OfLimit(share) => share.0 * limit_bytes,
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let error = UnitError {
+            expected: "a size in B, KiB, MiB, GiB or TiB, or a percentage of the limit",
+            example: "\"48MiB\" or \"20% of limit\"",
+        };
+        match text.strip_suffix(OF_LIMIT) {
+            Some(share) => share.trim_end().parse().map(Self::OfLimit).map_err(|_| error),
+            None => text.parse().map(Self::At).map_err(|_| error),
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(bytes) => bytes.fmt(f),
+            Self::OfLimit(share) => write!(f, "{share}{OF_LIMIT}"),
+        }
+    }
+}
+
 /// Go's collector setting: `100`, or `"off"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gogc {
@@ -282,7 +328,7 @@ impl fmt::Display for Gogc {
     }
 }
 
-/// A limit in bytes, or none at all. Text: `"1536MiB"`, or `"off"`.
+/// A limit in bytes, or none at all. Text: `"1536MiB"`, `"150% of peak"`, or `"off"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Limit {
     /// No limit is set.
@@ -290,16 +336,25 @@ pub enum Limit {
     Off,
     /// This many bytes.
     At(Bytes),
+    /// This many percent of the most memory that the target holds without a limit, which is measured before the run.
+    OfPeak(u32),
 }
+
+/// What follows the percentage of a limit relative to the peak.
+const OF_PEAK: &str = "% of peak";
 
 impl FromStr for Limit {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = UnitError { expected: "a size in B, KiB, MiB, GiB or TiB, or \"off\"", example: "\"1536MiB\"" };
-        match text {
-            "off" => Ok(Self::Off),
-            size => size.parse().map(Self::At).map_err(|_| error),
+        let error = UnitError {
+            expected: "a size in B, KiB, MiB, GiB or TiB, a percentage of the peak, or \"off\"",
+            example: "\"1536MiB\" or \"150% of peak\"",
+        };
+        match text.strip_suffix(OF_PEAK) {
+            Some(percent) => percent.trim_end().parse().map(Self::OfPeak).map_err(|_| error),
+            None if text == "off" => Ok(Self::Off),
+            None => text.parse().map(Self::At).map_err(|_| error),
         }
     }
 }
@@ -309,6 +364,7 @@ impl fmt::Display for Limit {
         match self {
             Self::Off => f.write_str("off"),
             Self::At(bytes) => bytes.fmt(f),
+            Self::OfPeak(percent) => write!(f, "{percent}{OF_PEAK}"),
         }
     }
 }
@@ -399,7 +455,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Bytes, ByteRate, Rate, Span, Share, Gogc, Limit, Interval, QueryRate);
+as_text!(Bytes, ByteRate, Rate, Span, Share, Size, Gogc, Limit, Interval, QueryRate);
 
 #[cfg(test)]
 mod tests {
@@ -420,6 +476,9 @@ mod tests {
         assert_eq!("200/s".parse::<Rate>().unwrap().to_string(), "200/s");
         assert_eq!("off".parse::<Gogc>().unwrap(), Gogc::Off);
         assert_eq!("1536MiB".parse::<Limit>().unwrap(), Limit::At(Bytes::mib(1536)));
+        assert_eq!("150% of peak".parse::<Limit>().unwrap(), Limit::OfPeak(150));
+        assert_eq!(Limit::OfPeak(150).to_string(), "150% of peak");
+        assert!("% of peak".parse::<Limit>().is_err() && "1.5% of peak".parse::<Limit>().is_err());
         assert_eq!("off".parse::<Interval>().unwrap(), Interval::Off);
         for text in ["planned", "200/s", "90/min"] {
             assert_eq!(text.parse::<QueryRate>().unwrap().to_string(), text);

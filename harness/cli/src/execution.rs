@@ -72,6 +72,11 @@ fn execute_with(
     watch: impl FnOnce() -> Result<Box<dyn Listener>, Failure>,
 ) -> Result<RunEnd, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
+    if plan.needs_calibration() {
+        return Err(Failure::usage(
+            "this command takes no limit that is a share of the peak, and no [calibration]: name sizes, and run the scenario with soak run to find them",
+        ));
+    }
     let prepared = runtime.block_on(prepare(plan))?;
     let folder = RunFolder::create(path, plan).map_err(cannot_create)?;
     let guard = Guard::start(id)?;

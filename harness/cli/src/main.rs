@@ -1,6 +1,7 @@
 //! The `soak` binary: one subcommand a stage. `soak run` is plan, run, judge, report.
 
 mod baselines;
+mod calibration;
 mod commands;
 mod compared;
 mod dumps;

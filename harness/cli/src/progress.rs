@@ -143,6 +143,9 @@ pub(crate) fn notable(event: &Event) -> Option<String> {
             let end = if *recovered { ", then it answered again" } else { "" };
             format!("unresponsive: no {operation} was answered for {seconds}, with {in_flight} in flight{end}{stack}")
         }
+        EventKind::PhaseOverdue { phase, limit_s, .. } => {
+            format!("{} was not over after {}, the most that the plan allows", phase.words(), human::seconds(*limit_s))
+        }
         EventKind::OperationFailed { operation, error } => format!("{} failed: {error}", operation.name()),
         EventKind::Compacted { error: Some(error), .. } => format!("compaction failed: {error}"),
         EventKind::TargetDied { how, last_lines } => {

@@ -110,11 +110,11 @@ fn holds(plan: &Knobs, name: &str, value: f64) -> bool {
         },
         "gomemlimit" => match plan.gomemlimit {
             Limit::At(bytes) => equal(bytes.as_f64()),
-            Limit::Off => value >= NO_LIMIT,
+            Limit::Off | Limit::OfPeak(_) => value >= NO_LIMIT,
         },
         "memory_limit" => match plan.memory_limit {
             Limit::At(bytes) => value <= bytes.as_f64() && bytes.as_f64() - value < LIMIT_SLACK_BYTES,
-            Limit::Off => value >= NO_LIMIT,
+            Limit::Off | Limit::OfPeak(_) => value >= NO_LIMIT,
         },
         "compaction_interval" => match plan.compaction_interval {
             Interval::Every(span) => equal(span.as_secs_f64()),

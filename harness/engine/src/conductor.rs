@@ -34,6 +34,10 @@ const QUIET: Duration = Duration::from_secs(1);
 /// A fault that is not on, shown or healed within this time never will be.
 const GUARD_WITHIN: Duration = Duration::from_secs(60);
 
+/// What a fault takes besides its hold and its watch, at most: it is put on, shown and taken back, and what is left of it may go.
+pub(crate) const LONGEST_BESIDE_ITS_HOLD: Duration =
+    Duration::from_secs(3 * GUARD_WITHIN.as_secs() + BACK_WITHIN.as_secs() + QUIET.as_secs());
+
 /// More tasks than before by so many are the harness's own calls.
 const TASKS_NEAR: f64 = 2.0;
 
@@ -519,7 +523,7 @@ fn differences(before: &[Reading], now: &[Reading]) -> Vec<String> {
 }
 
 /// The phases in which a fault may begin.
-fn with_load(phase: Phase) -> Option<FaultPhase> {
+pub(crate) fn with_load(phase: Phase) -> Option<FaultPhase> {
     match phase {
         Phase::Ingest => Some(FaultPhase::Ingest),
         Phase::Index => Some(FaultPhase::Index),

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod attest;
+mod bounds;
 mod client;
 mod conductor;
 pub mod diagnosis;
@@ -30,6 +31,7 @@ pub mod target;
 mod variant;
 
 pub use affinity::keep_off;
+pub use bounds::longest as longest_duration;
 pub use client::{DataSpec, FlightClient, HeaderError, Headers, HttpAccess, HttpClient, IndexSpec, Planes};
 pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};
 pub use journal::{Journal, Listener};

@@ -79,15 +79,14 @@ pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Durati
     let page_reads = latest.page_reads();
     sleep(length).await;
     // Only a page that has been read before can be waited for.
-    if page_reads > 0 && matches!(step.phase, Phase::Idle | Phase::Drain) {
-        let most_s = from_s + (LONGEST_WINDOW * length).max(PAGE_READS_WITHIN).as_secs_f64();
+    let most_s = from_s + longest_window(step.phase, length).as_secs_f64();
+    if page_reads > 0 && waits_for_pages(step.phase) {
         while latest.page_reads() - page_reads < PAGE_READS && performer.journal.now_s() < most_s {
             sleep(LOOK_EVERY).await;
         }
     }
     if latest.read("rss_anon_bytes").is_some() {
         let needed = needed(length, performer.plan.sampling.process.0);
-        let most_s = from_s + (LONGEST_WINDOW * length).as_secs_f64();
         while (latest.rss_since(from_s).len() as f64) < needed && performer.journal.now_s() < most_s {
             sleep(LOOK_EVERY).await;
         }
@@ -95,6 +94,17 @@ pub(crate) async fn window(performer: &Performer<'_>, step: Step, length: Durati
     let to_s = performer.journal.now_s();
     performer.journal.event(EventKind::Window { phase: step.phase, cycle: step.cycle, from_s, to_s, settled });
     from_s
+}
+
+/// How long a window of this length lasts at most, in this phase.
+pub(crate) fn longest_window(phase: Phase, length: Duration) -> Duration {
+    let longest = LONGEST_WINDOW * length;
+    if waits_for_pages(phase) { longest.max(PAGE_READS_WITHIN) } else { longest }
+}
+
+/// Whether a window of this phase waits for readings of the target's page.
+fn waits_for_pages(phase: Phase) -> bool {
+    matches!(phase, Phase::Idle | Phase::Drain)
 }
 
 /// How many readings a window of this length needs where one is taken so often.

@@ -5,6 +5,7 @@ mod checks;
 mod clear;
 mod compaction;
 mod operations;
+mod overdue;
 mod settings;
 mod unresponsive;
 mod with_load;
@@ -19,6 +20,7 @@ use soak_workload::Operations;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::bounds;
 use crate::conductor::{Conductor, Disturbance};
 use crate::journal::Journal;
 use crate::load::Books;
@@ -162,14 +164,19 @@ async fn boot<'a>(
     by_hand: &mut ByHand<'_>,
 ) -> Input {
     let variant = &plan.variants[index];
+    let start = timeout(bounds::START + plan.deadlines.boot.0, driver.start(index, variant));
     let started = tokio::select! {
-        started = driver.start(index, variant) => started,
+        started = start => started,
         // What was half made is in the register.
         () = by_hand.until_stop(Now { plan, journal, target: None, step: BOOT }) => return Input::Interrupted,
     };
     let target = match started {
-        Ok(target) => target,
-        Err(error) => return Input::Failed(Outcome::PlatformFailed { reason: error.to_string() }),
+        Ok(Ok(target)) => target,
+        Err(_) => {
+            let reason = format!("the target could not be started within {} s", bounds::START.as_secs());
+            return Input::Failed(Outcome::PlatformFailed { reason });
+        }
+        Ok(Err(error)) => return Input::Failed(Outcome::PlatformFailed { reason: error.to_string() }),
     };
     journal.event(EventKind::TargetStarted { pid: target.pid(), build: target.build() });
     let disturbance = Disturbance::default();
@@ -215,6 +222,8 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
     let conductor = Arc::clone(&performer.conductor);
     let books = Arc::clone(&performer.books);
     let (journal, plan) = (performer.journal, performer.plan);
+    let wishes = performer.wishes.clone();
+    let limit = bounds::of_step(plan, performer.variant, step);
     let now = |target| Now { plan, journal, target: Some(target), step };
     let watch = Watch { target: &target, books: &books, journal, step };
     let disturbance = conductor.disturbance();
@@ -231,6 +240,7 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
         };
         let mut work = pin!(async { tokio::try_join!(faults, work).map(|_| ()) });
         let mut stop = pin!(stop::reached(&plan.stop, conductor.started()));
+        let mut overdue = pin!(overdue::after(limit, &wishes));
         let mut unresponsive = pin!(watch.until_unresponsive(&disturbance));
         loop {
             tokio::select! {
@@ -248,6 +258,11 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
                     // The load hands over what it has measured; whatever else waits is dropped.
                     let _ = timeout(HAND_OVER_WITHIN, &mut work).await;
                     return Input::Failed(Outcome::TargetFailed { reason: unresponsive::reason(&waiting) });
+                }
+                () = &mut overdue => {
+                    books.give_up();
+                    let _ = timeout(HAND_OVER_WITHIN, &mut work).await;
+                    return Input::Failed(Outcome::TargetFailed { reason: overdue::record(journal, step, limit) });
                 }
                 reason = &mut stop => return Input::Failed(Outcome::Stopped { reason }),
                 () = by_hand.until_stop(now(&target)) => return Input::Interrupted,

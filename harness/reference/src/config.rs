@@ -74,7 +74,7 @@ impl Config {
         };
         let gomemlimit_bytes = match parsed(&var, "GOMEMLIMIT", Limit::Off)? {
             Limit::At(Bytes(bytes)) => Some(bytes),
-            Limit::Off => None,
+            Limit::Off | Limit::OfPeak(_) => None,
         };
         let compaction_interval = match parsed(&var, "LONGBOW_COMPACTION_INTERVAL", Interval::Off)? {
             Interval::Every(span) => Some(span.0),

@@ -240,6 +240,16 @@ pub enum EventKind {
         /// The last lines that the target had printed.
         last_lines: Vec<String>,
     },
+    /// A phase took longer than the plan allows, which ended the variant.
+    PhaseOverdue {
+        /// Which phase.
+        phase: Phase,
+        /// In which cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cycle: Option<u32>,
+        /// How long it may take, in seconds.
+        limit_s: f64,
+    },
     /// An operation failed for a reason that was not seen before in this variant.
     OperationFailed {
         /// Which kind.

@@ -14,6 +14,8 @@ pub mod file {
     pub const EVENTS: &str = "events.jsonl";
     /// Folder of the samples.
     pub const SAMPLES: &str = "samples";
+    /// Folder of the calibration run, which came before this one.
+    pub const CALIBRATION: &str = "calibration";
     /// Folder of logs and dumps.
     pub const ARTIFACTS: &str = "artifacts";
     /// The verdict.
@@ -70,12 +72,15 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder with the plan in it. A folder that holds anything is refused.
+    /// Makes the folder with the plan in it. A folder that holds anything but a calibration is refused.
     pub fn create(path: &Path, plan: &Plan) -> Result<Self, RecordError> {
         fs::create_dir_all(path).map_err(RecordError::io("cannot make the run folder", path))?;
-        let mut entries = fs::read_dir(path).map_err(RecordError::io("cannot list the run folder", path))?;
-        if entries.next().is_some() {
-            return Err(RecordError::NotEmpty(path.to_owned()));
+        let entries = fs::read_dir(path).map_err(RecordError::io("cannot list the run folder", path))?;
+        for entry in entries {
+            let entry = entry.map_err(RecordError::io("cannot list the run folder", path))?;
+            if entry.file_name() != file::CALIBRATION {
+                return Err(RecordError::NotEmpty(path.to_owned()));
+            }
         }
         let folder = Self { path: path.to_owned() };
         for name in [file::SAMPLES, file::ARTIFACTS] {

@@ -45,6 +45,10 @@ pub(crate) fn facts(run: &Run, verdict: &RunVerdict) -> Vec<(&'static str, Strin
         let settings = plan.target.misbehave.settings().into_iter().map(|(key, value)| format!("{key}={value}"));
         facts.push(("Told to misbehave", settings.collect::<Vec<_>>().join(" ")));
     }
+    if !plan.fitted.is_empty() {
+        let numbers: Vec<String> = plan.fitted.iter().map(human::fitted).collect();
+        facts.push(("Fitted to the server", numbers.join(" · ")));
+    }
     if !plan.edits.is_empty() {
         facts.push(("Edits", plan.edits.join(" · ")));
     }

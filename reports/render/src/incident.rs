@@ -170,7 +170,7 @@ fn undersized(run: &Run, verdict: &RunVerdict, aftermath: &Aftermath) -> Item {
                 let (peak, share) = (human::bytes(*peak), human::percent(share));
                 evidence.push(format!("{id}: the peak is {peak}, {share} of the limit of {limit}, {so}"));
             }
-            Some(Limit::Off) | None => {
+            Some(Limit::Off | Limit::OfPeak(_)) | None => {
                 roomy = false;
                 let peak = human::bytes(*peak);
                 evidence.push(format!("{id}: the peak is {peak} under no limit; one of {enough} would have room"));

@@ -50,6 +50,8 @@ fn cause(observed: &Observed<'_>) -> FailureCause {
         FailureCause::Died
     } else if recorded(|event| matches!(event, EventKind::Unresponsive { recovered: false, .. })) {
         FailureCause::Unresponsive
+    } else if recorded(|event| matches!(event, EventKind::PhaseOverdue { .. })) {
+        FailureCause::Overdue
     } else {
         FailureCause::FailedStep
     }

@@ -1,5 +1,7 @@
 //! Numbers as people read them: `1.3 MiB`, `12.4 s`, `27.9 %`. Never parsed back.
 
+use soak_scenario::{Fitted, FittedFrom};
+
 /// A build's hash, as much of it as tells builds apart.
 pub fn build(hash: &str) -> String {
     hash.chars().take("sha256:".len() + 12).collect()
@@ -68,6 +70,19 @@ fn short(value: f64) -> String {
         v if v < 100.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
     }
+}
+
+/// A number that was fitted to the server: `memory_limit of dim128-rows500 is 205MiB (300% of peak; the peak is 68.2 MiB)`.
+pub fn fitted(fitted: &Fitted) -> String {
+    let Fitted { variants, key, asked, value, from } = fitted;
+    let of = if variants.is_empty() { String::new() } else { format!(" of {}", variants.join(", ")) };
+    let because = match from {
+        FittedFrom::Peak(peak) => format!("the peak is {}", bytes(peak.as_f64())),
+        FittedFrom::Index(span) => format!("the longest took {}", seconds(span.as_secs_f64())),
+        FittedFrom::Load(span) => format!("the load of a cycle took {}", seconds(span.as_secs_f64())),
+        FittedFrom::NotMeasured(reason) => format!("not measured: {reason}"),
+    };
+    format!("{key}{of} is {value} ({asked}; {because})")
 }
 
 #[cfg(test)]

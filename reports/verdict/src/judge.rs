@@ -426,6 +426,9 @@ fn target_failed(cause: FailureCause, reason: &str) -> Finding {
         FailureCause::Unresponsive => {
             "Read the task dump in the run's artifacts (folder `unresponsive`): the stacks that most tasks wait in hold the lock."
         }
+        FailureCause::Overdue => {
+            "It works, but too slowly for this plan: lower workload.vectors_per_cycle, or raise the deadline that is named (--set deadlines.phase=10min)."
+        }
         FailureCause::FailedStep => {
             "Read the errors by reason (criterion `operation_errors`), and the target's output in the run's artifacts folder."
         }

@@ -212,6 +212,8 @@ pub enum FailureCause {
     Died,
     /// It runs, and answers nothing.
     Unresponsive,
+    /// It answers, and a phase took longer than the plan allows.
+    Overdue,
     /// It answers, and a step of the run could not be done.
     FailedStep,
 }

@@ -244,7 +244,7 @@ pub(crate) fn plan() -> Plan {
         "workload":{{"distribution":"uniform","ids":"int64","vectors_per_cycle":{{"0":4096}},"ingest":{{"schedule":"all","streams":2,"upserts":"0%"}},
         "query":{{"schedule":"all","duration":"1s","k":10,"in_flight":4,"mix":{{"search":1,"upsert":0,"delete":0}}}},"delete":"28%"}},
         "cycle":{{"count":{CYCLES},"warm_up":1,"window":"1s","settle_at_most":"3s","cold_idle":"1s","idle":"1s","drain_at_most":"5s"}},
-        "sampling":{{"process":"100ms","metrics":"100ms","smaps":"1min"}},"deadlines":{{"boot":"10s","call":"10s","index":"10s"}},
+        "sampling":{{"process":"100ms","metrics":"100ms","smaps":"1min"}},"deadlines":{{"boot":"10s","call":"10s","index":"10s","phase":"10min"}},
         "criteria":{criteria},"variants":[{}],"edits":["target.misbehave.heap_leak=2MiB/min"]}}"#,
         variants.join(",")
     );

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
+use soak_scenario::units::Limit;
 use soak_scenario::{Knobs, criterion};
 use soak_verdict::human;
 
@@ -44,10 +45,12 @@ fn human_plan(plan: &soak_scenario::Plan) -> String {
     out.push_str(&variants(plan));
     out.push_str(&timetable(plan));
     let rest = rest_seconds(plan) * plan.variants.len() as f64;
+    let longest = soak_engine::longest_duration(plan).as_secs_f64();
     let _ = writeln!(
         out,
-        "\nWindows and queries alone take {}; ingest, indexing and settling come on top.\n",
-        human::seconds(rest)
+        "\nWindows and queries alone take {}; ingest, indexing and settling come on top. The run takes {} at most: every phase has a bound, and a variant that passes one ends.\n",
+        human::seconds(rest),
+        human::seconds(longest)
     );
     out.push_str(&thresholds(plan));
     out
@@ -99,6 +102,10 @@ fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
         let merged = if axis.values.len() > 1 { "; these values are one variant" } else { "" };
         facts.push(("ignored", format!("{} ({values}): {}{merged}", axis.knob, axis.reason)));
     }
+    let relative = relative(plan);
+    if !relative.is_empty() {
+        facts.push(("measured", format!("{}; by one cycle before the run", relative.join("; "))));
+    }
     if let Some(why) = &plan.no_control {
         facts.push(("control", format!("missing: {why}")));
     }
@@ -114,6 +121,32 @@ fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
         facts.push(("set", plan.edits.join("  ")));
     }
     facts
+}
+
+/// What is not known before the run, because a calibration cycle measures it.
+fn relative(plan: &soak_scenario::Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in ["memory_limit", "gomemlimit"] {
+        let mut limits: Vec<String> = Vec::new();
+        for variant in &plan.variants {
+            let limit = if name == "gomemlimit" { variant.knobs.gomemlimit } else { variant.knobs.memory_limit };
+            let text = limit.to_string();
+            if matches!(limit, Limit::OfPeak(_)) && !limits.contains(&text) {
+                limits.push(text);
+            }
+        }
+        if !limits.is_empty() {
+            found.push(format!("{name} ({})", limits.join(", ")));
+        }
+    }
+    let fit = &plan.calibration;
+    if let Some(times) = fit.index_times {
+        found.push(format!("deadlines.index ({times} times indexing, at most {})", plan.deadlines.index));
+    }
+    if let Some(most) = fit.cycle_at_most {
+        found.push(format!("rows of a cycle (in about {most}, at least {})", fit.rows_at_least));
+    }
+    found
 }
 
 /// The knobs that every variant shares.

@@ -19,7 +19,7 @@ use super::{Exit, Failure};
 use crate::execution::{execute, execute_live, keep_off_the_targets, refuse_impossible_faults};
 use crate::progress::{self, JsonLines};
 use crate::scenario_args::ScenarioArgs;
-use crate::{dumps, job_summary, live, output, reports, run_id, summary};
+use crate::{calibration, dumps, job_summary, live, output, reports, run_id, summary};
 
 /// Run a scenario, judge it, write its reports; the exit code is the verdict
 #[derive(Debug, Args)]
@@ -96,6 +96,9 @@ impl Run {
         keep_off_the_targets(&plan)?;
         let id = run_id::fresh(&plan.scenario);
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&id));
+        let Some(plan) = calibration::fitted(plan, &id, &path)? else {
+            return Ok(Exit::Interrupted);
+        };
         let end = self.carry_out(&plan, &id, &path)?;
         if self.smoke && end == RunEnd::Complete {
             return self.wired(&path);

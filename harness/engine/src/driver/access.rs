@@ -309,7 +309,7 @@ fn max_memory(knobs: &Knobs) -> String {
     let most = match knobs.gomemlimit {
         Limit::At(bytes) => bytes.0,
         // Go's own value for "no limit".
-        Limit::Off => i64::MAX.unsigned_abs(),
+        Limit::Off | Limit::OfPeak(_) => i64::MAX.unsigned_abs(),
     };
     most.to_string()
 }

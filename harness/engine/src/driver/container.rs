@@ -131,7 +131,7 @@ impl ContainerDriver {
         let life = Life::begin(&self.docker, &container.id, &log, state.pid, group);
         let limit_bytes = match variant.knobs.memory_limit {
             Limit::At(bytes) => Some(bytes.0),
-            Limit::Off => None,
+            Limit::Off | Limit::OfPeak(_) => None,
         };
         Ok(Reached(Arc::new(Core {
             limit_bytes,

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use soak_scenario::Injection;
+use soak_scenario::units::Bytes;
 
 use super::{Changes, Evidence, Guard, Levers};
 use crate::driver::{Controller, Group};
+
+const MIB: f64 = 1_048_576.0;
 
 /// Changes the limit of the target's control group.
 ///
@@ -26,9 +29,23 @@ pub(super) fn inject(levers: &dyn Levers, injection: &Injection) -> Result<Box<d
         files.reverse();
     }
     for (path, value) in files {
-        changes.set(&path, &value).map_err(|why| format!("the limit cannot be set to {wanted} bytes: {why}"))?;
+        changes.set(&path, &value).map_err(|why| refused(&group, wanted, &why))?;
     }
     Ok(Box::new(Limit { changes, group, before, wanted }))
+}
+
+/// Why a limit could not be set. A kernel refuses one that is below what it can reclaim to.
+fn refused(group: &Group, wanted: u64, why: &str) -> String {
+    let held =
+        group.values().into_iter().find_map(|(name, value)| (name == "cgroup_working_set_bytes").then_some(value));
+    let limit = Bytes(wanted).as_f64() / MIB;
+    match held {
+        Some(held) if held > Bytes(wanted).as_f64() => format!(
+            "a limit of {limit:.0} MiB is too low for what the target holds now: {:.0} MiB that the kernel could not take back",
+            held / MIB
+        ),
+        _ => format!("the limit cannot be set to {limit:.0} MiB: {why}"),
+    }
 }
 
 /// The files of a limit, in the order in which it is lowered.

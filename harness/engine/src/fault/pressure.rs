@@ -50,9 +50,9 @@ pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result
     let limit = group.limit_bytes().ok_or("the target's control group has no memory limit")? as f64;
     let reach = levers.reach();
     let (kind, target) = match injection {
-        Injection::Balloon { keep } => (Kind::Anonymous, Aim::Keep(keep.as_f64())),
-        Injection::PageCache { size } => (Kind::PageCache, Aim::Hold(size.as_f64())),
-        Injection::Tmpfs { size } => (Kind::SharedMemory, Aim::Hold(size.as_f64())),
+        Injection::Balloon { keep } => (Kind::Anonymous, Aim::Keep(keep.under(limit))),
+        Injection::PageCache { size } => (Kind::PageCache, Aim::Hold(size.under(limit))),
+        Injection::Tmpfs { size } => (Kind::SharedMemory, Aim::Hold(size.under(limit))),
         _ => return Err(format!("{} takes no memory", injection.name())),
     };
     reach.register.note(&Residue::Processes)?;

@@ -54,7 +54,7 @@ pub(super) fn experiment(left: &Plan, right: &Plan) -> Vec<Unlike> {
     let mut found = parts(left, right, &EXPERIMENT);
     for variant in left.judged() {
         let Some(other) = right.judged().find(|other| other.id == variant.id) else { continue };
-        for ((name, here), (_, there)) in variant.knobs.settings().into_iter().zip(other.knobs.settings()) {
+        for ((name, here), (_, there)) in left.asked_settings(variant).into_iter().zip(right.asked_settings(other)) {
             if here != there && OF_THE_LOAD.contains(&name) {
                 found.push(Unlike::new(format!("{name} of {}", variant.id), here, there));
             }
@@ -74,7 +74,7 @@ pub(super) fn experiment(left: &Plan, right: &Plan) -> Vec<Unlike> {
 pub(crate) fn same_settings(left: &Digest, right: &Digest) -> bool {
     let mut common = left.plan.judged().filter_map(|variant| Some((variant, right.planned(&variant.id)?))).peekable();
     common.peek().is_some()
-        && common.all(|(here, there)| here.knobs.settings() == there.knobs.settings())
+        && common.all(|(here, there)| left.plan.asked_settings(here) == right.plan.asked_settings(there))
         && parts(&left.plan, &right.plan, &["/target/misbehave"]).is_empty()
 }
 
@@ -83,7 +83,9 @@ pub(super) fn builds(left: &Digest, right: &Digest) -> Vec<Unlike> {
     let mut found = parts(&left.plan, &right.plan, &OF_THE_BUILD);
     for variant in left.plan.judged() {
         let Some(other) = right.planned(&variant.id) else { continue };
-        for ((name, here), (_, there)) in variant.knobs.settings().into_iter().zip(other.knobs.settings()) {
+        for ((name, here), (_, there)) in
+            left.plan.asked_settings(variant).into_iter().zip(right.plan.asked_settings(other))
+        {
             if here != there && !OF_THE_LOAD.contains(&name) {
                 found.push(Unlike::new(format!("{name} of {}", variant.id), here, there));
             }
@@ -93,7 +95,7 @@ pub(super) fn builds(left: &Digest, right: &Digest) -> Vec<Unlike> {
             let there = right.variant(&variant.id).and_then(|digest| digest.attested.get(knob));
             let asked = |digest: &Digest| {
                 let planned = digest.planned(&variant.id)?;
-                planned.knobs.settings().into_iter().find(|(name, _)| name == knob).map(|(_, value)| value)
+                digest.plan.asked_settings(planned).into_iter().find(|(name, _)| name == knob).map(|(_, value)| value)
             };
             if let Some(there) = there.filter(|there| *there != here && asked(left) == asked(right)) {
                 found.push(Unlike::new(format!("{knob} as read back of {}", variant.id), here, there));

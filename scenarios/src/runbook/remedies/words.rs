@@ -227,7 +227,7 @@ impl Knob {
 /// Whether a limit is one that can be raised.
 pub(super) fn raised(knobs: &Knobs, limit: Bytes) -> Result<Knobs, String> {
     match knobs.memory_limit {
-        Limit::Off => Err("this variant runs under no limit that could be raised".to_owned()),
+        Limit::Off | Limit::OfPeak(_) => Err("this variant runs under no limit that could be raised".to_owned()),
         Limit::At(before) if before >= limit => {
             Err(format!("the limit of {before} is that much already: {limit} is one and a half times the peak"))
         }

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use soak_engine::{Listener, RunEnd};
+use soak_record::file;
 use soak_scenario::{Loaded, Plan, Request, load};
 use soak_verdict::compare::{Settings, unlike_plans};
 use soak_verdict::{Digest, Verdict};
@@ -17,7 +18,7 @@ use crate::execution::{
     execute, find_target, is_interrupted, keep_off_the_targets, refuse_impossible_faults, refuse_what_holds_something,
 };
 use crate::progress::{self, JsonLines};
-use crate::{job_summary, mistakes, output, reports, run_id, summary};
+use crate::{calibration, job_summary, mistakes, output, reports, run_id, summary};
 
 /// The two sides of every round.
 const SIDES: [&str; 2] = ["base", "candidate"];
@@ -39,6 +40,14 @@ impl Run {
         for (plan, side) in plans.iter().zip(["the base (--against)", "the candidate (--target)"]) {
             find_target(plan).map_err(|failure| failure.about(side))?;
         }
+        // Both run under what fits the base.
+        let [base, candidate] = plans;
+        let calibration = path.join(file::CALIBRATION);
+        let Some(base) = calibration::fitted(base, &format!("{id}-base"), &calibration)? else {
+            return Ok(Exit::Interrupted);
+        };
+        let candidate = candidate.fitted_as(&base);
+        let plans = [base, candidate];
         let mut digests = [Vec::new(), Vec::new()];
         for round in 1..=self.rounds {
             for side in order(round) {
