@@ -88,9 +88,14 @@ fn what_cannot_be_is_refused_before_anything_is_touched() {
         }
     };
     refused(&["chaos-limit-shrink", "--set", "matrix.memory_limit=[\"off\"]"], &["no memory limit to work on"]);
+    let size = "matrix.memory_limit=[\"256MiB\"]";
     refused(
-        &["chaos-limit-shrink", "--set", "faults.squeeze.inject={limit_shrink={to=\"5%\"}}"],
+        &["chaos-limit-shrink", "--set", size, "--set", "faults.squeeze.inject={limit_shrink={to=\"5%\"}}"],
         &["less than any target lives under"],
+    );
+    refused(
+        &["chaos-limit-shrink", "--set", "faults.squeeze.inject={limit_shrink={to=\"100%\"}}"],
+        &["takes nothing from a limit of 300% of peak"],
     );
     refused(&["chaos-pause", "--target", "attach:pid=1"], &["was running already", "permit_faults"]);
     refused(&["chaos-pause", "--set", "faults.second.inject=kill"], &["contradict each other"]);

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "how long the main job took is worth knowing")]
 
 mod against;
+mod calibration;
 mod capacity;
 mod chaos;
 mod faults;

@@ -11,7 +11,7 @@ use observer::{Observed, simulate, simulate_until};
 use soak_engine::RunEnd;
 use soak_record::{EventKind, LatencySummary, Outcome, Phase};
 use soak_scenario::{Plan, Request, load};
-use soak_verdict::{RunVerdict, Verdict};
+use soak_verdict::{FailureCause, RunVerdict, Verdict};
 use target::Faults;
 
 const MIB: f64 = 1_048_576.0;
@@ -176,6 +176,42 @@ fn a_store_that_never_acknowledges_is_a_finding_and_no_hang() {
     assert!(observed.seconds() < 60.0, "{} s", observed.seconds());
     assert!(failing(&observed.judge(&plan)).contains(&"unresponsive_time"));
     observed.nothing_is_left();
+}
+
+#[test]
+fn a_store_that_answers_too_slowly_for_the_plan_is_given_up_within_its_bound() {
+    let slow = ["workload.vectors_per_cycle={default=4000}", "matrix.dim=[2048]", "deadlines.phase=1min"];
+    let plan = plan(&[&slow[..], &["deadlines.call=5s", "stop.after=100h"]].concat());
+    // Every delete is answered well within the deadline of a call, so that the store is not unresponsive.
+    let takes = Some(Duration::from_secs(4));
+    let observed = simulate(&plan, 1, Faults { delete_takes: takes, ..Faults::default() });
+    assert_eq!(observed.count(|kind| matches!(kind, EventKind::Unresponsive { .. })), 0);
+    let overdue = |kind: &EventKind| matches!(kind, EventKind::PhaseOverdue { phase: Phase::Delete, .. });
+    assert_eq!(observed.count(overdue), 1);
+    let verdict = observed.judge(&plan);
+    let target = verdict.findings().find(|(_, finding)| finding.criterion == "target").unwrap().1;
+    assert_eq!((target.cause, target.verdict), (Some(FailureCause::Overdue), Some(Verdict::Fail)));
+    assert!(target.reason.contains("deadlines.phase"), "{}", target.reason);
+    observed.nothing_is_left();
+}
+
+#[test]
+fn no_run_takes_longer_than_its_plan_says() {
+    let plan = plan(&["workload.vectors_per_cycle={default=4000}", "matrix.dim=[2048]", "deadlines.phase=1min"]);
+    let longest = soak_engine::longest_duration(&plan).as_secs_f64();
+    let pause = (Duration::from_secs(2), Duration::from_secs(1_000_000));
+    let all = [
+        Faults::default(),
+        Faults { delete_takes: Some(Duration::from_secs(9)), ..Faults::default() },
+        Faults { never_acknowledges: true, ..Faults::default() },
+        Faults { paused: Some(pause), ..Faults::default() },
+        Faults { refuses_every: 3, ..Faults::default() },
+        Faults { release_bytes_per_s: Some(1.0), ..Faults::default() },
+    ];
+    for faults in all {
+        let took = simulate(&plan, 1, faults).seconds();
+        assert!(took < longest, "{faults:?} took {took:.0} s of {longest:.0} s");
+    }
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) struct Faults {
     pub(crate) slow_down_every: u64,
     /// Dies this long after its start.
     pub(crate) dies_at: Option<Duration>,
+    /// Answers every delete, after this long.
+    pub(crate) delete_takes: Option<Duration>,
     /// Neither takes nor answers anything from … to, after its start.
     pub(crate) paused: Option<(Duration, Duration)>,
     /// What was freed comes back no faster than this.
@@ -340,6 +342,8 @@ impl Client for Shared {
     async fn delete(&self, id: u64) -> Result<(), CallError> {
         self.store().note(format!("delete {id}"));
         self.call(50..200).await?;
+        let takes = self.store().faults.delete_takes;
+        sleep(takes.unwrap_or_default()).await;
         let mut store = self.store();
         if store.live.remove(&id) {
             store.dead += 1.0;
