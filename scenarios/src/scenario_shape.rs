@@ -208,7 +208,7 @@ fn axes() -> [(&'static str, Kind, &'static str, &'static str); 9] {
         ("gogc", Kind::Quantity(Quantity::Gogc), "[100]", "Go's collector setting"),
         ("gomemlimit", size(Bytes::mib(1)), "[\"off\"]", "Go's soft memory limit"),
         ("memory_limit", size(MEMORY_LIMIT_MIN), "[\"off\"]", "the kernel's limit for the target"),
-        ("hnsw_m", integer(2, 256), "[32]", "neighbours of a graph node (`hnsw_max_connections`)"),
+        ("hnsw_m", integer(2, 255), "[32]", "neighbours of a graph node (`hnsw_max_connections`)"),
         ("ef_construction", integer(1, 100_000), "[200]", "candidates while a node is inserted"),
         (
             "compaction_interval",
