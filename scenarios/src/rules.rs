@@ -33,6 +33,7 @@ pub(crate) fn check(plan: &Plan, root: &Node, removed: &BTreeSet<String>) -> Vec
     rules.protocol();
     rules.knobs_reach();
     rules.relative_limits();
+    rules.server_limits();
     rules.found
 }
 
@@ -372,6 +373,32 @@ impl Rules<'_> {
         for name in idle {
             let message = format!("variants differ in {name}, which a target of profile `{profile}` is never told");
             let expected = format!("expected one value, or {{{name}}} among the profile's launch settings");
+            self.report(&format!("matrix.{name}"), message, expected);
+        }
+    }
+}
+
+impl Rules<'_> {
+    /// Values that the server refuses, by its profile's `at_least` and `at_most`. A knob that is off has no value.
+    fn server_limits(&mut self) {
+        if !self.sound(&["matrix", "target"]) {
+            return;
+        }
+        let profile = &self.plan.target.profile;
+        let mut refused: BTreeMap<String, (String, String)> = BTreeMap::new();
+        for (name, text) in self.plan.variants.iter().flat_map(|variant| variant.knobs.settings()) {
+            let Ok(value) = text.parse::<u64>() else { continue };
+            let least = profile.at_least.get(name).filter(|least| value < **least);
+            let most = profile.at_most.get(name).filter(|most| value > **most);
+            let expected = match (least, most) {
+                (Some(least), _) => format!("expected at least {least}"),
+                (None, Some(most)) => format!("expected at most {most}"),
+                (None, None) => continue,
+            };
+            let message = format!("a server of profile `{}` does not take {name} {value}", profile.name);
+            refused.insert(name.to_owned(), (message, expected));
+        }
+        for (name, (message, expected)) in refused {
             self.report(&format!("matrix.{name}"), message, expected);
         }
     }

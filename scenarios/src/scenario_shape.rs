@@ -218,7 +218,7 @@ fn axes() -> [(&'static str, Kind, &'static str, &'static str); 9] {
             "[\"off\"]",
             "the kernel's limit for the target; `\"150% of peak\"` is measured before the run",
         ),
-        ("hnsw_m", integer(2, 256), "[32]", "neighbours of a graph node (`hnsw_max_connections`)"),
+        ("hnsw_m", integer(2, 255), "[32]", "neighbours of a graph node (`hnsw_max_connections`)"),
         ("ef_construction", integer(1, 100_000), "[200]", "candidates while a node is inserted"),
         (
             "compaction_interval",

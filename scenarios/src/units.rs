@@ -314,7 +314,11 @@ impl FromStr for Gogc {
         let error = UnitError { expected: "a percentage as a whole number, or \"off\"", example: "75" };
         match text {
             "off" => Ok(Self::Off),
-            number => number.parse().map(Self::Percent).map_err(|_| error),
+            // Go takes a greater number for 100, without a word.
+            number => match number.parse() {
+                Ok(percent) if percent <= i32::MAX.unsigned_abs() => Ok(Self::Percent(percent)),
+                _ => Err(error),
+            },
         }
     }
 }
@@ -386,7 +390,10 @@ impl FromStr for Interval {
         let error = UnitError { expected: "a length of time in ms, s, min or h, or \"off\"", example: "\"30s\"" };
         match text {
             "off" => Ok(Self::Off),
-            span => span.parse().map(Self::Every).map_err(|_| error),
+            span => match span.parse::<Span>() {
+                Ok(span) if !span.0.is_zero() => Ok(Self::Every(span)),
+                _ => Err(error),
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "what a test stands on may fail as a test does")]
 
 mod child;
+mod image;
 mod program;
 mod python;
 mod recorded;
@@ -13,6 +14,7 @@ mod terminal;
 mod tools;
 
 pub use child::{Running, is_alive, signal, until};
+pub use image::stand_in_image;
 pub use program::{Ended, binary, soak, soak_in};
 pub use python::python;
 pub use recorded::{BUILD, Made, Story, record};

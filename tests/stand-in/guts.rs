@@ -87,8 +87,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 fn parse(arguments: &[String]) -> Result<(Vec<SocketAddr>, Misbehave, Settings), String> {
     let (mut addrs, mut misbehave, mut settings) = (Vec::new(), Misbehave::default(), Settings::default());
     let mut rest = arguments.iter().map(String::as_str);
+    let mut given = std::collections::BTreeSet::new();
     while let Some(argument) = rest.next() {
-        let value = rest.next().unwrap_or_default();
+        if argument != "--misbehave" && !given.insert(argument) {
+            return Err(format!("the argument '{argument}' cannot be used multiple times"));
+        }
+        let value = rest.next().ok_or_else(|| format!("a value is required for '{argument}'"))?;
         match argument {
             "--api-addr" | "--metrics-addr" => {
                 addrs.push(value.parse().map_err(|_| format!("{argument} {value}: not an address"))?);

@@ -11,6 +11,7 @@ use http_body_util::Full;
 use soak_reference::{Config, Dialect, Server, parse_misbehave};
 use tokio::net::TcpListener;
 
+use crate::go_settings;
 use crate::serve::{Answers, serve, text};
 
 /// The page's names, and the embedded store's for the same.
@@ -43,36 +44,40 @@ struct Store {
 
 /// Runs it with the variables of the environment.
 pub(crate) fn run() -> Result<(), String> {
-    let variable = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
-    let addr = |name: &str| -> Result<SocketAddr, String> {
-        variable(name)?.parse().map_err(|_| format!("{name} is not an address"))
+    go_settings::runtime_memory_limit()?;
+    let addr = |name: &str, default: &str| -> Result<SocketAddr, String> {
+        go_settings::text(name, default).parse().map_err(|_| format!("{name} is not an address"))
     };
-    let data_path = variable("LONGBOW_DATA_PATH")?;
-    if !std::path::Path::new(&data_path).is_dir() {
-        return Err(format!("LONGBOW_DATA_PATH {data_path}: there is no such folder"));
+    let data_path = std::env::var("LONGBOW_DATA_PATH").ok();
+    if let Some(path) = data_path.filter(|path| !std::path::Path::new(path).is_dir()) {
+        return Err(format!("LONGBOW_DATA_PATH {path}: there is no such folder"));
     }
-    let most: u64 = variable("LONGBOW_MAX_MEMORY")?.parse().map_err(|_| "LONGBOW_MAX_MEMORY is no number of bytes")?;
-    if most == 0 {
+    let most = go_settings::integer("LONGBOW_MAX_MEMORY", "1073741824")?;
+    if most <= 0 {
         return Err("LONGBOW_MAX_MEMORY must be above 0".to_owned());
     }
-    go_duration("LONGBOW_COMPACTION_INTERVAL")?;
+    go_settings::duration("LONGBOW_COMPACTION_INTERVAL", "30s")?;
+    go_settings::flag("LONGBOW_COMPACTION_ENABLED", "true")?;
+    for (name, default) in [("LONGBOW_HNSW_M", "32"), ("LONGBOW_HNSW_EF_CONSTRUCTION", "400")] {
+        go_settings::integer(name, default)?;
+    }
     let gogc = effective_gogc()?;
     // Its tuner sets the soft limit, whatever GOMEMLIMIT says. HNSW settings and the compaction interval are read and never used.
     let of_store = |name: &str| match name {
-        "GOMEMLIMIT" if most < i64::MAX.unsigned_abs() => Some(most.to_string()),
+        "GOMEMLIMIT" if most < i64::MAX => Some(most.to_string()),
         "GOGC" => Some(gogc.clone()),
         "LONGBOW_COMPACTION_ENABLED" => Some("false".to_owned()),
         "LONGBOW_HNSW_EF_CONSTRUCTION" => Some("40".to_owned()),
         _ => None,
     };
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
-    let addrs = [addr("LONGBOW_LISTEN_ADDR")?, addr("LONGBOW_META_ADDR")?, local];
+    let addrs = [addr("LONGBOW_LISTEN_ADDR", "0.0.0.0:3000")?, addr("LONGBOW_META_ADDR", "0.0.0.0:3001")?, local];
     let held: Vec<String> =
         std::env::var("STAND_IN_HELD_LOCK").map(|lock| format!("held_lock={lock}")).into_iter().collect();
     let misbehave = parse_misbehave(&held).map_err(|error| error.to_string())?;
     let mut config = Config::from_env(addrs, of_store, misbehave).map_err(|error| error.to_string())?;
     config.dialect = Dialect::Longbow;
-    let page = addr("LONGBOW_METRICS_ADDR")?;
+    let page = addr("LONGBOW_METRICS_ADDR", "0.0.0.0:9090")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(24).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let server = Server::start(config).await.map_err(|error| error.to_string())?;
@@ -82,25 +87,15 @@ pub(crate) fn run() -> Result<(), String> {
     })
 }
 
-/// Refuses a variable that is not a Go duration, as the server does.
-fn go_duration(name: &str) -> Result<(), String> {
-    let Ok(value) = std::env::var(name) else { return Ok(()) };
-    let unit = ["ms", "h", "m", "s"].into_iter().find_map(|unit| value.strip_suffix(unit));
-    match unit.map(str::parse::<f64>) {
-        Some(Ok(_)) => Ok(()),
-        _ => Err(format!("time: invalid duration {value:?} ({name})")),
-    }
-}
-
-/// What the collector runs at: the tuner switches it off, and sets `LONGBOW_GOGC` where that differs from `GOGC` by more than 2.
+/// What the collector runs at: the tuner switches it off, and sets `LONGBOW_GOGC` where that differs from the runtime's GOGC by more than 2.
 fn effective_gogc() -> Result<String, String> {
-    let read = |name: &str, default: i64| match std::env::var(name) {
-        Ok(value) if value == "off" && name == "GOGC" => Ok(-1),
-        Ok(value) => value.parse::<i64>().map_err(|_| format!("{name}: {value:?} is not an integer")),
-        Err(_) => Ok(default),
+    let wanted = match go_settings::integer("LONGBOW_GOGC", "100")? {
+        // The tuner's own default.
+        ..=0 => 80,
+        percent => percent,
     };
-    let (environment, wanted) = (read("GOGC", 75)?, read("LONGBOW_GOGC", 100)?);
-    Ok(if (wanted - environment).abs() > 2 { wanted.to_string() } else { "off".to_owned() })
+    let is_set = (wanted - go_settings::runtime_gogc()).abs() > 2;
+    Ok(if is_set { wanted.to_string() } else { "off".to_owned() })
 }
 
 impl Store {

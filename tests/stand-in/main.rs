@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stderr, reason = "it is a program, and says why it does not start")]
 
+mod go_settings;
 mod guts;
 mod longbow;
 mod serve;

@@ -61,6 +61,14 @@ fn qdrant() -> Result<(SocketAddr, Kind), String> {
     let variable = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let (host, port) = (variable("QDRANT__SERVICE__HOST")?, variable("QDRANT__SERVICE__HTTP_PORT")?);
     let addr = format!("{host}:{port}").parse().map_err(|_| format!("{host}:{port} is no address"))?;
+    // A variable that it cannot read as the type of its setting ends the server.
+    if let Ok(port) = variable("QDRANT__SERVICE__GRPC_PORT") {
+        port.parse::<u16>().map_err(|_| format!("QDRANT__SERVICE__GRPC_PORT: invalid value {port:?}, expected u16"))?;
+    }
+    if let Ok(flag) = variable("QDRANT__TELEMETRY_DISABLED") {
+        flag.parse::<bool>()
+            .map_err(|_| format!("QDRANT__TELEMETRY_DISABLED: invalid value {flag:?}, expected a boolean"))?;
+    }
     let api_key = std::env::var("QDRANT__SERVICE__API_KEY").ok();
     Ok((addr, Kind { api_key, ..Kind::default() }))
 }
@@ -147,6 +155,10 @@ impl Store {
         let (name, rest) = match call {
             ("PUT", ["collections", name]) => {
                 let hnsw = &body["hnsw_config"];
+                if hnsw["ef_construct"].as_u64().is_some_and(|ef| ef < 4) || !(1..=65536).contains(&size()) {
+                    let why = "Validation error in JSON body: [hnsw_config.ef_construct: value must be 4 or more, vectors.size: 1 to 65536]";
+                    return (StatusCode::UNPROCESSABLE_ENTITY, json!({ "status": { "error": why } }));
+                }
                 let settings = json!({ "params": { "vectors": body["vectors"] }, "hnsw_config": hnsw });
                 return state.create(name, size(), settings);
             }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use soak_diagnosis::knobs::{NO_LIMIT, in_words, is_no_gogc};
 use soak_record::EventKind;
-use soak_scenario::Knobs;
 use soak_scenario::units::{Gogc, Interval, Limit};
+use soak_scenario::{Knobs, Profile, Protocol};
 
 use crate::target::Knob;
 
@@ -20,7 +20,7 @@ const LIMIT_SLACK_BYTES: f64 = 65_536.0;
 
 /// When attestation takes place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum When {
+pub enum When {
     /// At boot: what is set by the environment.
     Boot,
     /// After the first data.
@@ -67,8 +67,17 @@ impl Acknowledged {
     }
 }
 
+/// The events that tell of every knob of a variant that such a target is told, by what was read back.
+pub fn verified(profile: &Profile, knobs: &Knobs, read: &BTreeMap<String, Knob>, when: When) -> Vec<EventKind> {
+    // Of a request of one thing, nothing but the request itself tells how much it carries.
+    let is_told = |knob: &str| knob != "dim" || read.contains_key(knob);
+    let sets = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || is_told(knob));
+    let with_data = |knob: &str| profile.protocol == Protocol::Http && profile.requests.tell(knob);
+    attest(knobs, &sets, read, when, &with_data)
+}
+
 /// The events that tell of every knob that can be read at this time; `with_data` are those that are set no earlier than the first data. One that the target is never told (`sets`), and does not tell, is no setting of it.
-pub(crate) fn attest(
+fn attest(
     plan: &Knobs,
     sets: &dyn Fn(&str) -> bool,
     read: &BTreeMap<String, Knob>,

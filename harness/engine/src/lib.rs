@@ -31,6 +31,7 @@ pub mod target;
 mod variant;
 
 pub use affinity::keep_off;
+pub use attest::{When, verified};
 pub use bounds::longest as longest_duration;
 pub use client::{DataSpec, FlightClient, HeaderError, Headers, HttpAccess, HttpClient, IndexSpec, Planes};
 pub use driver::{AttachDriver, ContainerDriver, Image, ImageError, ProcessDriver, Program};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use soak_scenario::units::Limit;
+use soak_scenario::units::{Interval, Limit};
 use soak_scenario::{Attach, Knobs, LaunchSettings, Plan, Ports, Profile, Protocol, Variant};
 
 use super::control::HttpControl;
@@ -314,6 +314,14 @@ fn max_memory(knobs: &Knobs) -> String {
     most.to_string()
 }
 
+/// An interval in seconds, such as `120s` or `0.5s`; `None` where it is off.
+fn in_seconds(interval: Interval) -> Option<String> {
+    match interval {
+        Interval::Every(span) => Some(format!("{}s", span.as_secs_f64())),
+        Interval::Off => None,
+    }
+}
+
 /// Fills the placeholders of a launch argument or a variable's value; `None` where it holds a knob that is off and has no spelling for that.
 fn fill(text: &str, launch: &LaunchSettings, place: &Place, knobs: &Knobs) -> Option<String> {
     let addrs = place.addrs;
@@ -347,6 +355,8 @@ fn fill(text: &str, launch: &LaunchSettings, place: &Place, knobs: &Knobs) -> Op
             _ if knobs.is_off(name) => launch.off.get(name)?.clone(),
             // Go reads bytes.
             ("gomemlimit", Limit::At(bytes)) => bytes.0.to_string(),
+            // Minutes are `m` in Go and `min` here; every server reads seconds.
+            ("compaction_interval", _) => in_seconds(knobs.compaction_interval).unwrap_or(value),
             _ => value,
         };
         text = text.replace(&placeholder, &value);

@@ -8,7 +8,7 @@ use soak_scenario::Protocol;
 use tokio::time::{Instant, sleep};
 
 use super::{Performer, StepError};
-use crate::attest::{Acknowledged, When, attest};
+use crate::attest::{self, Acknowledged, When};
 use crate::load::Ingested;
 use crate::target::{Knob, within};
 
@@ -58,12 +58,7 @@ impl Performer<'_> {
     }
 
     fn verified(&self, read: &BTreeMap<String, Knob>, when: When) -> Vec<EventKind> {
-        let profile = &self.plan.target.profile;
-        // Of a request of one thing, nothing but the request itself tells how much it carries.
-        let is_told = |knob: &str| knob != "dim" || read.contains_key(knob);
-        let sets = |knob: &str| profile.sets(knob) && (profile.protocol == Protocol::Flight || is_told(knob));
-        let with_data = |knob: &str| profile.protocol == Protocol::Http && profile.requests.tell(knob);
-        attest(&self.variant.knobs, &sets, read, when, &with_data)
+        attest::verified(&self.plan.target.profile, &self.variant.knobs, read, when)
     }
 
     /// What the first ingest shows of the settings of the load.
