@@ -97,26 +97,24 @@ fn root() -> Vec<Field> {
             "{}",
             "knob = the metric that holds its effective value, or an endpoint that answers in JSON and where in it the value is",
         ),
-        with_default(
-            "ignores",
-            Kind::Map { keys: Keys::Knobs, values: Box::new(Kind::Text(TextRule::NotEmpty)) },
-            "{}",
-            "knob = why the server does nothing with it; variants that differ in such knobs alone are run once",
-        ),
-        with_default(
-            "at_least",
-            limits(),
-            "{}",
-            "knob = the least value that the server takes; a scenario that asks for less is refused",
-        ),
-        with_default(
-            "at_most",
-            limits(),
-            "{}",
-            "knob = the greatest value that the server takes; a scenario that asks for more is refused",
-        ),
+        ignores(),
+        limit("at_least", "knob = the least value that the server takes; a scenario that asks for less is refused"),
+        limit("at_most", "knob = the greatest value that the server takes; a scenario that asks for more is refused"),
         section("diagnosis", diagnosis(), "what `soak diag` asks of the target beside its endpoints"),
     ]
+}
+
+fn ignores() -> Field {
+    with_default(
+        "ignores",
+        Kind::Map { keys: Keys::Knobs, values: Box::new(Kind::Text(TextRule::NotEmpty)) },
+        "{}",
+        "knob = why the server does nothing with it; variants that differ in such knobs alone are run once",
+    )
+}
+
+fn limit(name: &'static str, doc: &'static str) -> Field {
+    with_default(name, limits(), "{}", doc)
 }
 
 fn limits() -> Kind {

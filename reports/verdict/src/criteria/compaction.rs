@@ -45,6 +45,15 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             "No compaction: the profile names no endpoint that compacts (endpoints.compact), and no interval of its own is set (matrix.compaction_interval).",
         );
     }
+    // A server that cannot be asked, and compacted nothing by itself, has shown nothing. One that was asked and failed is judged by its memory.
+    let done = |event: &EventKind| matches!(event, EventKind::Compacted { error: None, .. });
+    if !observed.plan.target.profile.endpoints.compacts() && !observed.events().any(done) {
+        let why = observed.events().find_map(|event| match event {
+            EventKind::Compacted { error: Some(error), .. } => Some(error.as_str()),
+            _ => None,
+        });
+        return Evidence::absent(format!("No compaction took place: {}.", why.unwrap_or("no reason was recorded")));
+    }
     let (rss, moving) = pairs(observed, RSS);
     let before: Vec<f64> = rss.iter().map(|pair| pair.before).collect();
     let idle = observed.level(RSS, Phase::Idle, None).map(|level| level.median);
