@@ -38,21 +38,30 @@ impl Pair {
     }
 }
 
+/// Why there is no compaction to judge; `None` where there is one. One that was asked for and failed is judged by its memory.
+fn none_took_place(observed: &Observed<'_>) -> Option<String> {
+    let compactions = || {
+        observed.events().filter_map(|event| match event {
+            EventKind::Compacted { error, .. } => Some(error.as_deref()),
+            _ => None,
+        })
+    };
+    let Some(first) = compactions().next() else {
+        return Some(
+            "No compaction: the profile names no endpoint that compacts (endpoints.compact), and no interval of its own is set (matrix.compaction_interval)."
+                .to_owned(),
+        );
+    };
+    let can_be_asked = observed.plan.target.profile.endpoints.compacts();
+    let took_place = can_be_asked || compactions().any(|error| error.is_none());
+    let why = first.unwrap_or("no reason was recorded");
+    (!took_place).then(|| format!("No compaction took place: {why}."))
+}
+
 /// Measures one variant.
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
-    if !observed.events().any(|event| matches!(event, EventKind::Compacted { .. })) {
-        return Evidence::absent(
-            "No compaction: the profile names no endpoint that compacts (endpoints.compact), and no interval of its own is set (matrix.compaction_interval).",
-        );
-    }
-    // A server that cannot be asked, and compacted nothing by itself, has shown nothing. One that was asked and failed is judged by its memory.
-    let done = |event: &EventKind| matches!(event, EventKind::Compacted { error: None, .. });
-    if !observed.plan.target.profile.endpoints.compacts() && !observed.events().any(done) {
-        let why = observed.events().find_map(|event| match event {
-            EventKind::Compacted { error: Some(error), .. } => Some(error.as_str()),
-            _ => None,
-        });
-        return Evidence::absent(format!("No compaction took place: {}.", why.unwrap_or("no reason was recorded")));
+    if let Some(why) = none_took_place(observed) {
+        return Evidence::absent(why);
     }
     let (rss, moving) = pairs(observed, RSS);
     let before: Vec<f64> = rss.iter().map(|pair| pair.before).collect();
