@@ -22,7 +22,8 @@ pub(crate) fn fitted(plan: Plan, id: &str, path: &Path) -> Result<Option<Plan>, 
         return Ok(Some(plan));
     }
     refuse_what_holds_something(path)?;
-    let fitted = calibrate(&plan, id, path)?;
+    let folder = path.join(file::CALIBRATION);
+    let fitted = calibrate(&plan, id, &folder)?;
     // Rows were taken out of the cycle, and with fewer rows the peak is another one.
     let rows_changed = fitted.as_ref().is_some_and(|fitted| fitted.workload != plan.workload);
     match fitted {
@@ -30,25 +31,24 @@ pub(crate) fn fitted(plan: Plan, id: &str, path: &Path) -> Result<Option<Plan>, 
             let mut fewer = plan;
             fewer.workload = first.workload.clone();
             fewer.calibration.cycle_at_most = None;
-            let second = calibrate(&fewer, &format!("{id}-rows"), &path.join("with-fewer-rows"))?;
+            let second = calibrate(&fewer, &format!("{id}-rows"), &folder.join("with-fewer-rows"))?;
             Ok(second.map(|second| second.also_fitted(&first)))
         }
         fitted => Ok(fitted),
     }
 }
 
-fn calibrate(plan: &Plan, id: &str, path: &Path) -> Result<Option<Plan>, Failure> {
+fn calibrate(plan: &Plan, id: &str, folder: &Path) -> Result<Option<Plan>, Failure> {
     let measuring = plan.calibration_run();
     output::say(&format!(
         "calibration: {} without limits and faults, one cycle each\n",
         human::plural(measuring.variants.len(), "variant")
     ));
-    let folder = path.join(file::CALIBRATION);
-    let end = execute(&measuring, &format!("{id}-calibration"), &folder, Box::new(Quiet))?;
+    let end = execute(&measuring, &format!("{id}-calibration"), folder, Box::new(Quiet))?;
     if end == RunEnd::Interrupted {
         return Ok(None);
     }
-    let run = Run::open(&folder).map_err(Failure::platform)?;
+    let run = Run::open(folder).map_err(Failure::platform)?;
     let mut calibrated = Vec::new();
     for index in 0..run.plan.variants.len() {
         let record = run.variant(index).map_err(Failure::platform)?;

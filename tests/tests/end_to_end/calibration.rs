@@ -13,7 +13,7 @@ fn run(out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(["run", "scenario1", "--out"]).arg(out);
     for edit in
-        ["matrix.dim=[128]", "matrix.gogc=[75]", "workload.vectors_per_cycle=2048", "cycle.count=3", "cycle.at_most=3"]
+        ["matrix.dim=[128]", "matrix.gogc=[75]", "workload.vectors_per_cycle=2048", "cycle.count=6", "cycle.at_most=6"]
     {
         command.args(["--set", edit]);
     }
@@ -49,6 +49,7 @@ fn limits_deadlines_and_rows_are_measured_before_the_run_and_recorded() {
     assert_eq!(fitted(&plan, "workload.vectors_per_cycle")["value"], "1024", "halved once, down to its bound");
     assert_eq!(plan["deadlines"]["index"], "2s", "indexing is quick, and no deadline is shorter than that of a call");
     assert!(out.join("calibration/events.jsonl").is_file(), "the measurement is kept");
+    assert!(out.join("calibration/with-fewer-rows/events.jsonl").is_file(), "fewer rows have another peak");
     // Read back by the kernel's word: the setting took effect.
     let events = std::fs::read_to_string(out.join("events.jsonl")).unwrap();
     let read_back = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
