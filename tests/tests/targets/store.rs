@@ -77,7 +77,8 @@ impl Load {
 
     /// Whether a row is found by its second version.
     pub(crate) fn is_second(&self, id: u64) -> bool {
-        self.runtime.block_on(self.client.search(id + SECOND_VERSION, 200)).unwrap().first() == Some(&id)
+        // The index is approximate: so many neighbours make it look at nearly every row.
+        self.runtime.block_on(self.client.search(id + SECOND_VERSION, 2000)).unwrap().first() == Some(&id)
     }
 
     /// Deletes a row; whether it was there.
