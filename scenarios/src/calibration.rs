@@ -4,17 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Chaos, Plan, Variant};
 use crate::scenario_shape::MEMORY_LIMIT_MIN;
+use crate::smoke::{ms, shorten};
 use crate::units::{Bytes, Limit, Span};
-
-const fn ms(milliseconds: u64) -> Span {
-    Span(std::time::Duration::from_millis(milliseconds))
-}
 
 /// The section `[calibration]`: what is fitted to the server, besides limits that are written as a share of its peak.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calibration {
-    /// `deadlines.index` becomes this many times what indexing and compaction took, at least `deadlines.call` and at most what the plan says.
+    /// `deadlines.index` becomes this many times the longest of indexing, compaction and clearing, at least `deadlines.call` and at most what the plan says.
     pub index_times: Option<u32>,
     /// Rows are taken out of a cycle until its load takes about this long.
     pub cycle_at_most: Option<Span>,
@@ -39,7 +36,7 @@ pub struct Calibrated {
 pub struct Measured {
     /// The most memory that the target held at once.
     pub peak: Bytes,
-    /// The longer one of indexing and compaction.
+    /// The longest of indexing, compaction, clearing and one put: what `deadlines.index` is for.
     pub index: Span,
     /// Ingest, indexing, deletes, compaction and clearing together.
     pub load: Span,
@@ -79,6 +76,15 @@ impl Plan {
     /// Whether something in it is relative to a measurement that has yet to be made.
     pub fn needs_calibration(&self) -> bool {
         self.fitted.is_empty() && (self.is_relative() || self.has_relative_limits())
+    }
+
+    /// How many calibration runs there are at most: a second one where the first takes rows out, because fewer rows have another peak.
+    pub fn calibrations_at_most(&self) -> u32 {
+        match (self.needs_calibration(), self.calibration.cycle_at_most.is_some() && self.has_relative_limits()) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => 2,
+        }
     }
 
     /// Whether a variant's limit is a share of its peak.
@@ -139,7 +145,7 @@ impl Plan {
         plan.no_control = Some("a calibration is not judged".to_owned());
         plan.is_smoke = true;
         (plan.cycle.count, plan.cycle.at_most, plan.cycle.warm_up) = (1, None, 0);
-        for (span, most) in [
+        shorten([
             (&mut plan.cycle.window, ms(100)),
             (&mut plan.cycle.settle_at_most, ms(500)),
             (&mut plan.cycle.cold_idle, ms(100)),
@@ -147,9 +153,7 @@ impl Plan {
             (&mut plan.cycle.drain_at_most, ms(100)),
             (&mut plan.workload.query.duration, ms(2000)),
             (&mut plan.sampling.process, ms(20)),
-        ] {
-            *span = (*span).min(most);
-        }
+        ]);
         plan
     }
 
@@ -242,11 +246,7 @@ fn has_relative_limit(variant: &Variant) -> bool {
 /// The variant without relative limits, and without what is put into it on purpose.
 fn unlimited(variant: &Variant) -> Variant {
     let mut variant = Variant { dose: None, control: None, ..variant.clone() };
-    for limit in [&mut variant.knobs.memory_limit, &mut variant.knobs.gomemlimit] {
-        if matches!(limit, Limit::OfPeak(_)) {
-            *limit = Limit::Off;
-        }
-    }
+    variant.knobs.drop_relative_limits();
     variant
 }
 

@@ -530,6 +530,15 @@ impl Knobs {
         }
     }
 
+    /// Takes away limits that are a share of the peak: nothing is limited while the peak is measured.
+    pub(crate) fn drop_relative_limits(&mut self) {
+        for limit in [&mut self.memory_limit, &mut self.gomemlimit] {
+            if matches!(limit, Limit::OfPeak(_)) {
+                *limit = Limit::Off;
+            }
+        }
+    }
+
     /// The query phase of such a variant.
     pub fn query(&self, planned: &Query) -> Query {
         let schedule = match self.query_rate {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::calibration::Calibration;
 use crate::plan::{Chaos, Plan};
-use crate::units::{Limit, Span};
+use crate::units::Span;
 
 /// The first cycle is the warm-up, after which comes the idle baseline; the second goes through the same phases once more.
 const CYCLES: u32 = 2;
@@ -12,8 +12,16 @@ const CYCLES: u32 = 2;
 /// Rows put in a cycle, at most.
 const ROWS_MAX: u64 = 512;
 
-const fn ms(milliseconds: u64) -> Span {
+/// A length of so many milliseconds.
+pub(crate) const fn ms(milliseconds: u64) -> Span {
     Span(Duration::from_millis(milliseconds))
+}
+
+/// Makes each length no longer than what stands beside it.
+pub(crate) fn shorten<const N: usize>(lengths: [(&mut Span, Span); N]) {
+    for (length, most) in lengths {
+        *length = (*length).min(most);
+    }
 }
 
 impl Plan {
@@ -27,16 +35,12 @@ impl Plan {
         // It is no use to measure for limits that such a run never comes near.
         self.calibration = Calibration::default();
         for variant in &mut self.variants {
-            for limit in [&mut variant.knobs.memory_limit, &mut variant.knobs.gomemlimit] {
-                if matches!(limit, Limit::OfPeak(_)) {
-                    *limit = Limit::Off;
-                }
-            }
+            variant.knobs.drop_relative_limits();
         }
         self.cycle.count = CYCLES;
         self.cycle.at_most = None;
         self.cycle.warm_up = 1;
-        for (span, most) in [
+        shorten([
             (&mut self.cycle.window, ms(300)),
             (&mut self.cycle.settle_at_most, ms(1000)),
             (&mut self.cycle.cold_idle, ms(500)),
@@ -45,9 +49,7 @@ impl Plan {
             (&mut self.workload.query.duration, ms(500)),
             (&mut self.sampling.process, ms(50)),
             (&mut self.sampling.metrics, ms(100)),
-        ] {
-            *span = (*span).min(most);
-        }
+        ]);
         for rows in self.workload.vectors_per_cycle.values_mut() {
             *rows = (*rows).min(ROWS_MAX);
         }

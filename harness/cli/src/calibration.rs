@@ -16,7 +16,7 @@ use crate::output;
 /// Series of memory that the kernel cannot take back from a target, or only at a cost. The greater one is its peak.
 const MEMORY: [&str; 2] = ["rss_bytes", "cgroup_working_set_bytes"];
 
-/// The plan with numbers in the place of what is relative to the server; the same plan where nothing is. `None` when a person interrupted it.
+/// The plan with numbers in the place of what is relative to the server. A plan without anything relative comes back unchanged, and `None` after an interruption.
 pub(crate) fn fitted(plan: Plan, id: &str, path: &Path) -> Result<Option<Plan>, Failure> {
     if !plan.needs_calibration() {
         return Ok(Some(plan));
@@ -36,6 +36,16 @@ pub(crate) fn fitted(plan: Plan, id: &str, path: &Path) -> Result<Option<Plan>, 
         }
         fitted => Ok(fitted),
     }
+}
+
+/// A base and its candidate, both with the numbers that fit the base: what is compared runs under the same limits. Where the candidate alone is relative, it is
+/// measured itself.
+pub(crate) fn both_fitted([base, candidate]: [Plan; 2], id: &str, path: &Path) -> Result<Option<[Plan; 2]>, Failure> {
+    if base.needs_calibration() {
+        let base = fitted(base, id, path)?;
+        return Ok(base.map(|base| [base.clone(), candidate.fitted_as(&base)]));
+    }
+    Ok(fitted(candidate, id, path)?.map(|candidate| [base, candidate]))
 }
 
 fn calibrate(plan: &Plan, id: &str, folder: &Path) -> Result<Option<Plan>, Failure> {
@@ -95,7 +105,7 @@ fn measured(record: &VariantRecord) -> Result<Measured, String> {
     Ok(Measured { peak: Bytes(peak as u64), index: span(index), load: span(seconds(&load)) })
 }
 
-/// A calibration is over in seconds; its result is what is said of it.
+/// Prints nothing: a calibration is short, and its results are printed when it is over.
 struct Quiet;
 
 impl Listener for Quiet {

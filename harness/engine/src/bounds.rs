@@ -25,7 +25,10 @@ const CALLS: u32 = 8;
 /// The longest that a run of this plan may take: every variant, and every phase at its bound. The calibration before it is included.
 pub fn longest(plan: &Plan) -> Duration {
     let variants: Duration = plan.variants.iter().map(|variant| of_variant(plan, variant)).sum();
-    if plan.needs_calibration() { variants + longest(&plan.calibration_run()) } else { variants }
+    match plan.calibrations_at_most() {
+        0 => variants,
+        times => variants.saturating_add(times * longest(&plan.calibration_run())),
+    }
 }
 
 fn of_variant(plan: &Plan, variant: &Variant) -> Duration {
@@ -123,7 +126,11 @@ mod tests {
         assert!(longest("cycle.at_most=20") > base);
         assert!(longest(r#"workload.ingest.schedule={constant="1/s"}"#) > base);
         assert!(longest(r#"faults.pause={inject="pause",hold="30s"}"#) > base);
-        assert!(longest("calibration.index_times=10") > base);
+        let once = longest("calibration.index_times=10");
+        assert!(once > base);
+        let peak = [r#"matrix.memory_limit=["200% of peak"]"#, "calibration.cycle_at_most=1s", "stop.after=1000h"];
+        let twice = super::longest(&plan("scenario1", &peak));
+        assert!(twice > once, "with fewer rows the peak is measured again");
     }
 
     #[test]

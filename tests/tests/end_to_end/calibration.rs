@@ -2,10 +2,9 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use soak_tests::{Ended, binary, soak, turn};
+use soak_tests::{Ended, binary, soak, turn, until};
 
 const PEAK: &str = r#"matrix.memory_limit=["250% of peak"]"#;
 
@@ -82,12 +81,8 @@ fn an_interrupted_measurement_ends_the_command_and_leaves_nothing() {
     let long = ["--set", "workload.query.duration=60s", "--set", PEAK, "--set", "workload.vectors_per_cycle=500000"];
     let mut child = run(&out, &long).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let events = out.join("calibration/events.jsonl");
-    let since = Instant::now();
-    let begun = || std::fs::read_to_string(&events).is_ok_and(|text| text.contains("\"ingest\""));
-    while !begun() {
-        assert!(since.elapsed() < Duration::from_secs(60), "the calibration did not begin");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let has_load = || std::fs::read_to_string(&events).ok().filter(|text| text.contains("\"ingest\""));
+    until("the calibration loads its target", has_load);
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!out.join("plan.json").exists(), "the run itself was not begun");

@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use soak_engine::{Listener, RunEnd};
-use soak_record::file;
 use soak_scenario::{Loaded, Plan, Request, load};
 use soak_verdict::compare::{Settings, unlike_plans};
 use soak_verdict::{Digest, Verdict};
@@ -40,14 +39,9 @@ impl Run {
         for (plan, side) in plans.iter().zip(["the base (--against)", "the candidate (--target)"]) {
             find_target(plan).map_err(|failure| failure.about(side))?;
         }
-        // Both run under what fits the base.
-        let [base, candidate] = plans;
-        let calibration = path.join(file::CALIBRATION);
-        let Some(base) = calibration::fitted(base, &format!("{id}-base"), &calibration)? else {
+        let Some(plans) = calibration::both_fitted(plans, &id, &path)? else {
             return Ok(Exit::Interrupted);
         };
-        let candidate = candidate.fitted_as(&base);
-        let plans = [base, candidate];
         let mut digests = [Vec::new(), Vec::new()];
         for round in 1..=self.rounds {
             for side in order(round) {
