@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::program::binary;
 use crate::tools::image;
 
-/// An image of the stand-in that declares a volume, as Longbow's image does. `None` where Docker is missing, which is said.
+/// An image of the stand-in that declares a volume, as Longbow's image does. `None`, with a message, where Docker is missing.
 pub fn stand_in_image() -> Option<String> {
     image()?;
     let program = binary().with_file_name("soak-stand-in");

@@ -67,7 +67,7 @@ impl Acknowledged {
     }
 }
 
-/// The events that tell of every knob of a variant that such a target is told, by what was read back.
+/// An event for every setting that the profile passes to its server, with the value that was read back.
 pub fn verified(profile: &Profile, knobs: &Knobs, read: &BTreeMap<String, Knob>, when: When) -> Vec<EventKind> {
     // Of a request of one thing, nothing but the request itself tells how much it carries.
     let is_told = |knob: &str| knob != "dim" || read.contains_key(knob);

@@ -15,7 +15,7 @@ use soak_tests::{binary, chroma, go_target, image, stand_in_image, turn, weaviat
 /// Servers that start at once: each is idle, but for its start.
 const AT_ONCE: usize = 4;
 
-/// The program that stands behind a profile; `None` where it is missing, which is said.
+/// The program that stands behind a profile; `None`, with a message, where it is missing.
 fn program(profile: &str) -> Option<String> {
     let stand_in = || binary().with_file_name("soak-stand-in").display().to_string();
     match profile {

@@ -123,7 +123,7 @@ fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What is not known before the run, because a calibration cycle measures it.
+/// Settings that a calibration cycle measures before the run.
 fn relative(plan: &soak_scenario::Plan) -> Vec<String> {
     let mut found = Vec::new();
     for name in ["memory_limit", "gomemlimit"] {
