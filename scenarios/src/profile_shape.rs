@@ -104,18 +104,8 @@ fn root() -> Vec<Field> {
             "{}",
             "knob = why the server does nothing with it; variants that differ in such knobs alone are run once",
         ),
-        with_default(
-            "at_least",
-            limits(),
-            "{}",
-            "knob = the least value that the server takes; a scenario that asks for less is refused",
-        ),
-        with_default(
-            "at_most",
-            limits(),
-            "{}",
-            "knob = the greatest value that the server takes; a scenario that asks for more is refused",
-        ),
+        limit("at_least", "knob = the least value that the server takes; a scenario that asks for less is refused"),
+        limit("at_most", "knob = the greatest value that the server takes; a scenario that asks for more is refused"),
         section("diagnosis", diagnosis(), "what `soak diag` asks of the target beside its endpoints"),
     ]
 }
@@ -142,8 +132,9 @@ fn tls() -> Vec<Field> {
     ]
 }
 
-fn limits() -> Kind {
-    Kind::Map { keys: Keys::Knobs, values: Box::new(Kind::Integer { min: 0, max: i64::MAX }) }
+fn limit(name: &'static str, doc: &'static str) -> Field {
+    let value = Kind::Integer { min: 0, max: i64::MAX };
+    with_default(name, Kind::Map { keys: Keys::Knobs, values: Box::new(value) }, "{}", doc)
 }
 
 fn diagnosis() -> Vec<Field> {

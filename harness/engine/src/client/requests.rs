@@ -69,11 +69,12 @@ impl HttpClient {
     /// A client that is not yet connected.
     pub fn new(access: HttpAccess, requests: &Requests, spec: DataSpec, index: IndexSpec) -> Self {
         let filler = Arc::new(Filler::new(spec, requests.ids, index));
+        let headers = access.side.headers().clone();
         let inner = Inner {
             asks: Asks::new(requests, &filler),
             filler,
-            pool: Pool::new(access.side.clone(), access.connections, access.keep_alive),
-            headers: access.side.headers().clone(),
+            pool: Pool::new(access.side, access.connections, access.keep_alive),
+            headers,
             deadline: access.deadline,
             index_deadline: access.index_deadline.max(access.deadline),
             things: things::Things::default(),

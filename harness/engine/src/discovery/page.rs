@@ -103,7 +103,7 @@ async fn ask(side: &Side, path: &str, bytes_max: usize) -> Result<Page, PageErro
     let request = Request::get(path).header(HOST, addr.to_string()).header(CONNECTION, "close");
     let request = side.headers().add_to(request);
     let request = request.body(Empty::<Bytes>::new()).map_err(|_| PageError::NoPath(path.to_owned()))?;
-    let Link { stream, first } = side.connect().await.map_err(no_connection)?;
+    let Link { stream, first } = side.connect().await.map_err(|error| no_connection(&error))?;
     let not_http = |error: hyper::Error| PageError::NotHttp { addr, why: side.explain(&error, &first).to_string() };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(not_http)?;
     let answer = async {
@@ -127,7 +127,7 @@ async fn ask(side: &Side, path: &str, bytes_max: usize) -> Result<Page, PageErro
     }
 }
 
-fn no_connection(error: CallError) -> PageError {
+fn no_connection(error: &CallError) -> PageError {
     match error.cause() {
         Cause::Unfit(Misfit::Tls) => PageError::Tls(error.to_string()),
         _ => PageError::Unreachable(error.to_string()),
