@@ -99,6 +99,7 @@ fn any_profile() -> Profile {
         container: None,
         service: None,
         endpoints: Endpoints::default(),
+        tls: None,
         at_least: BTreeMap::new(),
         at_most: BTreeMap::new(),
         requests: Requests::default(),

@@ -25,6 +25,9 @@ pub struct Profile {
     pub service: Option<ServiceNames>,
     /// HTTP paths by purpose; a purpose that is absent is one that the target lacks.
     pub endpoints: Endpoints,
+    /// How HTTPS is spoken with it; absent where it speaks HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
     /// What the load asks of a target that speaks HTTP.
     #[serde(default)]
     pub requests: Requests,
@@ -54,6 +57,18 @@ pub struct Profile {
     /// What is asked of it when something is wrong, beside its endpoints.
     #[serde(default)]
     pub diagnosis: DiagnosisSettings,
+}
+
+/// How HTTPS is spoken with a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsSettings {
+    /// PEM file with the certificates of the authorities that are trusted.
+    pub ca_file: String,
+    /// Name that the certificate has to have; absent for the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// Addresses that speak HTTPS: `http`, `metrics`, `profile`. One without an address of its own is on `http`.
+    pub sides: Vec<String>,
 }
 
 /// What `soak diag` asks of a target beside its endpoints.

@@ -67,10 +67,13 @@ pub(crate) fn find(
     None
 }
 
-/// A profile whose folder to build from, which is relative to the file, is found from anywhere.
+/// A profile whose folder to build from and whose certificates, which are relative to the file, are found from anywhere.
 fn beside(file: &Path, mut profile: Profile) -> Profile {
     if let (Some(folder), Some(container)) = (file.parent(), &mut profile.container) {
         container.build = container.build.take().map(|build| folder.join(build).display().to_string());
+    }
+    if let (Some(folder), Some(tls)) = (file.parent(), &mut profile.tls) {
+        tls.ca_file = folder.join(&tls.ca_file).display().to_string();
     }
     profile
 }

@@ -78,6 +78,7 @@ fn root() -> Vec<Field> {
             "what a deployment is called, for the commands of reports; what is absent is guessed from the profile's name",
         ),
         section("endpoints", endpoints(), "HTTP paths by purpose; one that is absent is one that the target lacks"),
+        optional("tls", Kind::Section(tls()), "HTTPS, with a certificate that a private authority signed"),
         request_shape::field(),
         with_default(
             "series",
@@ -115,6 +116,28 @@ fn ignores() -> Field {
 
 fn limit(name: &'static str, doc: &'static str) -> Field {
     with_default(name, limits(), "{}", doc)
+}
+
+fn tls() -> Vec<Field> {
+    let sides = Kind::List(Box::new(Kind::Choice(vec!["http", "metrics", "profile"])));
+    vec![
+        required(
+            "ca_file",
+            Kind::Text(TextRule::NotEmpty),
+            "PEM file with the certificates of the trusted authorities, relative to the profile's file",
+        ),
+        optional(
+            "server_name",
+            Kind::Text(TextRule::NotEmpty),
+            "name in the server's certificate, such as \"store.example\"; else the address, such as 127.0.0.1",
+        ),
+        with_default(
+            "sides",
+            sides,
+            "[\"http\"]",
+            "addresses that speak HTTPS; metrics and profiles without an address of their own are on http",
+        ),
+    ]
 }
 
 fn limits() -> Kind {

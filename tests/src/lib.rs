@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "what a test stands on may fail as a test does")]
 
+mod certificates;
 mod child;
 mod image;
 mod program;
@@ -13,6 +14,7 @@ mod target;
 mod terminal;
 mod tools;
 
+pub use certificates::{Authority, ServerFiles};
 pub use child::{Running, is_alive, signal, until};
 pub use image::stand_in_image;
 pub use program::{Ended, binary, soak, soak_in};

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -11,7 +13,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::serve::{Answers, serve, text};
+use crate::serve::{Answers, serve, serve_tls, text};
 
 /// Rows by the text of their id.
 type Rows = BTreeMap<String, (Value, Vec<f64>)>;
@@ -30,8 +32,12 @@ struct Collection {
 struct Kind {
     by_column: bool,
     api_key: Option<String>,
+    /// Files with the certificate and the key, where it speaks HTTPS.
+    tls: Option<(String, String)>,
     /// Of so many rows one is refused; 0: none.
     refuse_every: u64,
+    /// From this batch on, a batch is taken and never answered.
+    hold_puts_after: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +50,7 @@ struct State {
 struct Store {
     kind: Kind,
     state: Mutex<State>,
+    batches: AtomicU64,
 }
 
 /// Runs it: `columns --addr A [--api-key-of VARIABLE] [--refuse-every N]`, or, without arguments, with Qdrant's variables.
@@ -52,8 +59,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let listener = TcpListener::bind(addr).await.map_err(|error| format!("cannot listen on {addr}: {error}"))?;
-        let store = Arc::new(Store { kind, state: Mutex::default() });
-        serve(listener, store).await.map_err(|error| error.to_string())
+        let files = kind.tls.clone();
+        let store = Arc::new(Store { kind, state: Mutex::default(), batches: AtomicU64::new(0) });
+        match files {
+            Some((certificate, key)) => serve_tls(listener, store, (&certificate, &key)).await,
+            None => serve(listener, store).await.map_err(|error| error.to_string()),
+        }
     })
 }
 
@@ -70,7 +81,11 @@ fn qdrant() -> Result<(SocketAddr, Kind), String> {
             .map_err(|_| format!("QDRANT__TELEMETRY_DISABLED: invalid value {flag:?}, expected a boolean"))?;
     }
     let api_key = std::env::var("QDRANT__SERVICE__API_KEY").ok();
-    Ok((addr, Kind { api_key, ..Kind::default() }))
+    let tls = match variable("QDRANT__SERVICE__ENABLE_TLS").as_deref() {
+        Ok("true") => Some((variable("QDRANT__TLS__CERT")?, variable("QDRANT__TLS__KEY")?)),
+        _ => None,
+    };
+    Ok((addr, Kind { api_key, tls, ..Kind::default() }))
 }
 
 fn columns(arguments: &[String]) -> Result<(SocketAddr, Kind), String> {
@@ -81,6 +96,7 @@ fn columns(arguments: &[String]) -> Result<(SocketAddr, Kind), String> {
         match pair[0].as_str() {
             "--addr" => addr = value.parse().ok(),
             "--api-key-of" => kind.api_key = std::env::var(value).ok(),
+            "--hold-puts-after" => kind.hold_puts_after = value.parse().ok(),
             "--refuse-every" => kind.refuse_every = value.parse().map_err(|_| format!("{value} is no number"))?,
             other => return Err(format!("{other} is no argument of it")),
         }
@@ -295,6 +311,11 @@ impl Answers for Store {
         }
         if path == "/metrics" {
             return text(StatusCode::OK, self.page());
+        }
+        if path.ends_with("/add")
+            && self.kind.hold_puts_after.is_some_and(|after| self.batches.fetch_add(1, Ordering::Relaxed) >= after)
+        {
+            std::thread::sleep(Duration::MAX);
         }
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();

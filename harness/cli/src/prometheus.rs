@@ -7,8 +7,8 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use serde::Deserialize;
-use soak_engine::http;
-use soak_engine::target::CallError;
+use soak_engine::target::Cause;
+use soak_engine::{Side, http};
 
 use crate::failure::Failure;
 use crate::recording::{Beside, Recording, Rows, is_amount};
@@ -135,12 +135,11 @@ impl Prometheus {
         let query_text = http::encode(query);
         let endpoint =
             format!("GET {}/api/v1/query_range?query={query_text}&start={start}&end={end}&step={step}", self.prefix);
-        let text = http::call(self.addr, &endpoint, DEADLINE).await.map_err(|error| match error {
+        let side = Side::plain(self.addr);
+        let text = http::call(&side, &endpoint, DEADLINE).await.map_err(|error| match error.cause() {
             // What is wrong with the query is the caller's mistake; a server in trouble is not.
-            CallError::Refused(why) if !why.contains(" answered 5") => {
-                Failure::usage(format!("the server at {} refuses `{query}`: {why}", self.addr))
-            }
-            error => Failure::platform(format!("the server at {} does not answer: {error}", self.addr)),
+            Cause::Status(..500) => Failure::usage(format!("the server at {} refuses `{query}`: {error}", self.addr)),
+            _ => Failure::platform(format!("the server at {} does not answer: {error}", self.addr)),
         })?;
         let foreign = |error: &dyn std::fmt::Display| {
             Failure::usage(format!("what answers at {} is no Prometheus: {error}", self.addr))

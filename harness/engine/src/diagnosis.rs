@@ -11,14 +11,16 @@ mod process;
 mod program;
 mod written;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use soak_diagnosis::{Artefact, Artefacts, Missing};
 use soak_scenario::Profile;
 
+use crate::http;
 use crate::sampler::proc;
+use crate::side::Sides;
+use crate::target::{CallError, Cause, within};
 
 pub(crate) use folder::write as write_folder;
 pub use folder::{ORIGINS_FILE, files, read as read_files};
@@ -35,17 +37,6 @@ pub struct Patient {
     pub pid: Option<u32>,
     /// Its container, by name or id.
     pub container: Option<String>,
-}
-
-/// Where a target is asked over HTTP. What has no address of its own is on the HTTP side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sides {
-    /// Admin, and what the load asks of a target that speaks HTTP.
-    pub http: SocketAddr,
-    /// The metrics page.
-    pub metrics: SocketAddr,
-    /// Profiles and dumps.
-    pub profile: SocketAddr,
 }
 
 /// What to ask beside the endpoints that its profile names.
@@ -91,8 +82,8 @@ pub async fn collect(patient: &Patient, wishes: &Wishes) -> Artefacts {
     };
     let profile = &patient.profile;
     let (pages, cpu, of_process, of_machine, kubernetes, log, trend, dumps) = tokio::join!(
-        endpoints::pages(profile, patient.sides, wishes.call),
-        endpoints::processor(profile, patient.sides.profile, wishes),
+        endpoints::pages(profile, &patient.sides, wishes.call),
+        endpoints::processor(profile, &patient.sides.profile, wishes),
         process::all(pid.ok_or_else(without_pid), profile, wishes.call),
         machine::all(wishes),
         kubernetes::all(wishes.deployment.as_ref(), wishes.call),
@@ -105,8 +96,24 @@ pub async fn collect(patient: &Patient, wishes: &Wishes) -> Artefacts {
     Artefacts(all.chain([log]).chain(trend).chain(dumps).chain(files).collect())
 }
 
+/// Whether the target can be asked as its profile says: an error where no address of it answers, or where another kind of server does. An
+/// endpoint that is refused is no such error.
+pub async fn reach(patient: &Patient, call: Duration) -> Result<(), CallError> {
+    let endpoints = &patient.profile.endpoints;
+    let asked = endpoints.ready.as_ref().map(|endpoint| (&patient.sides.http, endpoint));
+    let asked = asked.or(endpoints.metrics.as_ref().map(|endpoint| (&patient.sides.metrics, endpoint)));
+    let tried = match asked {
+        Some((side, endpoint)) => http::fetch(side, endpoint, call).await.map(|_| ()),
+        None => within(call, patient.sides.http.connect()).await.map(|_| ()),
+    };
+    match tried {
+        Err(error) if error.is_unfit() || error.cause() == Cause::Unreachable => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// What a run keeps at the end of a phase: the pages that tell of memory, and the mappings.
-pub(crate) async fn of_phase(profile: &Profile, sides: Sides, pid: Option<u32>, call: Duration) -> Artefacts {
+pub(crate) async fn of_phase(profile: &Profile, sides: &Sides, pid: Option<u32>, call: Duration) -> Artefacts {
     let gone = || Missing::new("the process is not of this machine, or gone", "run the target where the harness is");
     let pid = pid.and_then(largest_of).ok_or_else(gone);
     let (pages, of_process) = tokio::join!(endpoints::of_memory(profile, sides, call), process::of_memory(pid, call));

@@ -26,6 +26,7 @@ pub mod residue;
 mod rest;
 mod run;
 mod sampler;
+mod side;
 mod stop;
 pub mod target;
 mod variant;
@@ -40,6 +41,7 @@ pub use oom::OutOfMemory;
 pub use operator::{Operator, PAUSE_AT_MOST, Wishes};
 pub use patience::MoreCycles;
 pub use run::{RunEnd, run};
+pub use side::{Side, SideError, Sides, TlsError};
 
 /// Resident memory of the harness itself, in bytes.
 pub fn own_rss_bytes() -> Option<f64> {

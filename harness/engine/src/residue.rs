@@ -5,11 +5,15 @@ mod register;
 mod sweep;
 mod watchdog;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use soak_scenario::TlsSettings;
+
 use crate::sampler::proc;
+use crate::side::{Side, SideError, covers};
 
 pub use register::{Owner, Register, Registered, registered};
 pub use sweep::{Left, changes, left_by, remove};
@@ -39,6 +43,32 @@ impl Process {
     /// Whether it is there and has not ended.
     pub(crate) fn is_alive(self) -> bool {
         Self::of(self.pid) == Some(self) && proc::is_running(self.pid)
+    }
+}
+
+/// What an admin side wants to be asked with, as its profile says it: secrets are named (`{env:NAME}`, `{file:PATH}`) and not held.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AdminKey {
+    /// Headers of every request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// HTTPS, where it is spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
+}
+
+impl AdminKey {
+    fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.tls.is_none()
+    }
+
+    /// The side at this address.
+    pub(crate) fn side(&self, addr: std::net::SocketAddr) -> Result<Side, SideError> {
+        let side = Side::with_headers(addr, &self.headers)?;
+        match &self.tls {
+            Some(tls) if covers(tls, "http") => Ok(side.with_tls(tls)?),
+            _ => Ok(side),
+        }
     }
 }
 
@@ -78,6 +108,9 @@ pub enum Residue {
         addr: std::net::SocketAddr,
         /// What ends it.
         endpoint: String,
+        /// Who may end it.
+        #[serde(default, skip_serializing_if = "AdminKey::is_empty")]
+        key: AdminKey,
         /// The target's process, where it is known: its address may be another's once it is gone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<Process>,

@@ -1,5 +1,6 @@
 //! What stands behind the run loop: a driver that starts targets, and the three ways to reach one. A simulated target implements the same.
 
+mod call_error;
 mod logged;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use crate::fault::Guard;
 use crate::load::Progress;
 use crate::oom::OutOfMemory;
+pub use call_error::{CallError, Cause, Misfit, Why};
 pub(crate) use logged::LoggedTarget;
 pub use logged::{Calls, LoggedClient};
 
@@ -119,7 +121,7 @@ pub trait Client: Send + Sync {
     }
     /// Number of rows of the dataset, where their ids cannot be read.
     async fn count(&self) -> Result<u64, CallError> {
-        Err(CallError::Refused("the target is not asked for the number of its rows".to_owned()))
+        Err(CallError::refused("the target is not asked for the number of its rows"))
     }
     /// Drops the dataset.
     async fn drop_dataset(&self) -> Result<(), CallError>;
@@ -207,11 +209,11 @@ pub trait Control: Send + Sync {
     async fn compact(&self) -> Result<(), CallError>;
     /// Gives retired memory back; refused where it cannot be asked to.
     async fn vacuum(&self) -> Result<(), CallError> {
-        Err(CallError::Refused("it has no vacuum".to_owned()))
+        Err(CallError::refused("it has no vacuum"))
     }
     /// Empties its caches; refused where it cannot be asked to.
     async fn clear_cache(&self) -> Result<(), CallError> {
-        Err(CallError::Refused("it has no cache that it could be asked to empty".to_owned()))
+        Err(CallError::refused("it has no cache that it could be asked to empty"))
     }
     /// Its tasks by stack; `None` where it has no dump.
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError>;
@@ -278,34 +280,6 @@ pub struct Ending {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(pub String);
-
-/// Why a call failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// The target said no; what was asked has not happened.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// The connection broke or could not be made; what was asked may have happened.
-    #[error("{0}")]
-    Broken(String),
-    /// No answer in time; what was asked may have happened.
-    #[error("no answer within {:.1} s", .0.as_secs_f64())]
-    TimedOut(Duration),
-}
-
-impl CallError {
-    /// Whether the target says that there is no such thing. Servers say it with a code, or with another code and in words.
-    pub(crate) fn is_not_found(&self) -> bool {
-        let why = match self {
-            Self::Refused(why) => why,
-            // A Go server's plain errors are of this code; so are connections that break, in other words.
-            Self::Broken(why) if why.starts_with(tonic::Code::Unknown.description()) => why,
-            Self::Broken(_) | Self::TimedOut(_) => return false,
-        };
-        let why = why.to_lowercase();
-        why.contains("not found") || why.contains("no such dataset")
-    }
-}
 
 /// Puts a deadline on a call.
 pub(crate) async fn within<T>(

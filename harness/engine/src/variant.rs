@@ -31,12 +31,15 @@ use crate::patience::{MoreCycles, median};
 use crate::rest;
 use crate::sampler::{HarnessUse, Samplers};
 use crate::stop;
-use crate::target::{Calls, Driver, Families, LeakedTasks, LoggedTarget, Target, within};
+use crate::target::{Calls, Cause, Driver, Families, LeakedTasks, LoggedTarget, Target, within};
 use by_hand::{ByHand, Now};
 use unresponsive::Watch;
 
 /// How often a boot and an index are asked whether they are done.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// What runs already answers within this time, or nothing of its kind is there.
+const ATTACHED_WITHIN: Duration = Duration::from_secs(3);
 
 /// When a call breaks, the target may have died of it: its end is waited for this long.
 const DEATH_WITHIN: Duration = Duration::from_secs(5);
@@ -236,7 +239,7 @@ async fn watched(performer: &mut Performer<'_>, losses: &mut Losses, step: Step,
             }
             let done = performer.perform(step).await;
             conductor.work_is_over();
-            done
+            performer.fits(done)
         };
         let mut work = pin!(async { tokio::try_join!(faults, work).map(|_| ()) });
         let mut stop = pin!(stop::reached(&plan.stop, conductor.started()));
@@ -331,6 +334,14 @@ async fn stop(performer: Performer<'_>) {
     target.stop().await;
 }
 
+/// The failure of a run whose server is not the one that its profile describes.
+fn does_not_fit(plan: &Plan, why: &str) -> StepError {
+    let profile = &plan.target.profile.name;
+    StepError::Platform(format!(
+        "the server does not answer as the profile `{profile}` describes: {why}; check the address (--target) and the profile (target.profile)"
+    ))
+}
+
 impl Performer<'_> {
     async fn perform(&mut self, step: Step) -> Result<(), StepError> {
         let cycle = step.cycle.unwrap_or(0);
@@ -368,21 +379,35 @@ impl Performer<'_> {
         self.idle_goroutines
     }
 
+    /// A step whose operations show that server and profile do not fit failed by that: neither is the target's fault.
+    fn fits(&self, done: Result<(), StepError>) -> Result<(), StepError> {
+        match self.books.log.unfit() {
+            Some(why) if !matches!(done, Err(StepError::Platform(_))) => Err(does_not_fit(self.plan, &why)),
+            _ => done,
+        }
+    }
+
     async fn until_ready(&self) -> Result<(), StepError> {
         let deadline = self.plan.deadlines.boot.0;
         let control = self.target.control();
         let began = Instant::now();
+        // What runs already answers at once, or is not there.
+        let is_attached = matches!(self.plan.target.launch, Launch::Attach(_));
+        let reachable_within = if is_attached { deadline.min(ATTACHED_WITHIN) } else { deadline };
         loop {
-            match within(self.call(), control.ready()).await {
-                Ok(()) => return Ok(()),
-                Err(error) if began.elapsed() >= deadline => {
-                    let seconds = deadline.as_secs_f64();
-                    return Err(StepError::Failed(format!(
-                        "it did not answer within {seconds:.0} s of its start (deadlines.boot): {error}; its log is in the run folder's artifacts"
-                    )));
-                }
-                Err(_) => sleep(ASK_EVERY).await,
+            let Err(error) = within(self.call(), control.ready()).await else { return Ok(()) };
+            let is_another = error.is_of_another_server();
+            let is_gone = is_attached && error.cause() == Cause::Unreachable;
+            if (is_another || is_gone) && began.elapsed() >= reachable_within {
+                return Err(does_not_fit(self.plan, &error.to_string()));
             }
+            if began.elapsed() >= deadline {
+                let seconds = deadline.as_secs_f64();
+                return Err(StepError::Failed(format!(
+                    "it did not answer within {seconds:.0} s of its start (deadlines.boot): {error}; its log is in the run folder's artifacts"
+                )));
+            }
+            sleep(ASK_EVERY).await;
         }
     }
 

@@ -4,11 +4,13 @@
 #![expect(clippy::print_stdout, reason = "how long the main job took is worth knowing")]
 
 mod against;
+mod bad_servers;
 mod calibration;
 mod capacity;
 mod chaos;
 mod faults;
 mod http;
+mod https;
 mod lifecycle;
 mod live;
 mod longbow;

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use soak_tests::{Ended, Judged, binary, chroma, scenario, turn, weaviate};
+use soak_tests::{Ended, Judged, Running, binary, chroma, scenario, turn, until, weaviate};
 
 /// The variable in which the API key of these tests stands.
-const KEY_OF: &str = "SOAK_TEST_API_KEY";
-const KEY: &str = "hunter22-hunter22";
+pub(crate) const KEY_OF: &str = "SOAK_TEST_API_KEY";
+pub(crate) const KEY: &str = "hunter22-hunter22";
 
 /// A store by column, which the built-in profiles do not cover: errors within answers of status 200, by row, and an API key.
-const COLUMNS: &str = r#"
+pub(crate) const COLUMNS: &str = r#"
 name = "columns"
 title = "A store that takes batches by column"
 protocol = "http"
@@ -162,4 +162,27 @@ fn an_api_key_is_sent_and_recorded_nowhere() {
     let (ended, _) = smoke(&folder.path().join("none"), (&stand_in(), &named), &[]);
     let told = format!("{}{}", ended.stdout, ended.stderr);
     assert!(told.contains("SOAK_TEST_NO_SUCH_KEY, which is not set"), "{told}");
+}
+
+#[test]
+fn a_diagnosis_sends_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("columns.toml");
+    std::fs::write(&profile, COLUMNS).unwrap();
+    let addr = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut server = Command::new(stand_in());
+    server.args(["columns", "--addr", &addr, "--api-key-of", KEY_OF]).env(KEY_OF, KEY);
+    let _server = Running::start(&mut server);
+    until("the store listens", || std::net::TcpStream::connect(&addr).ok());
+    let diag = |key: &str, out: &str| -> Ended {
+        let mut command = Command::new(binary());
+        command.args(["diag", "--http", &addr, "--seconds", "1", "--out", out, "--profile"]).arg(&profile);
+        command.current_dir(folder.path()).env(KEY_OF, key).output().unwrap().into()
+    };
+    let ended = diag(KEY, "good.tar.gz");
+    assert!(ended.code == 0 && !ended.stdout.contains("401"), "{}{}", ended.stdout, ended.stderr);
+    let ended = diag("another-key", "bad.tar.gz");
+    let told = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("401 Unauthorized") && told.contains("[requests] headers"), "{told}");
+    assert!(!told.contains("another-key"), "the key is not told: {told}");
 }

@@ -106,7 +106,7 @@ fn a_load_without_a_server_says_so() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let target = format!("grpc://{free}");
     let ended = soak(&["load", "--target", &target, "--dim", "8", "--duration", "2s", "--format", "json"]);
-    says(&ended, 1, &["cannot connect"]);
+    says(&ended, 4, &["cannot connect", "check --target"]);
     assert_eq!(ended.json()["acked_vectors"], 0);
 }
 

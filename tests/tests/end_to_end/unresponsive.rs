@@ -1,6 +1,8 @@
 //! A server that goes on accepting and answers nothing: the Go store with a lock that never opens, in each operation.
 
-use soak_tests::{Judged, go_target, scenario, turn};
+use soak_tests::{Judged, binary, go_target, scenario, turn};
+
+use crate::stores::{COLUMNS, KEY, KEY_OF};
 
 /// A run of the Go store in which operations of this kind wait for ever, with a deadline of two seconds a call.
 fn run(operation: &str) -> Option<(Judged, tempfile::TempDir)> {
@@ -59,4 +61,30 @@ fn a_delete_that_never_returns_ends_the_variant() {
 fn a_metrics_page_that_never_comes_ends_the_variant() {
     let _turn = turn();
     ends_as_unresponsive("metrics");
+}
+
+#[test]
+fn a_batch_over_http_that_is_never_answered_ends_the_variant() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("columns.toml"), folder.path().join("run"));
+    let holds = "\"--hold-puts-after\", \"3\", \"--api-key-of\"";
+    std::fs::write(&file, COLUMNS.replace("\"--api-key-of\"", holds)).unwrap();
+    let profile = format!("target.profile={}", file.display());
+    let edits = [
+        profile.as_str(),
+        "matrix={dim=[128],batch_rows=[16],gogc=[75]}",
+        "workload.vectors_per_cycle=1024",
+        "cycle.count=6",
+        "deadlines.call=2s",
+        "deadlines.index=2min",
+    ];
+    let mut command = scenario("scenario1", &out, &edits);
+    let program = binary().with_file_name("soak-stand-in");
+    command.args(["--target", &format!("process:{}", program.display())]).env(KEY_OF, KEY);
+    let judged = Judged::of(command, &out);
+    assert_eq!(judged.finding(0, "target")["cause"], "unresponsive", "{:#}", judged.verdict);
+    let seen = judged.events("unresponsive");
+    let seconds = seen[0]["seconds"].as_f64().unwrap();
+    assert!((3.5..20.0).contains(&seconds), "twice the deadline of a call, and not that of an index: {seen:?}");
 }

@@ -261,7 +261,7 @@ impl Shared {
         }
         sleep(rest).await;
         match dies_at {
-            Some(at) if Instant::now() >= at => Err(CallError::Broken("connection reset".to_owned())),
+            Some(at) if Instant::now() >= at => Err(CallError::broken("connection reset")),
             _ => Ok(()),
         }
     }
@@ -286,7 +286,7 @@ impl PutSender for SimSender {
             let every = store.faults.refuses_every;
             if every > 0 && (store.batches + 1).is_multiple_of(every) {
                 store.batches += 1;
-                let refusal = Err(CallError::Refused("no room".to_owned()));
+                let refusal = Err(CallError::refused("no room"));
                 let _ = self.acks.take().map(|acks| acks.try_send(refusal));
                 return Ok(());
             }
@@ -349,7 +349,7 @@ impl Client for Shared {
             store.dead += 1.0;
             return Ok(());
         }
-        Err(CallError::Refused(format!("no row {id}")))
+        Err(CallError::refused(format!("no row {id}")))
     }
 
     async fn is_indexed(&self) -> Result<bool, CallError> {

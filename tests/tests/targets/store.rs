@@ -112,7 +112,7 @@ impl Load {
     pub(crate) fn take(&self, id: u64) -> bool {
         match self.runtime.block_on(self.client.delete(id)) {
             Ok(()) => true,
-            Err(CallError::Refused(why)) if why.contains("has no row with id") => false,
+            Err(CallError::Refused(why)) if why.words.contains("has no row with id") => false,
             Err(error) => panic!("{id}: {error}"),
         }
     }

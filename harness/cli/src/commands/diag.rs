@@ -13,7 +13,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use serde_json::json;
 use soak_diagnosis::{Artefacts, Case, Diagnosis, File, Missing, Subject, diagnose, diagnose_profile};
-use soak_engine::diagnosis::{Deployment, Patient, Sides, Wishes, collect};
+use soak_engine::Sides;
+use soak_engine::diagnosis::{Deployment, Patient, Wishes, collect, reach};
+use soak_engine::target::CallError;
 use soak_scenario::units::Span;
 use soak_scenario::{Profile, load_profile};
 
@@ -88,6 +90,9 @@ pub(crate) struct Diag {
 /// A profile in a file does not say whose it is, and its functions are read the same for each.
 const PROFILE_OF_FILES: &str = "go";
 
+/// A target's profile, the diagnosis's title, what was collected, and whether the target could be asked.
+type Examined = (Profile, String, Vec<Subject>, Result<(), CallError>);
+
 /// The only subject there is.
 fn subject(now: Artefacts, baseline: Option<earlier::Earlier>) -> Subject {
     let (before, before_is) = baseline.map(|one| (one.artefacts, one.name)).unzip();
@@ -116,10 +121,15 @@ impl Diag {
         let good = self.since.as_deref().map(of_run::good).transpose()?;
         let baseline = self.baseline.as_deref().map(earlier::read).transpose()?;
         let of_file = self.what.as_deref().filter(|what| what.is_file());
+        let mut unreached = None;
         let (profile, title, subjects) = match (of_file, &self.what) {
             (Some(file), _) => Self::read(file, baseline)?,
             (None, Some(run)) => of_run::subjects(run, baseline.as_ref())?,
-            (None, None) => self.examine(baseline)?,
+            (None, None) => {
+                let (profile, title, subjects, reached) = self.examine(baseline)?;
+                unreached = reached.err();
+                (profile, title, subjects)
+            }
         };
         let made_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let case =
@@ -127,7 +137,14 @@ impl Diag {
         let diagnosis = if of_file.is_some() { diagnose_profile(&case) } else { diagnose(&case) };
         let diagnosis = archive::write(&out, diagnosis, &subjects)?;
         self.tell(&out, &diagnosis)?;
-        Ok(Exit::Pass)
+        match unreached {
+            None => Ok(Exit::Pass),
+            // The archive is kept all the same: it has what could be read of the process and the machine.
+            Some(error) => Err(Failure::platform(format!(
+                "the target does not answer as the profile `{}` describes: {error}; check --http, --metrics, --pprof and --profile",
+                profile.name
+            ))),
+        }
     }
 
     /// Reads a profile that was written to a file.
@@ -137,15 +154,15 @@ impl Diag {
         Ok((load_profile(PROFILE_OF_FILES)?, title, vec![subject(now, baseline)]))
     }
 
-    /// Asks a target that runs.
-    fn examine(&self, baseline: Option<earlier::Earlier>) -> Result<(Profile, String, Vec<Subject>), Failure> {
+    /// Asks a target that runs, and says whether it could be.
+    fn examine(&self, baseline: Option<earlier::Earlier>) -> Result<Examined, Failure> {
         let profile = load_profile(self.profile.as_deref().unwrap_or_default())?;
         let ports = profile.container.as_ref().map(|container| container.ports).unwrap_or_default();
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let http = self.http.unwrap_or_else(|| local(ports.http));
         let own = |given: Option<SocketAddr>, port: Option<u16>| given.or(port.map(local)).unwrap_or(http);
         let (metrics, pprof) = (own(self.metrics, ports.metrics), own(self.pprof, ports.profile));
-        let sides = Sides { http, metrics, profile: pprof };
+        let sides = Sides::of(&profile, [http, metrics, pprof]).map_err(Failure::usage)?;
         let patient = Patient { profile: profile.clone(), sides, pid: self.pid, container: self.container.clone() };
         let wishes = Wishes {
             seconds: self.seconds,
@@ -161,10 +178,11 @@ impl Diag {
             output::say(&format!("asking {http}; its processor is profiled for {} s\n", self.seconds));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
-        let now = runtime.block_on(collect(&patient, &wishes));
+        let (reached, now) =
+            runtime.block_on(async { (reach(&patient, wishes.call).await, collect(&patient, &wishes).await) });
         // A read of the kernel's that hangs must not keep the archive.
         runtime.shutdown_background();
-        Ok((profile, format!("Diagnosis of the target at {http}"), vec![subject(now, baseline)]))
+        Ok((profile, format!("Diagnosis of the target at {http}"), vec![subject(now, baseline)], reached))
     }
 
     fn tell(&self, out: &Path, diagnosis: &Diagnosis) -> Result<(), Failure> {

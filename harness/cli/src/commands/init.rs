@@ -52,6 +52,12 @@ pub(crate) struct Init {
     /// HTTP address of the server: its API, or its metrics and admin side
     #[arg(long, value_name = "ADDR")]
     http: Option<String>,
+    /// PEM file with the authority that signed the certificate of an https:// address
+    #[arg(long, value_name = "FILE", requires = "http")]
+    ca_file: Option<PathBuf>,
+    /// Name in that certificate [default: the address]
+    #[arg(long, value_name = "NAME", requires = "ca_file")]
+    server_name: Option<String>,
     /// Metrics page, with a path where it is not a usual one, such as 127.0.0.1:2112/metrics
     #[arg(long, value_name = "ADDR[/PATH]")]
     metrics: Option<String>,

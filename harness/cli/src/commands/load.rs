@@ -11,7 +11,7 @@ use serde_json::json;
 use soak_engine::load::{IngestJob, Ingested, OperationLog, ingest};
 use soak_engine::target::{Batch, Calls, Client, LoggedClient};
 use soak_engine::{
-    DataSpec, FlightClient, Headers, HttpAccess, HttpClient, IndexSpec, Planes, own_cpu_seconds, own_rss_bytes,
+    DataSpec, FlightClient, HttpAccess, HttpClient, IndexSpec, Planes, Side, own_cpu_seconds, own_rss_bytes,
 };
 use soak_record::{ErrorReason, LatencySummary};
 use soak_scenario::units::{Rate, Span};
@@ -137,6 +137,12 @@ impl Load {
             let errors: Vec<ErrorReason> = errors.into_iter().flat_map(|(_, reasons, _)| reasons).collect();
             self.tell(&account, &errors, (&readings, cpu_seconds))?;
             let summary = account.latencies.summary();
+            if account.acked_rows == 0
+                && let Some(why) = log.unreachable()
+            {
+                // What was measured is told above.
+                return Err(Failure::platform(format!("{why}; check --target and --profile")));
+            }
             let failed = account.acked_rows == 0 || account.gave_up || summary.errors > 0;
             Ok(if failed { Exit::Fail } else { Exit::Pass })
         })
@@ -165,7 +171,8 @@ impl Load {
             };
             Failure::usage(format!("--target {}: {problem}; expected {expected}", self.target))
         };
-        let schemes: &[&str] = if self.profile.is_some() { &["http://"] } else { &["grpc://", "grpc+tcp://"] };
+        let schemes: &[&str] =
+            if self.profile.is_some() { &["http://", "https://"] } else { &["grpc://", "grpc+tcp://"] };
         let host = schemes.iter().find_map(|scheme| self.target.strip_prefix(scheme));
         let host = host.ok_or_else(|| wrong("not an address of this kind"))?.trim_end_matches('/').to_owned();
         let found = tokio::net::lookup_host(&host).await.map_err(|error| wrong(&error.to_string()))?.next();
@@ -196,10 +203,19 @@ impl Load {
             let why = format!("--profile {name}: a target of this profile speaks Flight; leave --profile out");
             return Err(Failure::usage(why));
         }
-        let headers = Headers::read(&profile.requests.headers).map_err(|error| Failure::usage(error.to_string()))?;
+        let side = Side::of(&profile, "http", addr).map_err(Failure::usage)?;
+        let scheme = if side.is_https() { "https" } else { "http" };
+        if !self.target.starts_with(&format!("{scheme}://")) {
+            let has = if side.is_https() { "has" } else { "has no" };
+            let why = format!(
+                "--target {}: the profile {name} {has} [tls], so that expected is {scheme}://{addr}; change the address or the profile",
+                self.target
+            );
+            return Err(Failure::usage(why));
+        }
         let connections = self.streams.max(8);
         let deadline = self.deadline.0;
-        let access = HttpAccess { addr, connections, keep_alive: true, headers, deadline, index_deadline: deadline };
+        let access = HttpAccess { side, connections, keep_alive: true, deadline, index_deadline: deadline };
         let index = IndexSpec { hnsw_m: self.hnsw_m, ef_construction: self.ef_construction };
         Ok(Arc::new(HttpClient::new(access, &profile.requests, spec, index)))
     }

@@ -30,7 +30,7 @@ use super::put_body::PutBody;
 use super::put_stream;
 use super::wire;
 use crate::load::Progress;
-use crate::target::{Batch, CallError, Client, PutAcks, PutSender};
+use crate::target::{Batch, CallError, Cause, Client, PutAcks, PutSender};
 
 /// An answer to a search of many neighbours is far below this.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -82,9 +82,11 @@ impl FlightClient {
     /// A new connection, bounded by the deadline.
     pub(crate) async fn connect(&self, addr: SocketAddr) -> Result<Channel, CallError> {
         let endpoint = Endpoint::from_shared(format!("http://{addr}"));
-        let endpoint = endpoint.map_err(|error| CallError::Broken(error.to_string()))?;
+        let endpoint = endpoint.map_err(|error| CallError::broken(error.to_string()))?;
         let connected = endpoint.connect_timeout(self.deadline).tcp_nodelay(true).connect().await;
-        connected.map_err(|error| CallError::Broken(format!("cannot connect to {addr}: {}", chain(&error))))
+        connected.map_err(|error| {
+            CallError::broken(format!("cannot connect to {addr}: {}", chain(&error))).because(Cause::Unreachable)
+        })
     }
 
     async fn meta(&self) -> Result<Channel, CallError> {
@@ -182,9 +184,9 @@ impl Client for FlightClient {
     async fn is_indexed(&self) -> Result<bool, CallError> {
         let answer = self.act_json("check_readiness", json!({ "dataset": self.spec.dataset })).await?;
         let answer: serde_json::Value = serde_json::from_slice(&answer)
-            .map_err(|error| CallError::Refused(format!("check_readiness did not answer in JSON: {error}")))?;
+            .map_err(|error| CallError::refused(format!("check_readiness did not answer in JSON: {error}")))?;
         match answer.get("status").and_then(serde_json::Value::as_str) {
-            Some("NOT_FOUND") => Err(CallError::Refused("there is no such dataset".to_owned())),
+            Some("NOT_FOUND") => Err(CallError::not_found("there is no such dataset")),
             status => Ok(status == Some("READY")),
         }
     }
@@ -223,13 +225,13 @@ async fn next_batch(batches: &mut FlightRecordBatchStream) -> Result<Option<Reco
         Ok(batch) => Ok(batch),
         Err(FlightError::Tonic(status)) if status.code() == Code::NotFound => Ok(None),
         Err(FlightError::Tonic(status)) => Err(call_error(&status)),
-        Err(error) => Err(CallError::Refused(format!("the rows' answer: {error}"))),
+        Err(error) => Err(CallError::refused(format!("the rows' answer: {error}"))),
     }
 }
 
 /// The ids and scores in a search's answer: an Arrow IPC stream with a column `id`, and perhaps one `score`.
 fn found(answer: &[u8]) -> Result<Vec<(u64, f32)>, CallError> {
-    let unreadable = |problem: &dyn std::fmt::Display| CallError::Refused(format!("a search's answer: {problem}"));
+    let unreadable = |problem: &dyn std::fmt::Display| CallError::refused(format!("a search's answer: {problem}"));
     let batches = StreamReader::try_new(Cursor::new(answer), None).map_err(|error| unreadable(&error))?;
     let mut found = Vec::new();
     for batch in batches {
@@ -244,7 +246,7 @@ fn found(answer: &[u8]) -> Result<Vec<(u64, f32)>, CallError> {
 
 /// The ids of a batch, from its column `id`. Servers answer with the type that they keep: any integer or string type is read.
 fn ids_of(batch: &RecordBatch) -> Result<Vec<u64>, CallError> {
-    let unreadable = |problem: &dyn std::fmt::Display| CallError::Refused(format!("an answer's rows: {problem}"));
+    let unreadable = |problem: &dyn std::fmt::Display| CallError::refused(format!("an answer's rows: {problem}"));
     let column = batch.column_by_name("id").ok_or_else(|| unreadable(&"no column \"id\""))?;
     let number = |id: &str| id.parse().map_err(|_| unreadable(&format!("the id {id:?} is not a number")));
     let wide = |id: i64| u64::try_from(id).map_err(|_| unreadable(&format!("the id {id} is negative")));
@@ -267,11 +269,24 @@ fn ids_of(batch: &RecordBatch) -> Result<Vec<u64>, CallError> {
 /// What a status means for what was asked: refused, or perhaps done.
 pub(crate) fn call_error(status: &Status) -> CallError {
     let text = format!("{}: {}", status.code().description(), status.message());
-    match status.code() {
+    let error = match status.code() {
         Code::Cancelled | Code::Unknown | Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => {
-            CallError::Broken(text)
+            CallError::broken(text)
         }
-        _ => CallError::Refused(text),
+        _ => CallError::refused(text),
+    };
+    if says_not_found(status) { error.because(Cause::NotFound) } else { error }
+}
+
+/// Whether a server says that there is no such thing. A Go server's plain errors come with the code `Unknown` and say it in words alone, so
+/// that its words are read here and nowhere else.
+fn says_not_found(status: &Status) -> bool {
+    let words = status.message().to_lowercase();
+    match status.code() {
+        Code::NotFound => true,
+        // A connection that breaks has one of these codes too, and its words are the client's own.
+        Code::Cancelled | Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => false,
+        _ => words.contains("not found") || words.contains("no such dataset"),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Connections to a target that speaks HTTP: no more than so many at once, each kept for the next request or closed after one.
 
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +8,11 @@ use http_body_util::BodyExt as _;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use super::requests::{Found, Outgoing, Pointer, Scanner};
-use crate::target::CallError;
+use crate::side::{FirstBytes, Link, Side};
+use crate::target::{CallError, Cause, Misfit};
 
 /// Answers of the load are small.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -24,7 +23,12 @@ const READ_BYTES_MAX: usize = 2 << 30;
 /// What of an answer is kept as text, to be quoted.
 const QUOTED_BYTES_MAX: usize = 2048;
 
-type Connection = SendRequest<Outgoing>;
+/// An open connection, and what the server sent first on it.
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<Outgoing>,
+    first: FirstBytes,
+}
 
 /// An answer.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ pub(super) struct Answer {
 /// The connections.
 #[derive(Debug)]
 pub(super) struct Pool {
-    addr: SocketAddr,
+    side: Side,
     keep_alive: bool,
     places: Semaphore,
     idle: Mutex<Vec<Connection>>,
@@ -49,23 +53,23 @@ pub(super) struct Pool {
 
 impl Pool {
     /// No connection is open yet.
-    pub(super) fn new(addr: SocketAddr, connections: u32, keep_alive: bool) -> Self {
-        Self { addr, keep_alive, places: Semaphore::new(connections.max(1) as usize), idle: Mutex::default() }
+    pub(super) fn new(side: Side, connections: u32, keep_alive: bool) -> Self {
+        Self { side, keep_alive, places: Semaphore::new(connections.max(1) as usize), idle: Mutex::default() }
     }
 
     /// Where the connections lead.
-    pub(super) fn addr(&self) -> SocketAddr {
-        self.addr
+    pub(super) fn side(&self) -> &Side {
+        &self.side
     }
 
     /// Sends a request and reads all of its answer, of which it keeps what the pointers name. The caller bounds it in time.
     pub(super) async fn send(&self, request: Request<Outgoing>, pointers: &[Pointer]) -> Result<Answer, CallError> {
-        let broken = |error: &dyn std::fmt::Display| CallError::Broken(error.to_string());
+        let broken = |error: &dyn std::fmt::Display| CallError::broken(error.to_string());
         let _place = self.places.acquire().await.map_err(|error| broken(&error))?;
         let mut request = request;
         loop {
             let (mut connection, kept) = self.connection().await?;
-            let response = match connection.try_send_request(request).await {
+            let response = match connection.sender.try_send_request(request).await {
                 Ok(response) => response,
                 Err(mut error) => match error.take_message() {
                     // The other side had closed a kept connection before any of this went out.
@@ -73,11 +77,11 @@ impl Pool {
                         request = unsent;
                         continue;
                     }
-                    _ => return Err(broken(&error.into_error())),
+                    _ => return Err(self.side.explain(&error.into_error(), &connection.first)),
                 },
             };
             let answer = read(response, pointers).await?;
-            if self.keep_alive && connection.ready().await.is_ok() {
+            if self.keep_alive && connection.sender.ready().await.is_ok() {
                 self.idle().push(connection);
             }
             return Ok(answer);
@@ -96,20 +100,18 @@ impl Pool {
     /// A connection, and whether it was kept from an earlier request.
     async fn connection(&self) -> Result<(Connection, bool), CallError> {
         while let Some(kept) = { self.idle().pop() } {
-            if !kept.is_closed() {
+            if !kept.sender.is_closed() {
                 return Ok((kept, true));
             }
         }
-        let broken =
-            |error: &dyn std::fmt::Display| CallError::Broken(format!("cannot connect to {}: {error}", self.addr));
-        let stream = TcpStream::connect(self.addr).await.map_err(|error| broken(&error))?;
-        stream.set_nodelay(true).map_err(|error| broken(&error))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+        let Link { stream, first } = self.side.connect().await?;
+        let agreed = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = agreed.map_err(|error| self.side.explain(&error, &first))?;
         // It ends when its sender is dropped; what breaks it, the request that is under way is told.
         tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok((sender, false))
+        Ok((Connection { sender, first }, false))
     }
 }
 
@@ -122,12 +124,14 @@ async fn read(response: Response<Incoming>, pointers: &[Pointer]) -> Result<Answ
     let (mut text, mut bytes, mut unreadable) = (Vec::new(), 0_usize, None);
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| CallError::Broken(format!("the answer broke off: {error}")))?;
+        let frame = frame
+            .map_err(|error| CallError::broken(format!("the answer broke off: {error}")).because(Cause::CutOff))?;
         let Ok(mut data) = frame.into_data() else { continue };
         bytes += data.len();
         let most = if is_read { READ_BYTES_MAX } else { ANSWER_BYTES_MAX };
         if bytes > most {
-            return Err(CallError::Broken(format!("the answer is larger than {} MiB", most >> 20)));
+            let words = format!("the answer is larger than {} MiB", most >> 20);
+            return Err(CallError::broken(words).because(Cause::Unfit(Misfit::TooLarge)));
         }
         let room = QUOTED_BYTES_MAX - text.len();
         text.extend_from_slice(&data[..room.min(data.len())]);

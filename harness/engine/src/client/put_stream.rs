@@ -11,7 +11,7 @@ use tower::Service as _;
 
 use super::flight::call_error;
 use super::put_body::{Order, PutBody};
-use crate::target::{Ack, Batch, CallError, PutAcks, PutSender};
+use crate::target::{Ack, Batch, CallError, Cause, Misfit, PutAcks, PutSender};
 
 const PATH: &str = "/arrow.flight.protocol.FlightService/DoPut";
 
@@ -23,7 +23,7 @@ pub(super) async fn open(
     mut channel: tonic::transport::Channel,
     body: impl FnOnce(mpsc::Receiver<Order>) -> PutBody,
 ) -> Result<(Sender, Acks), CallError> {
-    let broken = |error: &dyn std::fmt::Display| CallError::Broken(error.to_string());
+    let broken = |error: &dyn std::fmt::Display| CallError::broken(error.to_string());
     // One order at a time: the next is taken when the one before is on its way.
     let (orders, taken) = mpsc::channel(1);
     let request = http::Request::post(PATH)
@@ -43,7 +43,7 @@ pub(super) struct Sender(Option<mpsc::Sender<Order>>);
 #[async_trait]
 impl PutSender for Sender {
     async fn send(&mut self, batch: Batch) -> Result<(), CallError> {
-        let closed = || CallError::Broken("the target closed the stream".to_owned());
+        let closed = || CallError::broken("the target closed the stream");
         let (tell, taken) = oneshot::channel();
         let orders = self.0.as_ref().ok_or_else(closed)?;
         orders.send((batch, tell)).await.map_err(|_| closed())?;
@@ -90,7 +90,9 @@ fn begin(response: Response) -> Result<Acks, CallError> {
         return if status.code() == tonic::Code::Ok { Ok(Acks::Over) } else { Err(call_error(&status)) };
     }
     if status != http::StatusCode::OK {
-        return Err(CallError::Refused(format!("not a Flight server: HTTP {status}")));
+        return Err(
+            CallError::refused(format!("not a Flight server: HTTP {status}")).because(Cause::Unfit(Misfit::Protocol))
+        );
     }
     let answers = Streaming::new_response(AckDecoder, response.into_body(), status, None, Some(ANSWER_BYTES_MAX));
     Ok(Acks::Streaming(Box::new(answers)))

@@ -13,7 +13,6 @@ mod template;
 mod things;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,6 +26,7 @@ use tokio::sync::mpsc;
 use super::DataSpec;
 use super::pool::Pool;
 use crate::load::Progress;
+use crate::side::Side;
 use crate::target::{Batch, CallError, Client, Knob, PutAcks, PutSender};
 
 use ask::{Asks, Reads};
@@ -49,14 +49,12 @@ const PAGES_MAX: u32 = 1_000_000;
 /// How a target that speaks HTTP is reached.
 #[derive(Debug, Clone)]
 pub struct HttpAccess {
-    /// Where it listens.
-    pub addr: SocketAddr,
+    /// Where it listens, and what it wants to be asked with.
+    pub side: Side,
     /// Connections at once, at most.
     pub connections: u32,
     /// Whether a connection serves more than one request.
     pub keep_alive: bool,
-    /// Headers of every request.
-    pub headers: Headers,
     /// Bounds each call.
     pub deadline: Duration,
     /// Bounds calls that wait for the index: a batch, and creating and dropping a collection.
@@ -71,11 +69,12 @@ impl HttpClient {
     /// A client that is not yet connected.
     pub fn new(access: HttpAccess, requests: &Requests, spec: DataSpec, index: IndexSpec) -> Self {
         let filler = Arc::new(Filler::new(spec, requests.ids, index));
+        let headers = access.side.headers().clone();
         let inner = Inner {
             asks: Asks::new(requests, &filler),
             filler,
-            pool: Pool::new(access.addr, access.connections, access.keep_alive),
-            headers: access.headers,
+            pool: Pool::new(access.side, access.connections, access.keep_alive),
+            headers,
             deadline: access.deadline,
             index_deadline: access.index_deadline.max(access.deadline),
             things: things::Things::default(),
@@ -121,7 +120,7 @@ impl HttpClient {
         }
         if distances.len() != ids.len() {
             let (ids, distances) = (ids.len(), distances.len());
-            return Err(CallError::Refused(format!("{} found {ids} ids and {distances} distances", ask.call)));
+            return Err(CallError::refused(format!("{} found {ids} ids and {distances} distances", ask.call)));
         }
         let mut nearest: Vec<(f64, u64)> = distances.into_iter().zip(ids).collect();
         nearest.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -133,7 +132,7 @@ impl HttpClient {
         let ids = ask.found(Reads::Ids, found).iter().flatten();
         let row = |id: &Value| {
             row_ids::read(self.0.filler.ids, id).ok_or_else(|| {
-                CallError::Refused(format!("{} answered with the id {id}, which is of no row of this run", ask.call))
+                CallError::refused(format!("{} answered with the id {id}, which is of no row of this run", ask.call))
             })
         };
         ids.map(row).collect()
@@ -157,7 +156,7 @@ impl HttpClient {
             }
             next = more.unwrap_or_default();
         }
-        Err(CallError::Refused(format!("{} gave more than {PAGES_MAX} pages", list.call)))
+        Err(CallError::refused(format!("{} gave more than {PAGES_MAX} pages", list.call)))
     }
 
     /// Which of the things that were made since the store was last empty are there, by reading each.
@@ -165,8 +164,8 @@ impl HttpClient {
         let read = self.0.asks.read.as_ref();
         let by_name = |read: &Arc<ask::Ask>| [Variable::Id, Variable::Name].into_iter().any(|one| read.path.holds(one));
         if !read.is_some_and(by_name) {
-            return Err(CallError::Refused(
-                "the profile has neither a request that lists ids (requests.list) nor one that reads a row by its name (requests.read), so that nothing tells which are there".to_owned(),
+            return Err(CallError::refused(
+                "the profile has neither a request that lists ids (requests.list) nor one that reads a row by its name (requests.read), so that nothing tells which are there",
             ));
         }
         let there = stream::iter(self.0.things.all()).map(|id| async move {
@@ -212,7 +211,7 @@ impl Client for HttpClient {
         if self.finds_neighbours() {
             return self.neighbours(row, k).await;
         }
-        let nothing = || CallError::Refused("nothing is there that could be read".to_owned());
+        let nothing = || CallError::refused("nothing is there that could be read");
         let id = self.0.things.any(row).ok_or_else(nothing)?;
         self.0.ask(self.0.asks.read.as_ref(), &Subject::row(id, id)).await.map(|_| vec![id])
     }
@@ -248,7 +247,7 @@ impl Client for HttpClient {
 
     async fn is_indexed(&self) -> Result<bool, CallError> {
         if !self.has_collection().await {
-            return Err(CallError::Refused("there is no such dataset".to_owned()));
+            return Err(CallError::not_found("there is no such dataset"));
         }
         let Some(indexed) = &self.0.asks.indexed else { return Ok(true) };
         let found = self.0.send(indexed, &Subject::default()).await?.found.unwrap_or_default();
@@ -272,7 +271,7 @@ impl Client for HttpClient {
         let count = self.0.asks.count.as_ref();
         let answer = self.0.ask(count, &Subject::default()).await?;
         let rows = count.and_then(|ask| ask_value(ask, answer.found.as_deref().unwrap_or_default()).and_then(number));
-        rows.map(|rows| rows as u64).ok_or_else(|| CallError::Refused("the answer holds no number of rows".to_owned()))
+        rows.map(|rows| rows as u64).ok_or_else(|| CallError::refused("the answer holds no number of rows"))
     }
 
     async fn drop_dataset(&self) -> Result<(), CallError> {

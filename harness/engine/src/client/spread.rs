@@ -51,7 +51,7 @@ impl SpreadClient {
     /// The living that hold a part of the dataset. With few batches not every replica does.
     fn holding(&self) -> Result<Vec<&Member>, CallError> {
         if !self.members.iter().any(Member::lives) {
-            return Err(CallError::Broken("every replica has ended".to_owned()));
+            return Err(CallError::broken("every replica has ended"));
         }
         let holds = |member: &&Member| member.lives() && member.has_data.load(Ordering::Relaxed);
         Ok(self.members.iter().filter(holds).collect())
@@ -77,7 +77,7 @@ impl Client for SpreadClient {
             acks.push(answers);
         }
         if senders.iter().all(Option::is_none) {
-            return Err(CallError::Broken("no replica takes a stream".to_owned()));
+            return Err(CallError::broken("no replica takes a stream"));
         }
         let (tell, told) = mpsc::unbounded_channel();
         let (rows_per_cycle, batch_rows) = (self.rows_per_cycle, self.batch_rows);
@@ -171,7 +171,7 @@ impl PutSender for SpreadSender {
                 Err(_) => self.senders[member] = None,
             }
         }
-        Err(CallError::Broken("no replica takes a batch".to_owned()))
+        Err(CallError::broken("no replica takes a batch"))
     }
 
     fn finish(&mut self) {
@@ -206,7 +206,7 @@ impl PutAcks for SpreadAcks {
                     None => self.acks[member] = Answers::EndedWell,
                 },
                 Answers::EndedWell => {}
-                Answers::None => return Err(CallError::Broken("the replica of this batch has ended".to_owned())),
+                Answers::None => return Err(CallError::broken("the replica of this batch has ended")),
             }
         }
         // Nothing more is sent: the end of all streams acknowledges what was not answered batch by batch.

@@ -1,6 +1,5 @@
 //! One GET with a deadline and a bound: the page, or the exact way in which there is none.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,7 +9,9 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, LOCATION};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+
+use crate::side::{Link, Side};
+use crate::target::{CallError, Cause, Misfit};
 
 /// How long one call may take, and how much of its answer is read.
 #[derive(Debug, Clone, Copy)]
@@ -39,20 +40,18 @@ impl Page {
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// No connection was made.
-    #[error("cannot connect to {addr}: {source}")]
-    Unreachable {
-        /// Where to.
-        addr: SocketAddr,
-        /// The system's reason.
-        source: io::Error,
-    },
+    #[error("{0}")]
+    Unreachable(String),
+    /// TLS could not be agreed on.
+    #[error("{0}")]
+    Tls(String),
     /// The server did not answer in HTTP/1.1.
-    #[error("{addr} does not answer in HTTP/1.1: {source}")]
+    #[error("{addr} does not answer in HTTP/1.1: {why}")]
     NotHttp {
         /// Who answered.
         addr: SocketAddr,
-        /// The first thing that was wrong.
-        source: hyper::Error,
+        /// What came instead.
+        why: String,
     },
     /// The path is no path.
     #[error("`{0}` is not a path")]
@@ -85,7 +84,7 @@ pub enum PageError {
 impl PageError {
     /// Whether a server answered at all, in whatever way.
     pub fn is_answered(&self) -> bool {
-        !matches!(self, Self::Unreachable { .. } | Self::TimedOut(_) | Self::NoPath(_))
+        !matches!(self, Self::Unreachable(_) | Self::TimedOut(_) | Self::NoPath(_))
     }
 }
 
@@ -94,16 +93,18 @@ impl PageError {
 /// # Errors
 ///
 /// See [`PageError`].
-pub async fn get(addr: SocketAddr, path: &str, limits: Limits) -> Result<Page, PageError> {
-    let asked = tokio::time::timeout(limits.deadline, ask(addr, path, limits.bytes_max)).await;
+pub async fn get(side: &Side, path: &str, limits: Limits) -> Result<Page, PageError> {
+    let asked = tokio::time::timeout(limits.deadline, ask(side, path, limits.bytes_max)).await;
     asked.unwrap_or(Err(PageError::TimedOut(limits.deadline)))
 }
 
-async fn ask(addr: SocketAddr, path: &str, bytes_max: usize) -> Result<Page, PageError> {
-    let not_http = |source| PageError::NotHttp { addr, source };
+async fn ask(side: &Side, path: &str, bytes_max: usize) -> Result<Page, PageError> {
+    let addr = side.addr();
     let request = Request::get(path).header(HOST, addr.to_string()).header(CONNECTION, "close");
+    let request = side.headers().add_to(request);
     let request = request.body(Empty::<Bytes>::new()).map_err(|_| PageError::NoPath(path.to_owned()))?;
-    let stream = TcpStream::connect(addr).await.map_err(|source| PageError::Unreachable { addr, source })?;
+    let Link { stream, first } = side.connect().await.map_err(|error| no_connection(&error))?;
+    let not_http = |error: hyper::Error| PageError::NotHttp { addr, why: side.explain(&error, &first).to_string() };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(not_http)?;
     let answer = async {
         let response = sender.send_request(request).await.map_err(not_http)?;
@@ -123,6 +124,13 @@ async fn ask(addr: SocketAddr, path: &str, bytes_max: usize) -> Result<Page, Pag
             },
             end = &mut connection, if ended.is_none() => ended = Some(end),
         }
+    }
+}
+
+fn no_connection(error: &CallError) -> PageError {
+    match error.cause() {
+        Cause::Unfit(Misfit::Tls) => PageError::Tls(error.to_string()),
+        _ => PageError::Unreachable(error.to_string()),
     }
 }
 

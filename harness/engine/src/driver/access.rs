@@ -12,11 +12,12 @@ use soak_scenario::{Attach, Knobs, LaunchSettings, Plan, Ports, Profile, Protoco
 use super::control::HttpControl;
 use super::data_folder::{DataFolder, settings_in};
 use super::probe::{TargetProbe, Watched};
-use crate::client::{DataSpec, FlightClient, Headers, HttpAccess, HttpClient, IndexSpec, Planes};
+use crate::client::{DataSpec, FlightClient, HttpAccess, HttpClient, IndexSpec, Planes};
 use crate::dataset_of;
-use crate::diagnosis::{self, Sides};
+use crate::diagnosis;
 use crate::fault::{self, Proxy, Reach};
-use crate::residue::Register;
+use crate::residue::{AdminKey, Register};
+use crate::side::Sides;
 use crate::target::Client;
 
 /// Addresses of what a target listens on. Metrics and profiles are on the HTTP side where they have no address of their own.
@@ -77,9 +78,9 @@ impl Addrs {
         Self::at(Ipv4Addr::LOCALHOST, ports)
     }
 
-    /// Where what is read of it over HTTP is.
-    pub(super) fn sides(&self) -> Sides {
-        Sides { http: self.http, metrics: self.metrics, profile: self.profile }
+    /// Where it is asked over HTTP, and how.
+    fn sides(&self, profile: &Profile) -> Result<Sides, String> {
+        Sides::of(profile, [self.http, self.metrics, self.profile]).map_err(|error| error.to_string())
     }
 }
 
@@ -135,6 +136,7 @@ impl Speaks {
 /// Client, control and probe of a target.
 pub(super) struct Access {
     addrs: Addrs,
+    sides: Sides,
     spec: DataSpec,
     call: Duration,
     profile: Profile,
@@ -179,15 +181,14 @@ impl Access {
             }
         }
         let call = deadlines.call.0;
-        let headers = Headers::read(&profile.requests.headers).map_err(|error| error.to_string())?;
+        let sides = addrs.sides(profile)?;
         let speaks = match profile.protocol {
             Protocol::Flight => Speaks::Flight(Arc::new(FlightClient::new(planes, spec.clone(), call))),
             Protocol::Http => {
                 let access = HttpAccess {
-                    addr: loaded,
+                    side: sides.http.through(loaded),
                     connections: workload.connections,
                     keep_alive: workload.keep_alive,
-                    headers: headers.clone(),
                     deadline: call,
                     index_deadline: deadlines.index.0,
                 };
@@ -197,8 +198,7 @@ impl Access {
             }
         };
         let control = HttpControl {
-            sides: addrs.sides(),
-            headers: headers.clone(),
+            sides: sides.clone(),
             endpoints: profile.endpoints.clone(),
             dataset: spec.dataset.clone(),
             client: speaks.client(),
@@ -209,9 +209,10 @@ impl Access {
             Speaks::Http(client) => Some(HttpClient::clone(client)),
             Speaks::Flight(_) => None,
         };
-        let probe = TargetProbe::new(watched, addrs.sides(), profile, (client, headers), call);
+        let probe = TargetProbe::new(watched, sides.clone(), profile, client, call);
         Ok(Self {
             addrs,
+            sides,
             spec,
             call,
             profile: profile.clone(),
@@ -246,7 +247,7 @@ impl Access {
 
     /// Keeps dumps of the target's memory under `artifacts/VARIANT/PHASE`.
     pub(super) async fn keep_dumps(&self, artifacts: &Path, pid: Option<u32>, phase: &str) {
-        let found = diagnosis::of_phase(&self.profile, self.addrs.sides(), pid, self.call).await;
+        let found = diagnosis::of_phase(&self.profile, &self.sides, pid, self.call).await;
         if found.0.iter().all(|one| one.got.is_err()) {
             // It is dead: what it kept before says more than so many reasons.
             return;
@@ -265,7 +266,8 @@ impl Access {
             planes: Planes { data: self.addrs.data, meta: self.addrs.meta },
             inside: self.addrs.ports(),
             proxies: self.proxies.clone(),
-            http: self.addrs.http,
+            http: self.sides.http.clone(),
+            key: AdminKey { headers: self.profile.requests.headers.clone(), tls: self.profile.tls.clone() },
             endpoints: self.control.endpoints.clone(),
             spec: self.spec.clone(),
             call: self.call,

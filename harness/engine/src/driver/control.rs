@@ -1,6 +1,5 @@
 //! Control over HTTP, at the paths that the profile names.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +9,9 @@ use soak_diagnosis::tasks;
 use soak_record::TaskGroup;
 use soak_scenario::Endpoints;
 
-use crate::client::Headers;
-use crate::diagnosis::Sides;
 use crate::discovery::{self, Limits, PageError};
 use crate::http;
+use crate::side::Sides;
 use crate::target::{CallError, Client, Control, LeakedTasks};
 
 /// A profile of leaked tasks has one entry for each stack.
@@ -22,7 +20,6 @@ const LEAKED_BYTES_MAX: usize = 8 << 20;
 /// Control of a process.
 pub(super) struct HttpControl {
     pub(super) sides: Sides,
-    pub(super) headers: Headers,
     pub(super) endpoints: Endpoints,
     pub(super) dataset: String,
     pub(super) client: Arc<dyn Client>,
@@ -31,20 +28,14 @@ pub(super) struct HttpControl {
     pub(super) compaction: Duration,
 }
 
-impl HttpControl {
-    async fn ask(&self, addr: SocketAddr, endpoint: &str, deadline: Duration) -> Result<String, CallError> {
-        http::call_with(addr, &self.headers, endpoint, deadline).await
-    }
-}
-
 #[async_trait]
 impl Control for HttpControl {
     async fn ready(&self) -> Result<(), CallError> {
         if let Some(ready) = &self.endpoints.ready {
-            self.ask(self.sides.http, ready, self.call).await?;
+            http::call(&self.sides.http, ready, self.call).await?;
         }
         if let Some(metrics) = &self.endpoints.metrics {
-            self.ask(self.sides.metrics, metrics, self.call).await?;
+            http::call(&self.sides.metrics, metrics, self.call).await?;
         }
         // A dataset that is not there is an answer too.
         match self.client.is_indexed().await {
@@ -57,7 +48,7 @@ impl Control for HttpControl {
         let Some(collect) = &self.endpoints.collect else { return Ok(()) };
         // The first collection only marks what the second gives back.
         for _ in 0..2 {
-            self.ask(self.sides.profile, collect, self.call).await?;
+            http::call(&self.sides.profile, collect, self.call).await?;
         }
         Ok(())
     }
@@ -65,45 +56,45 @@ impl Control for HttpControl {
     async fn compact(&self) -> Result<(), CallError> {
         let (one, all) = (&self.endpoints.compact, &self.endpoints.compact_all);
         let Some(endpoint) = one.as_ref().or(all.as_ref()) else {
-            return Err(CallError::Refused("the profile names no endpoint that compacts".to_owned()));
+            return Err(CallError::refused("the profile names no endpoint that compacts"));
         };
         let endpoint = endpoint.replace("{dataset}", &http::encode(&self.dataset));
-        self.ask(self.sides.http, &endpoint, self.compaction).await.map(|_| ())
+        http::call(&self.sides.http, &endpoint, self.compaction).await.map(|_| ())
     }
 
     async fn vacuum(&self) -> Result<(), CallError> {
         let Some(endpoint) = &self.endpoints.vacuum else {
-            return Err(CallError::Refused("the profile names no endpoint `vacuum`".to_owned()));
+            return Err(CallError::refused("the profile names no endpoint `vacuum`"));
         };
-        self.ask(self.sides.http, endpoint, self.compaction).await.map(|_| ())
+        http::call(&self.sides.http, endpoint, self.compaction).await.map(|_| ())
     }
 
     async fn clear_cache(&self) -> Result<(), CallError> {
         let Some(endpoint) = &self.endpoints.clear_cache else {
-            return Err(CallError::Refused("the profile names no endpoint `clear_cache`".to_owned()));
+            return Err(CallError::refused("the profile names no endpoint `clear_cache`"));
         };
-        self.ask(self.sides.http, endpoint, self.call).await.map(|_| ())
+        http::call(&self.sides.http, endpoint, self.call).await.map(|_| ())
     }
 
     async fn tasks(&self) -> Result<Option<Vec<TaskGroup>>, CallError> {
         let Some(endpoint) = &self.endpoints.tasks else { return Ok(None) };
-        self.ask(self.sides.profile, endpoint, self.call).await.map(|dump| Some(tasks::groups(&dump)))
+        http::call(&self.sides.profile, endpoint, self.call).await.map(|dump| Some(tasks::groups(&dump)))
     }
 
     async fn leaked_tasks(&self) -> Result<Option<LeakedTasks>, CallError> {
         let Some(endpoint) = &self.endpoints.leaked_tasks else { return Ok(None) };
         let path = endpoint.strip_prefix("GET ").unwrap_or(endpoint);
         let limits = Limits { deadline: self.call, bytes_max: LEAKED_BYTES_MAX };
-        match discovery::get(self.sides.profile, path, limits).await {
+        match discovery::get(&self.sides.profile, path, limits).await {
             Ok(page) => match tasks::leaked(&page.text()) {
                 Some((total, groups)) => Ok(Some(LeakedTasks { total: Some(total), groups })),
                 None => {
-                    Err(CallError::Broken(format!("{endpoint}: the answer is no goroutineleak profile with debug=1")))
+                    Err(CallError::broken(format!("{endpoint}: the answer is no goroutineleak profile with debug=1")))
                 }
             },
             Err(PageError::Status(StatusCode::NOT_FOUND)) => Ok(Some(LeakedTasks::default())),
             Err(PageError::TimedOut(after)) => Err(CallError::TimedOut(after)),
-            Err(error) => Err(CallError::Broken(format!("{endpoint}: {error}"))),
+            Err(error) => Err(CallError::broken(format!("{endpoint}: {error}"))),
         }
     }
 }

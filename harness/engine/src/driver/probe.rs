@@ -9,10 +9,10 @@ use soak_diagnosis::metrics_page::{self, Selector};
 use soak_scenario::{Profile, series};
 
 use super::cgroup::Group;
-use crate::client::{Headers, HttpClient};
-use crate::diagnosis::Sides;
+use crate::client::HttpClient;
 use crate::http;
 use crate::sampler::proc;
+use crate::side::Sides;
 use crate::target::{CallError, Families, Knob, Probe, Values};
 
 /// A store that a script starts begins a moment after the script.
@@ -72,7 +72,6 @@ pub(super) struct TargetProbe {
     watched: Mutex<Watched>,
     family: Mutex<Family>,
     sides: Sides,
-    headers: Headers,
     /// The client of the load, where the target speaks HTTP: it knows the names of the run.
     client: Option<HttpClient>,
     page: Option<String>,
@@ -89,7 +88,7 @@ impl TargetProbe {
         watched: Watched,
         sides: Sides,
         profile: &Profile,
-        (client, headers): (Option<HttpClient>, Headers),
+        client: Option<HttpClient>,
         deadline: Duration,
     ) -> Self {
         let selectors = profile
@@ -106,7 +105,6 @@ impl TargetProbe {
             watched: Mutex::new(watched),
             family: Mutex::default(),
             sides,
-            headers,
             client,
             page: profile.endpoints.metrics.clone(),
             series: selectors.collect(),
@@ -140,7 +138,7 @@ impl TargetProbe {
 
     async fn page(&self) -> Result<Option<String>, CallError> {
         let Some(endpoint) = &self.page else { return Ok(None) };
-        http::call_with(self.sides.metrics, &self.headers, endpoint, self.deadline).await.map(Some)
+        http::call(&self.sides.metrics, endpoint, self.deadline).await.map(Some)
     }
 }
 
@@ -172,7 +170,7 @@ impl Probe for TargetProbe {
             let value = if let Some(client) = &self.client {
                 client.read_number(&one.place).await.ok().flatten()
             } else {
-                let answer = http::call_with(self.sides.http, &self.headers, &one.endpoint, self.deadline).await;
+                let answer = http::call(&self.sides.http, &one.endpoint, self.deadline).await;
                 answer.ok().and_then(|answer| one.read(&answer))
             };
             values.extend(value.map(|value| (one.series, value)));

@@ -1,6 +1,5 @@
 //! A leak at a known rate, which the target was asked for: the ground truth of what the harness can see.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 use super::{Evidence, Guard, Levers};
 use crate::http;
 use crate::residue::{Register, Residue};
+use crate::side::Side;
 use crate::target::CallError;
 
 /// Begins the leak.
@@ -23,18 +23,19 @@ pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result
         Injection::LeakTasks { rate } => (format!("tasks_rate={rate}"), "tasks"),
         _ => return Err(format!("{} is no leak", injection.name())),
     };
-    let residue = Residue::Leak { addr: reach.http, endpoint: stop.clone(), of: levers.process() };
+    let residue =
+        Residue::Leak { addr: reach.http.addr(), endpoint: stop.clone(), key: reach.key.clone(), of: levers.process() };
     reach.register.note(&residue)?;
-    let begun = http::call(reach.http, &begin.replace("{leak}", &asked), reach.call).await;
+    let begun = http::call(&reach.http, &begin.replace("{leak}", &asked), reach.call).await;
     if let Err(error) = begun {
         // Without an answer it may have begun all the same. What was refused has not, and another leak goes on.
-        if !matches!(error, CallError::Refused(_)) && http::call(reach.http, stop, reach.call).await.is_ok() {
+        if !matches!(error, CallError::Refused(_)) && http::call(&reach.http, stop, reach.call).await.is_ok() {
             reach.register.strike(&residue);
         }
         return Err(format!("the target does not leak when asked to: {error}"));
     }
     Ok(Box::new(Leak {
-        addr: reach.http,
+        side: reach.http.clone(),
         stop: stop.clone(),
         call: reach.call,
         what,
@@ -47,7 +48,7 @@ pub(super) async fn inject(levers: &dyn Levers, injection: &Injection) -> Result
 }
 
 struct Leak {
-    addr: SocketAddr,
+    side: Side,
     stop: String,
     call: Duration,
     what: &'static str,
@@ -64,7 +65,7 @@ impl Guard for Leak {
     /// What was leaked is told by the answer to its end, so that is asked for here.
     async fn evidence(&mut self) -> Evidence {
         let seconds = self.began.elapsed().as_secs_f64();
-        match http::call(self.addr, &self.stop, self.call).await {
+        match http::call(&self.side, &self.stop, self.call).await {
             Ok(answer) => {
                 let held = answer.lines().find_map(|line| line.strip_prefix(self.what)?.trim().parse::<f64>().ok());
                 self.held = Some(held.unwrap_or(0.0));
@@ -83,7 +84,7 @@ impl Guard for Leak {
 
     async fn heal(self: Box<Self>) -> Result<(), String> {
         if self.held.is_none() {
-            http::call(self.addr, &self.stop, self.call).await.map_err(|error| {
+            http::call(&self.side, &self.stop, self.call).await.map_err(|error| {
                 format!(
                     "the leak could not be ended: {error}; `soak heal` tries again, a restart of the target ends it"
                 )

@@ -93,21 +93,21 @@ mod tests {
     #[test]
     fn only_a_dataset_that_is_not_found_is_gone() {
         let answer = |text: &str| Ok(text.as_bytes().to_vec());
-        let refused = |text: &str| Err(CallError::Refused(text.to_owned()));
-        let not_found = "Some requested entity was not found: no such dataset";
+        let refused = |text: &str| Err(CallError::refused(text));
+        let not_found = || Err(CallError::not_found("Some requested entity was not found: no such dataset"));
         assert_eq!(is_there(answer(r#"{"status":"READY"}"#)), Ok(true));
         assert_eq!(is_there(answer(r#"{"status":"NOT_FOUND"}"#)), Ok(false));
-        assert_eq!(is_there(refused(not_found)), Ok(false));
+        assert_eq!(is_there(not_found()), Ok(false));
         assert_eq!(is_there(refused("The system is not in a required state: read only")), Ok(true));
         assert_eq!(dropped(answer("")), Ok(()));
-        assert_eq!(dropped(refused(not_found)), Ok(()));
+        assert_eq!(dropped(not_found()), Ok(()));
         assert!(dropped(refused("Internal error: it is busy")).is_err(), "a refusal drops nothing");
     }
 
     #[test]
     fn no_answer_says_nothing() {
         let silent = || Err(CallError::TimedOut(ANSWER_WITHIN));
-        let broken = || Err(CallError::Broken("connection reset, entity not found".to_owned()));
+        let broken = || Err(CallError::broken("connection reset, entity not found"));
         assert!(is_there(silent()).is_err() && is_there(broken()).is_err());
         assert!(dropped(silent()).is_err() && dropped(broken()).is_err());
     }

@@ -11,8 +11,9 @@ use soak_scenario::{Endpoints, Ports};
 use super::{Proxy, World};
 use crate::client::{DataSpec, Planes};
 use crate::driver::{Controller, Group};
-use crate::residue::{Process, Register};
+use crate::residue::{AdminKey, Process, Register};
 use crate::sampler::proc;
+use crate::side::Side;
 use crate::target::Control;
 
 /// How a target is ended that is to be started again.
@@ -42,7 +43,9 @@ pub(crate) struct Reach {
     /// What load goes through on its way there; empty where no fault works on the network.
     pub(crate) proxies: Vec<Proxy>,
     /// The admin side.
-    pub(crate) http: std::net::SocketAddr,
+    pub(crate) http: Side,
+    /// Who may ask it, as the profile says: secrets are named in it and not held.
+    pub(crate) key: AdminKey,
     /// Its paths.
     pub(crate) endpoints: Endpoints,
     /// What the load puts.

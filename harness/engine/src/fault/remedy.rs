@@ -182,7 +182,7 @@ mod tests {
         }
 
         async fn compact(&self) -> Result<(), CallError> {
-            let length = self.0.ok_or_else(|| CallError::Refused("busy".to_owned()))?;
+            let length = self.0.ok_or_else(|| CallError::refused("busy"))?;
             tokio::time::sleep(length).await;
             Ok(())
         }

@@ -9,7 +9,7 @@ use soak_record::{ErrorReason, Operation};
 use tokio::time::Instant;
 
 use super::Progress;
-use crate::target::CallError;
+use crate::target::{CallError, Cause};
 
 /// Distinct reasons that are kept for each kind of operation; further ones are only counted.
 const REASONS_MAX: usize = 12;
@@ -40,8 +40,16 @@ impl std::fmt::Debug for OperationLog {
 
 #[derive(Default)]
 struct Kind {
-    /// The longest deadline of its calls.
+    /// The longest that one of its calls may take while nothing shows that the target works.
     limit: Duration,
+    /// The longest that one may take while the target works: where an index is caught up with, more than the limit.
+    patience: Duration,
+    /// Whether the target ever answered one well.
+    is_good: bool,
+    /// The first error that shows that server and profile do not fit.
+    unfit: Option<String>,
+    /// The first error of a connection that could not be made.
+    unreachable: Option<String>,
     in_flight: u64,
     /// When the target last answered one, or since when it has been asked; `None` while nothing is asked.
     waiting_since: Option<Instant>,
@@ -76,6 +84,8 @@ pub struct Waiting {
     pub waited: Duration,
     /// For how long one may take.
     pub limit: Duration,
+    /// For how long one may take while the target works.
+    pub patience: Duration,
 }
 
 impl Waiting {
@@ -122,6 +132,17 @@ impl OperationLog {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// An operation is sent. `deadline` is how long its caller waits, `limit` how long the target may be silent unless it works.
+    pub fn enter_within(self: &Arc<Self>, operation: Operation, limit: Duration, deadline: Duration) -> InFlight {
+        let mut flight = self.enter(operation, limit);
+        flight.deadline = deadline;
+        let mut kinds = self.kinds();
+        let kind = kinds.entry(operation).or_default();
+        kind.patience = kind.patience.max(deadline);
+        drop(kinds);
+        flight
+    }
+
     /// An operation is sent. `deadline` is how long its caller waits.
     pub fn enter(self: &Arc<Self>, operation: Operation, deadline: Duration) -> InFlight {
         let now = Instant::now();
@@ -141,13 +162,32 @@ impl OperationLog {
     }
 
     /// A stream of puts is open; `progress` is touched whenever the target takes or answers something.
-    pub fn open_stream(self: &Arc<Self>, progress: &Progress, deadline: Duration) -> OpenStream {
+    pub fn open_stream(self: &Arc<Self>, progress: &Progress, limit: Duration, patience: Duration) -> OpenStream {
         let mut kinds = self.kinds();
         let kind = kinds.entry(Operation::Put).or_default();
         kind.streams.push(progress.clone());
-        kind.limit = kind.limit.max(deadline);
+        kind.limit = kind.limit.max(limit);
+        kind.patience = kind.patience.max(patience);
         drop(kinds);
         OpenStream { log: Arc::clone(self), progress: progress.clone() }
+    }
+
+    /// The target answered an operation well that is no single call: a put.
+    pub(crate) fn answered_well(&self, operation: Operation) {
+        self.kinds().entry(operation).or_default().is_good = true;
+    }
+
+    /// Why server and profile do not fit, where every operation of a kind shows that they do not.
+    pub fn unfit(&self) -> Option<String> {
+        let kinds = self.kinds();
+        kinds.values().filter(|kind| !kind.is_good).find_map(|kind| kind.unfit.clone())
+    }
+
+    /// Why nothing could be asked of the server: nobody listens, or another kind of server does.
+    pub fn unreachable(&self) -> Option<String> {
+        let kinds = self.kinds();
+        let why = |kind: &Kind| kind.unfit.clone().or_else(|| kind.unreachable.clone());
+        kinds.values().filter(|kind| !kind.is_good).find_map(why)
     }
 
     /// An operation failed.
@@ -161,6 +201,12 @@ impl OperationLog {
         let is_new = {
             let mut kinds = self.kinds();
             let kind = kinds.entry(operation).or_default();
+            if error.is_unfit() && kind.unfit.is_none() {
+                kind.unfit = Some(example.clone());
+            }
+            if error.cause() == Cause::Unreachable && kind.unreachable.is_none() {
+                kind.unreachable = Some(example.clone());
+            }
             if let Some(known) = kind.reasons.get_mut(&reason) {
                 known.count += 1;
                 known.last = now;
@@ -180,6 +226,11 @@ impl OperationLog {
 
     /// The kind of operation whose wait for an answer is the largest share of its limit, if any waits.
     pub fn waiting(&self) -> Option<Waiting> {
+        self.all_waiting().into_iter().next()
+    }
+
+    /// Every kind of operation that waits for an answer, the one that is furthest beyond its own limit first.
+    pub fn all_waiting(&self) -> Vec<Waiting> {
         let mut kinds = self.kinds();
         let waiting = kinds.iter_mut().filter_map(|(operation, kind)| {
             let waited = kind.wait().filter(|waited| !waited.is_zero())?;
@@ -188,10 +239,12 @@ impl OperationLog {
             if in_flight > 0 {
                 kind.longest = kind.longest.max(waited);
             }
-            Some(Waiting { operation: *operation, in_flight, waited, limit: kind.limit })
+            let patience = kind.patience.max(kind.limit);
+            Some(Waiting { operation: *operation, in_flight, waited, limit: kind.limit, patience })
         });
-        // The one that is furthest beyond its own limit.
-        waiting.max_by(|a, b| a.share().total_cmp(&b.share()))
+        let mut waiting: Vec<Waiting> = waiting.collect();
+        waiting.sort_by(|a, b| b.share().total_cmp(&a.share()));
+        waiting
     }
 
     /// For how long no operation of this kind has been answered; zero while none is in flight.
@@ -254,8 +307,9 @@ impl InFlight {
         self.over = true;
         let timed_out = matches!(answer, Err(CallError::TimedOut(_)));
         self.leave(!timed_out);
-        if let Err(error) = answer {
-            self.log.failed(self.operation, error);
+        match answer {
+            Ok(_) => self.log.answered_well(self.operation),
+            Err(error) => self.log.failed(self.operation, error),
         }
     }
 
@@ -336,7 +390,7 @@ mod tests {
     fn errors_that_differ_in_numbers_and_names_have_one_reason() {
         let log = OperationLog::default();
         for id in [7, 1234, 99] {
-            log.failed(Operation::Delete, &CallError::Refused(format!("no row {id} in \"set-{id}\"")));
+            log.failed(Operation::Delete, &CallError::refused(format!("no row {id} in \"set-{id}\"")));
         }
         log.failed(Operation::Delete, &CallError::TimedOut(DEADLINE));
         let errors = log.take_errors(5.0);
@@ -353,13 +407,13 @@ mod tests {
         let count = Arc::clone(&told);
         let log = OperationLog::telling(Box::new(move |_, _| *count.lock().unwrap() += 1));
         for letter in 'a'..='z' {
-            log.failed(Operation::Search, &CallError::Broken(format!("reason {letter}")));
-            log.failed(Operation::Search, &CallError::Broken(format!("reason {letter}")));
+            log.failed(Operation::Search, &CallError::broken(format!("reason {letter}")));
+            log.failed(Operation::Search, &CallError::broken(format!("reason {letter}")));
         }
         let errors = log.take_errors(0.0);
         assert_eq!((errors[0].1.len(), errors[0].2), (REASONS_MAX, 2 * (26 - REASONS_MAX as u64)));
         assert_eq!(*told.lock().unwrap(), REASONS_MAX);
-        log.failed(Operation::Search, &CallError::Broken("x".repeat(10_000)));
+        log.failed(Operation::Search, &CallError::broken("x".repeat(10_000)));
         assert!(log.take_errors(0.0)[0].1[0].example.chars().count() <= REASON_CHARS_MAX + 1);
     }
 
@@ -403,7 +457,7 @@ mod tests {
         let other = log.enter(Operation::Search, DEADLINE);
         let _metrics = log.enter(Operation::Metrics, DEADLINE);
         tokio::time::sleep(Duration::from_secs(9)).await;
-        other.done::<()>(&Err(CallError::Refused("no".to_owned())));
+        other.done::<()>(&Err(CallError::refused("no")));
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(log.waited(Operation::Search), Duration::from_secs(1));
         assert_eq!(log.waiting().map(|waiting| waiting.operation), Some(Operation::Metrics));
@@ -429,7 +483,7 @@ mod tests {
     async fn streams_wait_only_when_none_of_them_moves() {
         let log = Arc::new(OperationLog::default());
         let (one, two) = (Progress::default(), Progress::default());
-        let (open, _other) = (log.open_stream(&one, DEADLINE), log.open_stream(&two, DEADLINE));
+        let (open, _other) = (log.open_stream(&one, DEADLINE, DEADLINE), log.open_stream(&two, DEADLINE, DEADLINE));
         one.ask(true);
         two.ask(true);
         tokio::time::sleep(Duration::from_secs(5)).await;

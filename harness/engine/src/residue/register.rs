@@ -212,6 +212,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::residue::AdminKey;
 
     #[test]
     fn a_register_reads_back_without_its_torn_end() {
@@ -302,7 +303,12 @@ mod tests {
             ),
             (
                 r#"{"leak":{"addr":"127.0.0.1:1","endpoint":"POST /stop"}}"#,
-                Residue::Leak { addr: ([127, 0, 0, 1], 1).into(), endpoint: "POST /stop".to_owned(), of: None },
+                Residue::Leak {
+                    addr: ([127, 0, 0, 1], 1).into(),
+                    endpoint: "POST /stop".to_owned(),
+                    key: AdminKey::default(),
+                    of: None,
+                },
             ),
             (
                 r#"{"datasets":{"meta":"127.0.0.1:1","names":["a"]}}"#,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::{Process, RUN_VARIABLE, Registered, Residue};
+use super::{AdminKey, Process, RUN_VARIABLE, Registered, Residue};
 use crate::driver::{cgroup_remove, docker, is_mounted, remove_data_folder};
 use crate::fault::{Kernel, drop_at, listens, still_changed, still_there, take_back};
 use crate::http;
@@ -52,6 +52,8 @@ pub enum Left {
         addr: SocketAddr,
         /// What ends it.
         endpoint: String,
+        /// Who may end it.
+        key: AdminKey,
         /// The target's process, where it is known.
         of: Option<Process>,
     },
@@ -163,8 +165,9 @@ pub(super) async fn look(run: &Registered, residue: &Residue) -> Result<Vec<Left
         Residue::Setting { .. } | Residue::Stopped { .. } => Ok(Vec::new()),
         Residue::Leak { of, .. } | Residue::Datasets { of, .. } if has_ended(run, *of) => Ok(Vec::new()),
         // One that nobody answers for has ended with its target.
-        Residue::Leak { addr, endpoint, of } => {
-            one(listens(*addr).await?, Left::Leak { addr: *addr, endpoint: endpoint.clone(), of: *of })
+        Residue::Leak { addr, endpoint, key, of } => {
+            let left = Left::Leak { addr: *addr, endpoint: endpoint.clone(), key: key.clone(), of: *of };
+            one(listens(*addr).await?, left)
         }
         Residue::Datasets { meta, names, of } => {
             let there = still_there(*meta, names).await?;
@@ -202,11 +205,12 @@ async fn remove_one(left: &Left) -> Result<(), String> {
         }
         Left::Change(change) => take_back(&Kernel(None), change),
         Left::Leak { of: Some(process), .. } | Left::Dataset { of: Some(process), .. } if !process.is_alive() => Ok(()),
-        Left::Leak { addr, endpoint, .. } => {
+        Left::Leak { addr, endpoint, key, .. } => {
             if !listens(*addr).await? {
                 return Ok(());
             }
-            let ended = http::call(*addr, endpoint, ANSWER_WITHIN).await;
+            let side = key.side(*addr).map_err(|error| format!("the leak of the target at {addr}: {error}"))?;
+            let ended = http::call(&side, endpoint, ANSWER_WITHIN).await;
             ended.map(|_| ()).map_err(|error| format!("the leak of the target at {addr} could not be ended: {error}"))
         }
         Left::Dataset { meta, name, .. } => drop_at(*meta, name).await,

@@ -96,12 +96,14 @@ async fn whoever_listens_where_a_target_was_is_asked_for_nothing() {
     let addr = stranger.local_addr().unwrap();
     let itself = Process::of(std::process::id()).unwrap();
     let another = Process { started_ticks: itself.started_ticks + 1, ..itself };
-    let leak = |of| Residue::Leak { addr, endpoint: "POST /stop".to_owned(), of };
+    let leak = |of| Residue::Leak { addr, endpoint: "POST /stop".to_owned(), key: AdminKey::default(), of };
     let datasets = Residue::Datasets { meta: addr, names: vec!["soak-fault-0".to_owned()], of: Some(another) };
     assert_eq!(left_by(&run_with(vec![leak(Some(another)), datasets])).await, []);
     let left = left_by(&run_with(vec![leak(Some(itself))])).await;
     assert!(matches!(&left[..], [Left::Leak { .. }]), "{left:?}");
-    remove(&Left::Leak { addr, endpoint: "POST /stop".to_owned(), of: Some(another) }).await.unwrap();
+    remove(&Left::Leak { addr, endpoint: "POST /stop".to_owned(), key: AdminKey::default(), of: Some(another) })
+        .await
+        .unwrap();
     stranger.set_nonblocking(true).unwrap();
     let mut calls = 0;
     while stranger.accept().is_ok() {

@@ -46,12 +46,13 @@ impl Calls {
         operation: Operation,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        let deadline = match operation {
-            Operation::Compact | Operation::ReadRows => self.whole,
-            Operation::DropDataset => self.indexed,
-            _ => self.call,
+        let (limit, deadline) = match operation {
+            Operation::Compact | Operation::ReadRows => (self.whole, self.whole),
+            // It may wait for an index, but then the target works.
+            Operation::DropDataset => (self.call, self.indexed),
+            _ => (self.call, self.call),
         };
-        let flight = self.log.enter(operation, deadline);
+        let flight = self.log.enter_within(operation, limit, deadline);
         let answer = within(deadline, call).await;
         flight.done(&answer);
         answer
@@ -145,7 +146,7 @@ impl LoggedClient {
 #[async_trait]
 impl Client for LoggedClient {
     async fn open_put(&self, progress: Progress) -> Result<(Box<dyn PutSender>, Box<dyn PutAcks>), CallError> {
-        let open = self.calls.log.open_stream(&progress, self.calls.indexed);
+        let open = self.calls.log.open_stream(&progress, self.calls.call, self.calls.indexed);
         match self.inner.open_put(progress).await {
             Ok((sender, acks)) => {
                 let log = Arc::clone(&self.calls.log);
@@ -218,8 +219,9 @@ struct LoggedAcks {
 impl PutAcks for LoggedAcks {
     async fn next(&mut self) -> Result<Option<Ack>, CallError> {
         let answer = self.inner.next().await;
-        if let Err(error) = &answer {
-            self.log.failed(Operation::Put, error);
+        match &answer {
+            Ok(_) => self.log.answered_well(Operation::Put),
+            Err(error) => self.log.failed(Operation::Put, error),
         }
         answer
     }

@@ -75,5 +75,5 @@ impl Performer<'_> {
 }
 
 fn broken(error: &std::io::Error) -> CallError {
-    CallError::Broken(error.to_string())
+    CallError::broken(error.to_string())
 }

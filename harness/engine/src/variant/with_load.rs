@@ -96,6 +96,8 @@ impl Performer<'_> {
                 Ok(false) => "it still says that it is busy".to_owned(),
                 // A fault may have left nothing to index; which rows are gone is found out when they are compared.
                 Err(error) if error.is_not_found() && self.conductor.was_disturbed() => return Ok(()),
+                // Another kind of answer does not come by waiting for it.
+                Err(error) if error.is_unfit() => return Err(StepError::Failed(error.to_string())),
                 Err(error) => error.to_string(),
             };
             if self.books.is_given_up() {

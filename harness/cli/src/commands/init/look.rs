@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use soak_diagnosis::metrics_page::{self, Line};
+use soak_engine::Side;
 use soak_engine::discovery::{self, ContainerError, ContainerFound, GrpcFound, Limits, PageError};
-use soak_scenario::Protocol;
+use soak_scenario::{Protocol, TlsSettings};
 
 use super::asked::Asked;
 use super::pages::{self, Purpose};
@@ -53,39 +54,42 @@ pub(super) struct Seen {
     pub(super) data: Option<SocketAddr>,
     pub(super) meta: Option<SocketAddr>,
     pub(super) notes: Vec<String>,
+    /// HTTPS of the HTTP address.
+    pub(super) tls: Option<TlsSettings>,
 }
 
 /// Reads the server. What was named and does not answer is an error; what was only tried is a note at most.
 pub(super) async fn look(asked: &Asked) -> Result<Seen, Failure> {
     let limits = Limits { deadline: asked.deadline, bytes_max: ANSWER_BYTES_MAX };
-    let mut seen = Seen::default();
+    let mut seen = Seen { tls: asked.tls.clone(), ..Seen::default() };
     let tried = seen.addresses(asked).await?;
     seen.named_metrics(asked, limits).await?;
     let mut silent = Vec::new();
     for addr in tried {
         let is_named = asked.http == Some(addr);
-        match discovery::get(addr, pages::METRICS[0], limits).await {
+        match discovery::get(&asked.side(addr)?, pages::METRICS[0], limits).await {
             Err(error) if !error.is_answered() && is_named => {
                 return Err(Failure::platform(format!(
                     "--http {addr}: {error}; check that the server runs and listens there"
                 )));
             }
-            Err(PageError::NotHttp { source, .. }) if is_named => {
+            Err(PageError::Tls(why)) if is_named => return Err(Failure::platform(format!("--http {addr}: {why}"))),
+            Err(PageError::NotHttp { why, .. }) if is_named => {
                 return Err(Failure::usage(format!(
-                    "--http {addr}: expected an HTTP/1.1 server, but it does not answer as one ({source}); a gRPC address goes into --grpc, and HTTPS is not read"
+                    "--http {addr}: {why}; a gRPC address goes into --grpc, and an HTTPS address needs https:// and --ca-file"
                 )));
             }
             Err(error) if !error.is_answered() => {}
-            Err(PageError::NotHttp { .. }) => silent.push(addr),
+            Err(PageError::NotHttp { .. } | PageError::Tls(_)) => silent.push(addr),
             first => {
                 seen.http.push(addr);
-                seen.metrics_of(addr, first, limits).await;
+                seen.metrics_of(&asked.side(addr)?, first, limits).await;
             }
         }
     }
     seen.grpc(asked, silent).await?;
     for addr in seen.http.clone() {
-        seen.ask_usual_paths(addr, limits).await;
+        seen.ask_usual_paths(&asked.side(addr)?, limits).await;
     }
     if seen.http.is_empty() && seen.data.is_none() && seen.metrics.is_none() {
         let (what, hint) = match (&seen.container, seen.pid) {
@@ -154,7 +158,7 @@ impl Seen {
         };
         let mut refused = String::new();
         for path in paths {
-            match discovery::get(*addr, path, limits).await {
+            match discovery::get(&asked.side(*addr)?, path, limits).await {
                 Ok(page) => match pages::kind(&page.text()) {
                     Ok(()) => {
                         self.metrics = Some(MetricsPage { addr: *addr, path: path.to_owned(), text: page.text() });
@@ -166,7 +170,7 @@ impl Seen {
                     }
                     Err(_) => {}
                 },
-                Err(error) if !error.is_answered() => {
+                Err(error) if !error.is_answered() || matches!(error, PageError::Tls(_)) => {
                     return Err(Failure::platform(format!(
                         "--metrics {addr}: {error}; check that the server runs and listens there"
                     )));
@@ -182,14 +186,15 @@ impl Seen {
     }
 
     /// The metrics page of an address that answers. `first` is what the most usual path answered.
-    async fn metrics_of(&mut self, addr: SocketAddr, first: Result<discovery::Page, PageError>, limits: Limits) {
+    async fn metrics_of(&mut self, side: &Side, first: Result<discovery::Page, PageError>, limits: Limits) {
+        let addr = side.addr();
         let mut answer = first;
         for (index, path) in pages::METRICS.into_iter().enumerate() {
             if self.metrics.is_some() {
                 return;
             }
             if index > 0 {
-                answer = discovery::get(addr, path, limits).await;
+                answer = discovery::get(side, path, limits).await;
             }
             match &answer {
                 Ok(page) => match pages::kind(&page.text()) {
@@ -209,24 +214,25 @@ impl Seen {
     }
 
     /// Health checks, pprof, and answers that may name the server.
-    async fn ask_usual_paths(&mut self, addr: SocketAddr, limits: Limits) {
-        let anything = discovery::get(addr, pages::NOBODYS, limits).await.is_ok();
+    async fn ask_usual_paths(&mut self, side: &Side, limits: Limits) {
+        let addr = side.addr();
+        let anything = discovery::get(side, pages::NOBODYS, limits).await.is_ok();
         if anything {
             self.notes.push(format!("{addr} answers any path, so that no health check of it is believed"));
         }
         for path in pages::HEALTH.into_iter().filter(|_| !anything) {
-            if discovery::get(addr, path, limits).await.is_ok() {
+            if discovery::get(side, path, limits).await.is_ok() {
                 self.health.push((addr, path));
             }
         }
         for path in product::ANSWERS {
-            if let Ok(page) = discovery::get(addr, path, limits).await {
+            if let Ok(page) = discovery::get(side, path, limits).await {
                 self.answers.entry(path).or_insert_with(|| page.text());
             }
         }
         for Purpose { key, path, endpoint, is } in pages::PPROF {
             let is_known = self.endpoints.iter().any(|one| one.key == key);
-            if !is_known && discovery::get(addr, path, limits).await.is_ok_and(|page| is(&page.body)) {
+            if !is_known && discovery::get(side, path, limits).await.is_ok_and(|page| is(&page.body)) {
                 self.endpoints.push(Endpoint { addr, key, call: endpoint });
             }
         }

@@ -63,6 +63,7 @@ pub(super) fn write(case: &Case<'_>) -> Written {
         let protocol = case.seen.protocol();
         (generic(case, protocol), protocol, unknown(case.recognised))
     };
+    let body = body + &tls(case.seen);
     let read = as_read(&body);
     let missing = read.map_or_else(Vec::new, |profile| costs::of_profile(case.seen, &profile));
     let mut text = head(case, protocol, &recognised);
@@ -73,6 +74,13 @@ pub(super) fn write(case: &Case<'_>) -> Written {
     let open = text.lines().zip(1..).filter(|(line, _)| line.contains(FILL_IN) && !line.starts_with('#'));
     let open = open.map(|(_, number)| number).collect();
     Written { open, protocol, recognised, found: found(case.seen, case.lines), missing, notes, text }
+}
+
+/// The section for HTTPS; nothing where HTTP is spoken.
+fn tls(seen: &Seen) -> String {
+    let Some(tls) = &seen.tls else { return String::new() };
+    let name = tls.server_name.as_ref().map_or_else(String::new, |name| format!("server_name = \"{name}\"\n"));
+    format!("\n[tls]\nca_file = '{}'\n{name}", tls.ca_file)
 }
 
 fn unknown(recognised: &Recognised) -> String {

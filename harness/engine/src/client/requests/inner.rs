@@ -17,7 +17,7 @@ use super::secrets::Headers;
 use super::things::Things;
 use crate::client::pool::{Answer, Pool};
 use crate::load::Progress;
-use crate::target::{Ack, Batch, CallError, RefusedRows, within};
+use crate::target::{Ack, Batch, CallError, Cause, Misfit, RefusedRows, within};
 
 /// The first pause after an answer that asks for patience; it doubles with each further one.
 const PAUSE_LEAST: Duration = Duration::from_millis(50);
@@ -45,10 +45,10 @@ pub(super) struct Inner {
 
 impl Inner {
     fn request(&self, ask: &Ask, about: &Subject<'_>, body: Outgoing) -> Result<Request<Outgoing>, CallError> {
-        let unfit = |error: &dyn std::fmt::Display| CallError::Refused(format!("{}: {error}", ask.call));
+        let unfit = |error: &dyn std::fmt::Display| CallError::refused(format!("{}: {error}", ask.call));
         let path = String::from_utf8_lossy(&self.filler.text(&ask.path, about)).into_owned();
         let mut request = Request::builder().method(ask.method.clone()).uri(path);
-        request = request.header(header::HOST, self.pool.addr().to_string());
+        request = request.header(header::HOST, self.pool.side().addr().to_string());
         if ask.body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -69,7 +69,7 @@ impl Inner {
 
     /// The same for an operation of which the profile may have no request.
     pub(super) async fn ask(&self, ask: Option<&Arc<Ask>>, about: &Subject<'_>) -> Result<Answer, CallError> {
-        let ask = ask.ok_or_else(|| CallError::Refused("the profile has no request for this operation".to_owned()))?;
+        let ask = ask.ok_or_else(|| CallError::refused("the profile has no request for this operation"))?;
         self.send(ask, about).await
     }
 
@@ -79,9 +79,12 @@ impl Inner {
             return Err(self.refused(ask, &answer));
         }
         match &answer.found {
-            Err(why) => Err(CallError::Broken(self.told(ask, &answer, &format!(", but {why}")))),
+            Err(why) => {
+                let told = self.told(ask, &answer, &format!(", but {why}"));
+                Err(CallError::broken(told).because(Cause::Unfit(Misfit::NotJson)))
+            }
             Ok(found) => match ask.found(Reads::Errors, found).iter().flatten().find(|error| is_error(error)) {
-                Some(error) => Err(CallError::Refused(self.in_words(ask, &answer, error))),
+                Some(error) => Err(CallError::refused(self.in_words(ask, &answer, error))),
                 None => Ok(answer),
             },
         }
@@ -92,10 +95,11 @@ impl Inner {
         let told = self.told(ask, answer, "");
         let no_work_done = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::NOT_IMPLEMENTED].contains(&answer.status);
         if ask.is_batch && answer.status.is_server_error() && !no_work_done {
-            CallError::Broken(told)
+            CallError::broken(told)
         } else {
-            CallError::Refused(told)
+            CallError::refused(told)
         }
+        .because(Cause::Status(answer.status.as_u16()))
     }
 
     fn told(&self, ask: &Ask, answer: &Answer, why: &str) -> String {
@@ -139,14 +143,14 @@ impl Inner {
         let rows = ask.found(Reads::RowErrors, found);
         if rows.len() != batch.rows as usize {
             let why = format!(", but told of {} rows where {} were sent", rows.len(), batch.rows);
-            return Err(CallError::Broken(self.told(ask, answer, &why)));
+            return Err(CallError::broken(self.told(ask, answer, &why)));
         }
         let failed = |(id, error): (u64, &Option<Value>)| Some((id, error.clone().filter(is_error)?));
         let failed: Vec<(u64, Value)> = batch.ids().zip(rows).filter_map(failed).collect();
         let Some((_, first)) = failed.first() else { return Ok(None) };
         let why = self.in_words(ask, answer, first);
         if failed.len() == rows.len() {
-            return Err(CallError::Refused(why));
+            return Err(CallError::refused(why));
         }
         let why = format!("{} of {} rows of a batch were refused; {why}", failed.len(), rows.len());
         Ok(Some(RefusedRows { ids: failed.into_iter().map(|(id, _)| id).collect(), why }))
@@ -199,17 +203,16 @@ impl Inner {
             return Ok(());
         }
         let created = self.send_within(self.index_deadline, create, &Subject::default()).await;
+        let told = |why| format!("the collection {} could not be created: {why}", self.filler.collection());
         let answer = created.map_err(|error| match error {
-            CallError::Refused(why) => {
-                CallError::Refused(format!("the collection {} could not be created: {why}", self.filler.collection()))
-            }
+            CallError::Refused(_) => error.told(told),
             other => other,
         })?;
         if create.reads(Reads::Value) {
             let found = answer.found.as_deref().unwrap_or_default();
             let id = ask_value(create, found).map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned));
             let missing = || self.told(create, &answer, ", but without the collection's id");
-            self.filler.set_collection_id(id.ok_or_else(|| CallError::Broken(missing()))?);
+            self.filler.set_collection_id(id.ok_or_else(|| CallError::broken(missing()))?);
         }
         *ours = true;
         Ok(())
@@ -219,10 +222,10 @@ impl Inner {
     pub(super) async fn drop_collection(&self) -> Result<(), CallError> {
         let mut ours = self.ours.lock().await;
         if !*ours {
-            return Err(CallError::Refused("there is no such dataset: this run has created no collection".to_owned()));
+            return Err(CallError::not_found("there is no such dataset: this run has created no collection"));
         }
         let Some(drop) = &self.asks.drop_collection else {
-            return Err(CallError::Refused("the profile has no request that drops a collection".to_owned()));
+            return Err(CallError::refused("the profile has no request that drops a collection"));
         };
         let dropped = self.send_within(self.index_deadline, drop, &Subject::default()).await;
         // One that is not there any more is created again by the next cycle.
@@ -232,21 +235,22 @@ impl Inner {
 
     /// A number or a text at a place in an answer in JSON: `GET /path /pointer`, with the names of the run.
     pub(super) async fn read_json(&self, endpoint: &str) -> Result<Option<Value>, CallError> {
-        let unfit = |error: &dyn std::fmt::Display| CallError::Refused(format!("{endpoint}: {error}"));
+        let unfit = |error: &dyn std::fmt::Display| CallError::refused(format!("{endpoint}: {error}"));
         let filled = self.filler.names(endpoint);
-        let filled = filled.ok_or_else(|| CallError::Refused("there is no such dataset yet".to_owned()))?;
+        let filled = filled.ok_or_else(|| CallError::not_found("there is no such dataset yet"))?;
         let (call, pointer) = filled.rsplit_once(' ').ok_or_else(|| unfit(&"it names no place in the answer"))?;
         let path = call.split_once(' ').map_or(call, |(_, path)| path);
-        let request = Request::get(path).header(header::HOST, self.pool.addr().to_string());
+        let request = Request::get(path).header(header::HOST, self.pool.side().addr().to_string());
         let request = self.headers.add_to(request).body(Outgoing::Whole(None)).map_err(|error| unfit(&error))?;
         let pointers = [Pointer::parse(pointer)];
         let answer = within(self.deadline, self.pool.send(request, &pointers)).await?;
         if !answer.status.is_success() {
             let text: String = answer.text.chars().take(REASON_CHARS_MAX).collect();
             let told = format!("{endpoint} answered {}: {text}", answer.status);
-            return Err(CallError::Refused(self.headers.redact(told)));
+            let refused = CallError::refused(self.headers.redact(told));
+            return Err(refused.because(Cause::Status(answer.status.as_u16())));
         }
-        let found = answer.found.map_err(|why| CallError::Refused(format!("{endpoint} answered, but {why}")))?;
+        let found = answer.found.map_err(|why| CallError::refused(format!("{endpoint} answered, but {why}")))?;
         Ok(found.into_iter().flatten().next().flatten())
     }
 }

@@ -27,7 +27,7 @@ impl Sender {
     async fn put(&self, batch: Batch) -> Result<Ack, CallError> {
         let asks = &self.client.asks;
         let ask = if batch.version > 0 { &asks.rewrite } else { &asks.create };
-        let lacks = || CallError::Refused("the profile has no request that writes rows".to_owned());
+        let lacks = || CallError::refused("the profile has no request that writes rows");
         let ask = ask.as_ref().ok_or_else(lacks)?;
         if ask.is_batch { self.client.put(ask, batch, &self.progress).await } else { self.each(ask, batch).await }
     }
@@ -48,7 +48,7 @@ impl Sender {
                     made += 1;
                     slow_down |= patience;
                 }
-                Err(CallError::Refused(why)) => refused.push((id, why)),
+                Err(CallError::Refused(why)) => refused.push((id, why.words)),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -58,7 +58,7 @@ impl Sender {
             // Of a row without an answer nobody knows; so it is of the batch.
             (Some(error), _) => Err(error),
             (None, None) => Ok(Ack { slow_down, refused: None }),
-            (None, Some((_, why))) if made == 0 => Err(CallError::Refused(why.clone())),
+            (None, Some((_, why))) if made == 0 => Err(CallError::refused(why.clone())),
             (None, Some((_, why))) => {
                 let why = format!("{} of {} rows of a batch were refused: {why}", refused.len(), batch.rows);
                 let ids = refused.into_iter().map(|(id, _)| id).collect();
@@ -72,7 +72,7 @@ impl Sender {
 impl PutSender for Sender {
     async fn send(&mut self, batch: Batch) -> Result<(), CallError> {
         let told = self.put(batch).await;
-        let closed = || CallError::Broken("nobody takes the answers of this stream any more".to_owned());
+        let closed = || CallError::broken("nobody takes the answers of this stream any more");
         self.tell.as_ref().ok_or_else(closed)?.send(told).await.map_err(|_| closed())
     }
 

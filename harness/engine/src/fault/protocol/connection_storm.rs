@@ -23,7 +23,7 @@ pub(super) fn begin(site: &Site, tally: &Arc<Tally>, rate: Rate) -> Abuse {
         let tally = Arc::clone(&counted);
         async move {
             let made =
-                async { TcpStream::connect(addr).await.map_err(|error| CallError::Broken(format!("{addr}: {error}"))) };
+                async { TcpStream::connect(addr).await.map_err(|error| CallError::broken(format!("{addr}: {error}"))) };
             tally.record(&within(deadline, made).await);
         }
     });

@@ -36,7 +36,7 @@ pub(super) fn begin(site: &Site, tally: &Arc<Tally>, count: u32) -> Abuse {
 }
 
 async fn open(addr: SocketAddr, greeting: &'static [u8]) -> Result<TcpStream, CallError> {
-    let broken = |error: std::io::Error| CallError::Broken(format!("{addr}: {error}"));
+    let broken = |error: std::io::Error| CallError::broken(format!("{addr}: {error}"));
     let mut stream = TcpStream::connect(addr).await.map_err(broken)?;
     stream.write_all(greeting).await.map_err(broken)?;
     Ok(stream)

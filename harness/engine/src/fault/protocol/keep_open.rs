@@ -50,7 +50,7 @@ mod tests {
         let (tally, tried) = (Arc::new(Tally::default()), AtomicU64::new(0));
         let open = || {
             let first = tried.fetch_add(1, Ordering::Relaxed) == 0;
-            async move { if first { Err(CallError::Broken("no".to_owned())) } else { Ok(()) } }
+            async move { if first { Err(CallError::broken("no")) } else { Ok(()) } }
         };
         let keeping = keep_open(Arc::clone(&tally), Arc::new(Semaphore::new(1)), REST, open, |(), _| sleep(life));
         tokio::pin!(keeping);

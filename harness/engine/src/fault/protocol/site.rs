@@ -184,7 +184,7 @@ mod tests {
         for status in [Status::invalid_argument("k of 100000"), Status::resource_exhausted("x"), Status::unknown("x")] {
             assert!(!call_error(&status).is_not_found(), "{status}");
         }
-        let broken = CallError::Broken("connection reset, entity not found".to_owned());
+        let broken = CallError::broken("connection reset, entity not found");
         assert!(!broken.is_not_found() && !CallError::TimedOut(LOOK).is_not_found());
     }
 }

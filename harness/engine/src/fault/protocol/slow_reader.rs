@@ -74,7 +74,7 @@ async fn ask_until_answered(site: Site, tally: Arc<Tally>, slot: Slot) {
 
 /// The body of an answer, of which nothing has been read; a connection of its own, with small windows.
 async fn ask(addr: SocketAddr, ticket: &str, deadline: Duration) -> Result<Body, CallError> {
-    let broken = |error: &dyn std::fmt::Display| CallError::Broken(error.to_string());
+    let broken = |error: &dyn std::fmt::Display| CallError::broken(error.to_string());
     let endpoint = Endpoint::from_shared(format!("http://{addr}")).map_err(|error| broken(&error))?;
     let endpoint = endpoint.connect_timeout(deadline).initial_stream_window_size(WINDOW_BYTES);
     let mut channel = endpoint.connect().await.map_err(|error| broken(&error))?;

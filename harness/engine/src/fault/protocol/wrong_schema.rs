@@ -27,7 +27,7 @@ pub(super) fn begin(site: &Site, tally: &Arc<Tally>, rate: Rate) -> Abuse {
     wrong::begin(site, tally, Wrong { what: WHAT, how: "another schema", rate }, move |number| {
         let client = Arc::clone(&client);
         async move {
-            let messages = messages(number, dim).map_err(|error| CallError::Broken(error.to_string()))?;
+            let messages = messages(number, dim).map_err(|error| CallError::broken(error.to_string()))?;
             send(&client, at, messages).await
         }
     })

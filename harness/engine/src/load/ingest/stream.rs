@@ -219,7 +219,7 @@ impl Stream<'_> {
         if self.finished.load(Ordering::Relaxed) {
             return Ok(());
         }
-        Err(CallError::Broken("the target ended the stream before all was sent".to_owned()))
+        Err(CallError::broken("the target ended the stream before all was sent"))
     }
 
     /// Returns when the target has been silent for too long, or the ingest is given up.
