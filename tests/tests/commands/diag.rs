@@ -162,7 +162,7 @@ fn a_server_that_is_not_there_is_no_reason_to_give_up() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let ended =
         soak_in(folder.path(), &["diag", "--profile", "go", "--http", &free, "--seconds", "1", "--out", "x.tar.gz"]);
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
     holds(&ended.stdout, &["cannot connect", "check that the target runs and listens at"]);
     holds(&page(&folder.path().join("x.tar.gz")), &["Node type and resources"]);
 }

@@ -128,7 +128,7 @@ fn what_cannot_be_reached_is_told_apart_from_a_wrong_command() {
     refused(&init(&[]), 2, &["no server is named"]);
     refused(&init(&["--http", "10.0.0.1:9090"]), 2, &["is not an address of this machine", "--allow-remote"]);
     refused(&init(&["--http", "nowhere"]), 2, &["expected an address such as 127.0.0.1:9090"]);
-    refused(&init(&["--http", "https://127.0.0.1:1"]), 2, &["HTTPS is not read"]);
+    refused(&init(&["--http", "https://127.0.0.1:1"]), 2, &["needs --ca-file"]);
     refused(&init(&["--pid", "4194304"]), 2, &["there is no such process"]);
     refused(&init(&["--http", &http, "--out", "x.json"]), 2, &["ends in .toml"]);
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use soak_engine::http;
+use soak_engine::{Side, http};
 use soak_tests::{Running, soak, until};
 use soak_verdict::baselines::{Baselines, predict_linear};
 
@@ -75,9 +75,9 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> Result<String, String> {
-        let addr = ([127, 0, 0, 1], self.port).into();
+        let side = Side::plain(([127, 0, 0, 1], self.port).into());
         let endpoint = format!("GET {path}");
-        let call = http::call(addr, &endpoint, Duration::from_secs(30));
+        let call = http::call(&side, &endpoint, Duration::from_secs(30));
         self.runtime.block_on(call).map_err(|error| error.to_string())
     }
 

@@ -178,8 +178,8 @@ impl Diag {
             output::say(&format!("asking {http}; its processor is profiled for {} s\n", self.seconds));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::platform)?;
-        let (reached, now) =
-            runtime.block_on(async { (reach(&patient, wishes.call).await, collect(&patient, &wishes).await) });
+        let reached = runtime.block_on(reach(&patient, wishes.call));
+        let now = runtime.block_on(collect(&patient, &wishes));
         // A read of the kernel's that hangs must not keep the archive.
         runtime.shutdown_background();
         Ok((profile, format!("Diagnosis of the target at {http}"), vec![subject(now, baseline)], reached))
