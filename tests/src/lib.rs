@@ -14,6 +14,8 @@ mod target;
 mod terminal;
 mod tools;
 
+pub use soak_engine::FreePort;
+
 pub use certificates::{Authority, ServerFiles};
 pub use child::{Running, is_alive, signal, until};
 pub use image::stand_in_image;

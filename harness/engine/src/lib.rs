@@ -22,6 +22,7 @@ pub mod machine;
 mod oom;
 mod operator;
 mod patience;
+mod ports;
 pub mod residue;
 mod rest;
 mod run;
@@ -40,6 +41,7 @@ pub use journal::{Journal, Listener};
 pub use oom::OutOfMemory;
 pub use operator::{Operator, PAUSE_AT_MOST, Wishes};
 pub use patience::MoreCycles;
+pub use ports::FreePort;
 pub use run::{RunEnd, run};
 pub use side::{Side, SideError, Sides, TlsError};
 

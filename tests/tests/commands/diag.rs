@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use soak_tests::{Ended, Kind, Running, Story, Target, binary, is_alive, record, root, soak, soak_in, until};
+use soak_tests::{Ended, FreePort, Kind, Running, Story, Target, binary, is_alive, record, root, soak, soak_in, until};
 
 /// What must never be in an archive.
 const SECRET: &str = "hunter22Zq";
@@ -159,7 +159,8 @@ fn each_trouble_is_told_and_the_rest_goes_on() {
 #[test]
 fn a_server_that_is_not_there_is_no_reason_to_give_up() {
     let folder = tempfile::tempdir().unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let port = FreePort::find().unwrap();
+    let free = port.addr().to_string();
     let ended =
         soak_in(folder.path(), &["diag", "--profile", "go", "--http", &free, "--seconds", "1", "--out", "x.tar.gz"]);
     assert_eq!(ended.code, 4, "{}", ended.stderr);

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 
-use soak_tests::{Ended, root, soak_in};
+use soak_tests::{Ended, FreePort, root, soak_in};
 
 /// What stands before the body, and the body.
 type Answer = (&'static str, Vec<u8>);
@@ -119,7 +119,8 @@ fn what_is_no_metrics_page_is_refused_with_what_came() {
 
 #[test]
 fn what_cannot_be_reached_is_told_apart_from_a_wrong_command() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let port = FreePort::find().unwrap();
+    let free = port.addr().to_string();
     refused(&init(&["--http", &free]), 4, &["--http ", "cannot connect", "check that the server runs"]);
     refused(&init(&["--metrics", &free]), 4, &["--metrics ", "cannot connect"]);
     refused(&init(&["--grpc", &free]), 4, &["--grpc ", "takes no gRPC connection"]);

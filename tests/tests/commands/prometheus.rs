@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use soak_engine::{Side, http};
-use soak_tests::{Running, soak, until};
+use soak_tests::{FreePort, Running, soak, until};
 use soak_verdict::baselines::{Baselines, predict_linear};
 
 /// A whole number of seconds, and a few minutes away from the ends of the server's blocks.
@@ -46,7 +46,7 @@ fn import(folder: &Path, promtool: &str) {
 
 struct Server {
     running: Running,
-    port: u16,
+    port: FreePort,
     runtime: tokio::runtime::Runtime,
     _folder: tempfile::TempDir,
 }
@@ -59,13 +59,13 @@ impl Server {
         import(folder.path(), &format!("{}", Path::new(&program).with_file_name("promtool").display()));
         let config = folder.path().join("prometheus.yml");
         std::fs::write(&config, "scrape_configs: []\n").unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = FreePort::find().unwrap();
         let mut command = Command::new(program);
         command
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .arg("--storage.tsdb.retention.time=100y")
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg(format!("--web.listen-address={}", port.addr()))
             .arg("--log.level=error");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let server = Self { running: Running::start(&mut command), port, runtime, _folder: folder };
@@ -75,7 +75,7 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> Result<String, String> {
-        let side = Side::plain(([127, 0, 0, 1], self.port).into());
+        let side = Side::plain(self.port.addr());
         let endpoint = format!("GET {path}");
         let call = http::call(&side, &endpoint, Duration::from_secs(30));
         self.runtime.block_on(call).map_err(|error| error.to_string())
@@ -89,7 +89,7 @@ impl Server {
     }
 
     fn judge(&self, query: &str, more: &[&str]) -> soak_tests::Ended {
-        let url = format!("http://127.0.0.1:{}", self.port);
+        let url = format!("http://{}", self.port.addr());
         let (start, end) = (START_S.to_string(), (START_S + 1790).to_string());
         let asked = ["judge", "--prometheus", &url, "--query", query, "--start", &start, "--end", &end];
         soak(&[&asked[..], &["--step", "10s", "--tolerance", "1MiB/min", "--format", "json"], more].concat())

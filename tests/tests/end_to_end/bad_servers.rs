@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use soak_tests::{Ended, soak, soak_in, turn};
+use soak_tests::{Ended, FreePort, soak, soak_in, turn};
 
 /// A server that answers every request on every connection with these bytes.
 fn answering(answer: Vec<u8>) -> SocketAddr {
@@ -32,11 +32,6 @@ fn answering(answer: Vec<u8>) -> SocketAddr {
 fn http(body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
-}
-
-/// A port that was free a moment ago.
-fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A settings frame of HTTP/2, as gRPC servers send it first.
@@ -77,8 +72,9 @@ fn of(folder: &std::path::Path, args: &[String]) -> (Ended, String) {
 fn a_server_that_is_not_there_or_is_of_another_kind_is_told_by_every_command() {
     let _turn = turn();
     let ssh = answering(b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec());
+    let nobody = FreePort::find().unwrap();
     let cases = [
-        ("nobody listens", nobody(), "cannot connect"),
+        ("nobody listens", nobody.addr(), "cannot connect"),
         ("a gRPC address", grpc(), "HTTP/2"),
         ("another kind of server", ssh, "SSH-2.0"),
     ];

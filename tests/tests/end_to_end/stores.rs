@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use soak_tests::{Ended, Judged, Running, binary, chroma, scenario, turn, until, weaviate};
+use soak_tests::{Ended, FreePort, Judged, Running, binary, chroma, scenario, turn, until, weaviate};
 
 /// The variable in which the API key of these tests stands.
 pub(crate) const KEY_OF: &str = "SOAK_TEST_API_KEY";
@@ -169,7 +169,8 @@ fn a_diagnosis_sends_the_key() {
     let folder = tempfile::tempdir().unwrap();
     let profile = folder.path().join("columns.toml");
     std::fs::write(&profile, COLUMNS).unwrap();
-    let addr = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let port = FreePort::find().unwrap();
+    let addr = port.addr().to_string();
     let mut server = Command::new(stand_in());
     server.args(["columns", "--addr", &addr, "--api-key-of", KEY_OF]).env(KEY_OF, KEY);
     let _server = Running::start(&mut server);

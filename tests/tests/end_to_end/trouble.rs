@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use soak_tests::{Ended, binary, soak, turn};
+use soak_tests::{Ended, FreePort, binary, soak, turn};
 
 use crate::small::command;
 
@@ -102,9 +102,8 @@ fn a_load_for_another_machine_is_refused() {
 
 #[test]
 fn a_load_without_a_server_says_so() {
-    // A port that was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let target = format!("grpc://{free}");
+    let free = FreePort::find().unwrap();
+    let target = format!("grpc://{}", free.addr());
     let ended = soak(&["load", "--target", &target, "--dim", "8", "--duration", "2s", "--format", "json"]);
     says(&ended, 4, &["cannot connect", "check --target"]);
     assert_eq!(ended.json()["acked_vectors"], 0);

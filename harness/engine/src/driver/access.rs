@@ -1,7 +1,7 @@
 //! How a target is reached once it runs, whatever started it: the client of the load, the control, the probe.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use crate::client::{DataSpec, FlightClient, HttpAccess, HttpClient, IndexSpec, P
 use crate::dataset_of;
 use crate::diagnosis;
 use crate::fault::{self, Proxy, Reach};
+use crate::ports::FreePort;
 use crate::residue::{AdminKey, Register};
 use crate::side::Sides;
 use crate::target::Client;
@@ -31,17 +32,17 @@ pub(super) struct Addrs {
 }
 
 impl Addrs {
-    /// Free ports of 127.0.0.1. All are held at once, so that they differ, and let go together.
-    pub(super) fn free(of: &Profile) -> std::io::Result<Self> {
-        let held = [(); 5].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let [data, meta, http, metrics, profile] = held;
-        let http = http?.local_addr()?;
-        let own = |side, listener: std::io::Result<TcpListener>| {
-            let addr = listener?.local_addr()?;
-            Ok::<_, std::io::Error>(if of.has_own(side) { addr } else { http })
+    /// Free ports of 127.0.0.1, and what keeps them reserved.
+    pub(super) fn free(of: &Profile) -> std::io::Result<(Self, Vec<FreePort>)> {
+        let mut held = Vec::new();
+        let mut find = || {
+            held.push(FreePort::find()?);
+            Ok::<_, std::io::Error>(held[held.len() - 1].number())
         };
-        let (metrics, profile) = (own("metrics", metrics)?, own("profile", profile)?);
-        Ok(Self { data: data?.local_addr()?, meta: meta?.local_addr()?, http, metrics, profile })
+        let (data, meta, http) = (find()?, find()?, find()?);
+        let mut own = |side| of.has_own(side).then(&mut find).transpose();
+        let (metrics, profile) = (own("metrics")?, own("profile")?);
+        Ok((Self::at(Ipv4Addr::LOCALHOST, Ports { data, meta, http, metrics, profile }), held))
     }
 
     /// These ports of one address.
@@ -54,11 +55,6 @@ impl Addrs {
             metrics: at(ports.metrics.unwrap_or(ports.http)),
             profile: at(ports.profile.unwrap_or(ports.http)),
         }
-    }
-
-    /// What a process inside a container listens on; only what is published on 127.0.0.1 leads there.
-    pub(super) fn inside(ports: Ports) -> Self {
-        Self::at(Ipv4Addr::UNSPECIFIED, ports)
     }
 
     /// Their ports.
@@ -92,30 +88,48 @@ impl From<&Attach> for Addrs {
 }
 
 /// Where a target listens, and where it keeps its data.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Place {
     pub(super) addrs: Addrs,
     /// As the target sees it; `None` where it keeps none.
     pub(super) data: Option<PathBuf>,
     /// Further ports that its launch asks for, by name.
-    pub(super) free_ports: BTreeMap<String, u16>,
+    free_ports: BTreeMap<String, u16>,
+    /// Keeps its ports reserved: also while a fault has ended it, so that it finds them free again.
+    _reserved: Vec<FreePort>,
 }
 
 impl Place {
-    /// A place with the further ports that a profile's launch asks for.
-    pub(super) fn new(of: &Profile, addrs: Addrs, data: Option<PathBuf>) -> std::io::Result<Self> {
-        let texts = of.launch.args.iter().chain(of.launch.env.values());
-        let names = texts.flat_map(|text| text.split("{free_port:").skip(1));
-        let names = names.filter_map(|rest| Some(rest.split_once('}')?.0.to_owned()));
-        let mut held = BTreeMap::new();
-        for name in names {
-            // Held until all are found, so that they differ.
-            held.insert(name, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
+    /// Of a process of this machine, on ports that are free.
+    pub(super) fn of_process(of: &Profile, data: Option<PathBuf>) -> std::io::Result<Self> {
+        let (addrs, mut reserved) = Addrs::free(of)?;
+        let mut free_ports = BTreeMap::new();
+        for name in named_ports(of) {
+            let port = FreePort::find()?;
+            free_ports.insert(name.to_owned(), port.number());
+            reserved.push(port);
         }
-        let port = |(name, held): (String, TcpListener)| Ok((name, held.local_addr()?.port()));
-        let free_ports = held.into_iter().map(port).collect::<std::io::Result<_>>()?;
-        Ok(Self { addrs, data, free_ports })
+        Ok(Self { addrs, data, free_ports, _reserved: reserved })
     }
+
+    /// Inside a container, where every port is free that the server itself does not listen on. Only what is published on 127.0.0.1 leads there.
+    pub(super) fn inside(of: &Profile, ports: Ports, data: Option<PathBuf>) -> Self {
+        let addrs = Addrs::at(Ipv4Addr::UNSPECIFIED, ports);
+        let taken = [addrs.data, addrs.meta, addrs.http, addrs.metrics, addrs.profile].map(|addr| addr.port());
+        let free = (FREE_INSIDE..u16::MAX).filter(|port| !taken.contains(port));
+        let free_ports = named_ports(of).into_iter().map(str::to_owned).zip(free).collect();
+        Self { addrs, data, free_ports, _reserved: Vec::new() }
+    }
+}
+
+/// First of the further ports inside a container.
+const FREE_INSIDE: u16 = 20_000;
+
+/// Names of the further ports that a launch asks for with `{free_port:NAME}`.
+fn named_ports(of: &Profile) -> BTreeSet<&str> {
+    let texts = of.launch.args.iter().chain(of.launch.env.values());
+    let names = texts.flat_map(|text| text.split("{free_port:").skip(1));
+    names.filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
 }
 
 /// The client of the load, by protocol.

@@ -27,6 +27,7 @@ use super::reached::{Driven, Reached};
 use crate::fault::{EndBy, Levers, Reach};
 use crate::oom::kernel_log::KernelLog;
 use crate::oom::{Evidence, OutOfMemory};
+use crate::ports::FreePort;
 use crate::residue::{Register, Residue};
 use crate::target::{Driver, Ending, StartError, Target};
 use create::Host;
@@ -111,7 +112,8 @@ impl ContainerDriver {
         let kernel_log = KernelLog::open();
         let data = DataFolder::of(&self.plan, index, &self.folder, &self.register)?;
         self.register.note(&Residue::Containers(docker::address()))?;
-        let host = Host { data: data.as_ref().map(DataFolder::path), ports: self.fixed_ports()? };
+        let (ports, reserved) = self.fixed_ports()?.unzip();
+        let host = Host { data: data.as_ref().map(DataFolder::path), ports };
         let container = Held::of(create::start(self, index, variant, &host).await?, self.docker.clone());
         let state = create::inspect(&self.docker, &container.id, self.launch.ports).await?;
         if data.is_some() && state.pid.is_none() && state.published.is_some() {
@@ -142,18 +144,19 @@ impl ContainerDriver {
             kernel_log: Mutex::new(kernel_log),
             log,
             lives: Lives::begun(life),
+            _reserved: reserved.unwrap_or_default(),
             _data: data,
         })))
     }
 
     /// Ports of this machine for a container that a fault starts again: Docker would publish it on others.
-    fn fixed_ports(&self) -> Result<Option<Ports>, String> {
+    fn fixed_ports(&self) -> Result<Option<(Ports, Vec<FreePort>)>, String> {
         if !self.plan.faults.values().any(|fault| fault.inject.restarts()) {
             return Ok(None);
         }
-        let free = Addrs::free(&self.plan.target.profile)
+        let (free, reserved) = Addrs::free(&self.plan.target.profile)
             .map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
-        Ok(Some(free.ports()))
+        Ok(Some((free.ports(), reserved)))
     }
 }
 
@@ -194,6 +197,8 @@ struct Core {
     kernel_log: Mutex<KernelLog>,
     log: Log,
     lives: Lives<Life>,
+    /// Its ports of this machine, also while a fault has ended it.
+    _reserved: Vec<FreePort>,
     /// Goes last: the container has it mounted.
     _data: Option<DataFolder>,
 }

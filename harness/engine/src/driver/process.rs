@@ -12,7 +12,7 @@ use soak_scenario::units::Limit;
 use soak_scenario::{Injection, Plan, Variant};
 use tokio::process::Command;
 
-use super::access::{Access, Addrs, Place, arguments, environment};
+use super::access::{Access, Place, arguments, environment};
 use super::build;
 use super::cgroup::{Group, OwnGroup};
 use super::data_folder::DataFolder;
@@ -132,8 +132,6 @@ impl ProcessDriver {
         let plan = &self.recipe.plan;
         let program = self.recipe.program.0.clone();
         let build = self.build.of_program(program).await;
-        let addrs = Addrs::free(&plan.target.profile)
-            .map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         let artifacts = self.folder.path(file::ARTIFACTS);
         let log_path = artifacts.join(format!("{index:03}-target.log"));
         let log = Log::create(&log_path).map_err(|error| format!("cannot make {}: {error}", log_path.display()))?;
@@ -141,12 +139,12 @@ impl ProcessDriver {
         let data = DataFolder::of(plan, index, &self.folder, &self.register)?;
         let kernel_log = KernelLog::open();
         self.register.note(&Residue::Processes)?;
-        let place = Place::new(&plan.target.profile, addrs, data.as_ref().map(|data| data.path().to_owned()));
+        let place = Place::of_process(&plan.target.profile, data.as_ref().map(|data| data.path().to_owned()));
         let place = place.map_err(|error| format!("cannot find free ports on 127.0.0.1: {error}"))?;
         let life = self.recipe.begin(&place, variant, cgroup.as_ref(), &log)?;
         let group = cgroup.as_ref().map(|cgroup| cgroup.group().clone());
         let access =
-            Access::new(plan, (&self.recipe.run, variant), addrs, Watched { pid: Some(life.pid), group }).await?;
+            Access::new(plan, (&self.recipe.run, variant), place.addrs, Watched { pid: Some(life.pid), group }).await?;
         let reach = access.reach(&self.recipe.run, &self.register, artifacts, data.as_ref());
         let reach = Reach { build, ..reach };
         Ok(Core {

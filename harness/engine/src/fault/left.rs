@@ -116,8 +116,9 @@ mod tests {
     async fn a_target_that_is_gone_has_nothing_and_one_that_stands_still_may_have_all() {
         let names = ["soak-fault-a".to_owned(), "soak-fault-b".to_owned()];
         // A listener that nobody accepts from is what a stopped process looks like from outside.
-        let stopped = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = stopped.local_addr().unwrap();
+        let port = crate::ports::FreePort::find().unwrap();
+        let addr = port.addr();
+        let stopped = std::net::TcpListener::bind(addr).unwrap();
         let why = still_there(addr, &names).await.unwrap_err();
         assert!(why.contains("does not say whether it still has the dataset soak-fault-a"), "{why}");
         drop(stopped);

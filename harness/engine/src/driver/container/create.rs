@@ -15,7 +15,7 @@ use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage};
 use tokio::runtime::Handle;
 
-use super::super::access::{Addrs, Place, arguments, environment};
+use super::super::access::{Place, arguments, environment};
 use super::super::docker::in_words;
 use super::ContainerDriver;
 use crate::residue::{RUN_LABEL, RUN_VARIABLE};
@@ -49,7 +49,7 @@ pub(super) async fn start(
     host: &Host<'_>,
 ) -> Result<ContainerAsync<GenericImage>, String> {
     let image = &driver.launch.image;
-    let request = request(driver, index, variant, host)?;
+    let request = request(driver, index, variant, host);
     request.start().await.map_err(|error| format!("cannot start a container of {image}: {}", chain(&error)))
 }
 
@@ -70,12 +70,10 @@ fn request(
     index: usize,
     variant: &Variant,
     host: &Host<'_>,
-) -> Result<ContainerRequest<GenericImage>, String> {
+) -> ContainerRequest<GenericImage> {
     let (plan, launch, knobs) = (&driver.plan, &driver.launch, &variant.knobs);
     let (name, tag) = name_and_tag(&launch.image);
-    // Inside, every port is free that nothing of the target listens on.
-    let inside = Place::new(&plan.target.profile, Addrs::inside(launch.ports), host.data.map(|_| DATA_INSIDE.into()));
-    let inside = inside.map_err(|error| format!("cannot find free ports: {error}"))?;
+    let inside = Place::inside(&plan.target.profile, launch.ports, host.data.map(|_| DATA_INSIDE.into()));
     // Docker publishes no port that is not exposed, and not every image exposes what its server listens on.
     let image = ports(launch.ports).into_iter().fold(GenericImage::new(name, tag), GenericImage::with_exposed_port);
     let mut request = image
@@ -90,11 +88,11 @@ fn request(
     let (launch, memory) = (launch.clone(), knobs.memory_limit);
     let runtime = Handle::current();
     let (data, fixed) = (host.data.map(|data| data.display().to_string()), host.ports);
-    Ok(request.with_host_config_modifier(move |config| {
+    request.with_host_config_modifier(move |config| {
         agree_on_a_version(&runtime);
         shape(config, &launch, memory, fixed);
         config.mounts = Some(mounts(&launch.volumes, data.as_deref()));
-    }))
+    })
 }
 
 /// Testcontainers asks for the newest version of Docker's interface, which an older engine refuses. Its client is shared while a request is under

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::fault::Evidence;
+use crate::ports::FreePort;
 use server::Server;
 
 mod server;
@@ -230,9 +231,9 @@ fn all() -> Vec<Injection> {
 async fn a_target_that_hangs_or_is_gone_hangs_nothing() {
     // The system accepts for it, and nobody ever answers.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let gone = FreePort::find().unwrap();
     let short = Duration::from_millis(200);
-    for addr in [silent.local_addr().unwrap(), gone] {
+    for addr in [silent.local_addr().unwrap(), gone.addr()] {
         let began = Instant::now();
         let at = Planes { data: addr, meta: addr };
         let mut guards = Vec::new();
