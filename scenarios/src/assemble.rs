@@ -65,6 +65,7 @@ pub(crate) fn assemble(root: &Node, parts: Parts) -> Result<Plan, serde_json::Er
         criteria: document.part("/criteria")?,
         variants: parts.variants,
         ignored: parts.ignored,
+        adapted: Vec::new(),
         // A control with a mistake in it is none; the mistake is reported.
         positive_control: document.part("/positive_control").unwrap_or_default(),
         no_control: None,

@@ -9,9 +9,6 @@ use crate::plan::{Plan, Variant};
 use crate::profile::Profile;
 use crate::units::Share;
 
-/// The criterion that only a Go runtime answers.
-const LEAKED_GOROUTINES: &str = "leaked_goroutines";
-
 /// The misbehaviour that a scenario's criteria are there for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PositiveControl {
@@ -47,7 +44,6 @@ impl PositiveControl {
         let mut control = self.clone();
         if profile.endpoints.leaked_tasks.is_none() {
             control.misbehave.leaked_goroutines = None;
-            control.seen_by.retain(|id| id != LEAKED_GOROUTINES);
         }
         control
     }
@@ -97,9 +93,9 @@ impl Plan {
         self.target.profile.can_misbehave && !matches!(self.target.launch, Launch::Attach(_))
     }
 
-    /// Whether the scenario sets a threshold for this criterion.
+    /// Whether the scenario sets a threshold for this criterion, and the target can be asked.
     fn judges(&self, id: &str) -> bool {
-        self.criteria.contains_key(id)
+        self.criteria.contains_key(id) && self.not_applicable(id).is_none()
     }
 
     /// The variant that puts least, with the scenario's own misbehaviour, which is as large there as anywhere; `None` where the scenario names none.
@@ -121,7 +117,11 @@ impl Plan {
         let control = &control.for_profile(&self.target.profile);
         let seen_by: Vec<String> = control.seen_by.iter().filter(|id| self.judges(id)).cloned().collect();
         if seen_by.is_empty() {
-            return Err(format!("no threshold is set for {}", control.seen_by.join(" and ")));
+            let cannot = control
+                .seen_by
+                .iter()
+                .find_map(|id| Some(format!("{id} cannot be asked: {}", self.not_applicable(id)?)));
+            return Err(cannot.unwrap_or_else(|| format!("no threshold is set for {}", control.seen_by.join(" and "))));
         }
         let size = |variant: &Variant| self.bytes_per_cycle(&variant.knobs);
         let least = self.judged().reduce(|least, other| if size(other) < size(least) { other } else { least });

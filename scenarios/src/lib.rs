@@ -16,6 +16,8 @@
 //! Sections and keys are declared once, in `scenario_shape` and `profile_shape`; from there come the checks, the defaults,
 //! [`schema_json`] and [`reference_markdown`].
 
+mod adapt;
+mod applicable;
 mod assemble;
 mod builtin;
 mod calibration;
@@ -56,6 +58,7 @@ mod timetable;
 mod tree;
 pub mod units;
 
+pub use adapt::Adapted;
 pub use builtin::{Builtin, builtin_profiles, builtin_scenarios};
 pub use calibration::{Calibrated, Calibration, Fitted, FittedFrom, Measured};
 pub use condition::*;

@@ -12,7 +12,7 @@ use crate::dose::has_control;
 use crate::edit::parse_edit;
 use crate::launch::{self, Attach, ContainerLaunch, Launch};
 use crate::merge::{fill_defaults, merge, to_json};
-use crate::plan::{IgnoredAxis, Pace, Plan, Variant};
+use crate::plan::{BUILT_IN, IgnoredAxis, Pace, Plan, Variant};
 use crate::profile::Profile;
 use crate::shape::{Field, Kind};
 use crate::source::{Origin, Source, SourceKind};
@@ -116,7 +116,7 @@ fn find_scenario(asked: &str) -> Result<Found, LoadError> {
     }
     if let Some(builtin) = builtin {
         let name = format!("built-in {}.toml", builtin.name);
-        return Ok(Found { name, source: "built-in".to_owned(), text: builtin.text.to_owned(), folder: None });
+        return Ok(Found { name, source: BUILT_IN.to_owned(), text: builtin.text.to_owned(), folder: None });
     }
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(asked);
     Err(LoadError::NotFound {
@@ -148,7 +148,12 @@ fn plan(found: Found, request: &Request<'_>) -> Result<Loaded, LoadError> {
     let (variants, ignored) = loading.variants(seed, request.only, &ignores);
     let edits = request.edits.to_vec();
     let parts = Parts { source: found.source, pace, seed, launch, profile, variants, ignored, edits };
-    let plan = assemble(&loading.root, parts);
+    let mut plan = assemble(&loading.root, parts);
+    if let Ok(plan) = plan.as_mut()
+        && plan.is_built_in()
+    {
+        plan.adapt(|key| loading.root.origin_of(&key.split('.').collect::<Vec<_>>()).is_command_line());
+    }
     if let Ok(plan) = &plan {
         loading.mistakes.extend(rules::check(plan, &loading.root, &loading.removed));
         loading.mistakes.extend(fault_rules::check(plan, &loading.root, &loading.removed));

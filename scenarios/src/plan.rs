@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::adapt::Adapted;
 use crate::calibration::{Calibration, Fitted};
 use crate::control::PositiveControl;
 use crate::dose::Dose;
@@ -68,6 +69,9 @@ pub struct Plan {
     /// Axes of the matrix that the server ignores: they have one value in every variant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<IgnoredAxis>,
+    /// What a built-in scenario asks for and the server cannot be asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapted: Vec<Adapted>,
     /// What the scenario has to be able to see, besides a leak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_control: Option<PositiveControl>,
@@ -79,6 +83,16 @@ pub struct Plan {
     pub is_smoke: bool,
     /// The command-line edits (`--set path=value`) that were applied, for the line that reproduces a finding.
     pub edits: Vec<String>,
+}
+
+/// The source of a plan whose scenario is built in.
+pub(crate) const BUILT_IN: &str = "built-in";
+
+impl Plan {
+    /// Whether its scenario is built in, and not from a file.
+    pub fn is_built_in(&self) -> bool {
+        self.source == BUILT_IN
+    }
 }
 
 /// An axis of the matrix that the server ignores.

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::adapt::Lacks;
 use crate::criterion::{self, Bounds};
 use crate::diagnostic::Diagnostic;
 use crate::launch::Launch;
 use crate::plan::{Clear, MESSAGE_BYTES_MAX, Plan, Schedule};
-use crate::profile::Protocol;
 use crate::tree::Node;
 use crate::units::{Limit, Share, Span};
 
@@ -246,7 +246,7 @@ impl Rules<'_> {
     fn reclaimable(&mut self) {
         let paths = ["workload.delete", "workload.ingest.upserts", "criteria.compaction_reclaim", "cycle.count"];
         let Some(threshold) = self.plan.criteria.get("compaction_reclaim").copied() else { return };
-        if !self.sound(&paths) {
+        if !self.sound(&paths) || self.plan.not_applicable("compaction_reclaim").is_some() {
             return;
         }
         let (deleted, again) = (self.plan.workload.delete.0, self.plan.workload.ingest.upserts.0);
@@ -318,32 +318,27 @@ impl Rules<'_> {
     /// What a target that speaks HTTP cannot be asked.
     fn protocol(&mut self) {
         let (target, workload) = (&self.plan.target, &self.plan.workload);
-        if target.profile.protocol != Protocol::Http {
-            return;
-        }
-        let (name, requests) = (target.profile.name.clone(), target.profile.requests.clone());
-        let lacks = |what: &str| format!("the profile `{name}` has no request that {what}");
+        let Some(lacks) = Lacks::of(&target.profile) else { return };
+        let requests = target.profile.requests.clone();
         if requests.delete.is_none() && requests.delete_many.is_none() {
             let expected = "expected requests.delete in the profile: a cycle ends as it began, with nothing left";
-            self.report("target.profile", lacks("deletes"), expected);
+            self.report("target.profile", lacks.request("deletes"), expected);
         }
-        if workload.clear != Clear::Rows && requests.drop_collection.is_none() && self.sound(&["workload.clear"]) {
-            let message = format!("the profile `{name}` has no request that drops a collection");
+        if workload.clear != Clear::Rows && lacks.drops && self.sound(&["workload.clear"]) {
             let expected = "expected \"rows\", or requests.create_collection and drop_collection in the profile";
-            self.report("workload.clear", message, expected);
+            self.report("workload.clear", lacks.request("drops a collection"), expected);
         }
         let mix = self.plan.workload.query.mix;
-        for (weight, request, what, path) in [
-            (mix.search, requests.search.as_ref().or(requests.read.as_ref()), "reads", "search"),
-            (mix.upsert, requests.rewrite(), "updates", "upsert"),
-        ] {
-            if weight > 0 && request.is_none() {
+        for (weight, lacking, what, path) in
+            [(mix.search, lacks.reads, "reads", "search"), (mix.upsert, lacks.updates, "updates", "upsert")]
+        {
+            if weight > 0 && lacking {
                 let path = format!("workload.query.mix.{path}");
-                self.report(&path, lacks(what), "expected 0, or that request in the profile");
+                self.report(&path, lacks.request(what), "expected 0, or that request in the profile");
             }
         }
-        if self.plan.workload.ingest.upserts.0 > 0.0 && requests.rewrite().is_none() {
-            self.report("workload.ingest.upserts", lacks("updates"), "expected \"0%\"");
+        if self.plan.workload.ingest.upserts.0 > 0.0 && lacks.updates {
+            self.report("workload.ingest.upserts", lacks.request("updates"), "expected \"0%\"");
         }
         if self.plan.target.launch.replicas() > 1 {
             let message = "a load over several replicas is only made for Flight";

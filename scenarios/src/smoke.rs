@@ -49,6 +49,8 @@ impl Plan {
             (&mut self.workload.query.duration, ms(500)),
             (&mut self.sampling.process, ms(50)),
             (&mut self.sampling.metrics, ms(100)),
+            // A target that answers nothing for twice as long is given up.
+            (&mut self.deadlines.call, ms(5000)),
         ]);
         for rows in self.workload.vectors_per_cycle.values_mut() {
             *rows = (*rows).min(ROWS_MAX);

@@ -170,7 +170,7 @@ fn each_scenario_of_a_runbook_has_on_purpose_what_it_is_there_to_see() {
     }
     let (both, floors) = controls("guts-growth", Pace::Gate, &["criteria.heap_floor.at_most=1MiB/cycle"]);
     assert_eq!(both.len(), 1);
-    assert!(floors.unwrap().starts_with("of heap_floor, because"), "its own sees the other floor alone");
+    assert_eq!(floors, None, "of a heap that the server does not tell, nothing has to be shown");
     let (connections, floors) = controls("guts-connections", Pace::Gate, &[]);
     assert_eq!(connections, [of("leave_connections=8", &["connection_baseline"])]);
     assert!(floors.unwrap().contains("cannot be told to leak"), "of its floor nothing shows what it can see");
@@ -271,6 +271,61 @@ fn only_and_target_are_applied() {
     let request = Request { only: Some("dim{128,1536}-rows500"), target: Some("process:./x"), ..scenario2() };
     assert_eq!(ids(&request), ["dim128-rows500", "dim1536-rows500"]);
     assert_eq!(load(&request).unwrap().plan.target.launch, soak_scenario::Launch::Process("./x".to_owned()));
+}
+
+/// The plan of a scenario for a server of this profile, started as a process.
+fn of_profile(scenario: &str, profile: &str, more: &[&str]) -> Result<soak_scenario::Plan, LoadError> {
+    let profile = format!("target.profile={profile}");
+    let edits: Vec<String> = std::iter::once(profile).chain(more.iter().map(|&edit| edit.to_owned())).collect();
+    let request = Request { scenario, target: Some("process:./x"), edits: &edits, ..Request::default() };
+    load(&request).map(|loaded| loaded.plan)
+}
+
+#[test]
+fn the_gate_fits_every_server() {
+    for profile in builtin_profiles() {
+        let plan = of_profile("gate", profile.name, &[]).unwrap_or_else(|error| panic!("{}: {error:?}", profile.name));
+        let left: Vec<&str> = plan.all_not_applicable().into_iter().map(|(id, _)| id).collect();
+        assert!(!left.contains(&"rss_floor"), "{}: memory is asked of every server", profile.name);
+    }
+    let left_out = |profile: &str| -> Vec<(String, String)> {
+        let plan = of_profile("gate", profile, &[]).unwrap();
+        plan.all_not_applicable().into_iter().map(|(id, why)| (id.to_owned(), why)).collect()
+    };
+    let has = |left: &[(String, String)], id: &str| left.iter().any(|(other, _)| other == id);
+    let (go, chroma, weaviate) = (left_out("go"), left_out("chroma"), left_out("weaviate"));
+    for id in ["heap_floor", "goroutine_baseline", "compaction_reclaim", "compaction_time"] {
+        assert!(has(&chroma, id) && !has(&go, id), "{id}");
+    }
+    assert!(has(&weaviate, "compaction_reclaim") && !has(&weaviate, "heap_floor"), "{weaviate:?}");
+    let why = chroma.iter().find(|(id, _)| id == "heap_floor").map(|(_, why)| why.as_str());
+    assert_eq!(why, Some("the profile chroma reads no heap_bytes"));
+}
+
+#[test]
+fn what_a_server_cannot_be_asked_is_left_out_of_a_built_in_scenario_alone() {
+    let plan = of_profile("gate", "guts", &[]).unwrap();
+    let adapted: Vec<(&str, &str, &str)> =
+        plan.adapted.iter().map(|one| (one.key.as_str(), one.asked.as_str(), one.used.as_str())).collect();
+    let expected = [
+        ("workload.clear", "dataset", "rows"),
+        ("workload.ingest.upserts", "1%", "0%"),
+        ("workload.query.mix.upsert", "1", "0"),
+    ];
+    assert_eq!(adapted, expected);
+    assert_eq!((plan.workload.clear.name(), plan.workload.query.mix.upsert), ("rows", 0));
+    assert!(of_profile("gate", "weaviate", &[]).unwrap().adapted.is_empty(), "it has them all");
+    // What a person asks for is no default that could be left out.
+    let text = match of_profile("gate", "guts", &["workload.ingest.upserts=2%"]) {
+        Err(LoadError::Invalid { diagnostics }) => diagnostics[0].to_plain_string(),
+        other => panic!("{other:?}"),
+    };
+    assert!(text.contains("no request that updates"), "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.toml");
+    let gate = builtin_scenarios().into_iter().find(|one| one.name == "gate").unwrap();
+    std::fs::write(&path, gate.text).unwrap();
+    assert!(matches!(of_profile(path.to_str().unwrap(), "guts", &[]), Err(LoadError::Invalid { .. })));
 }
 
 #[test]

@@ -304,6 +304,7 @@ mod tests {
                 variant("dim128-rows500", Verdict::Fail),
                 variant("dim1536-rows4096-gogc100-memlimit2GiB", Verdict::Pass),
             ],
+            not_applicable: BTreeMap::new(),
             notes: Vec::new(),
         }
     }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::journal::Journal;
 use crate::load::Books;
-use crate::target::{Probe, Values};
+use crate::target::{Cause, Misfit, Probe, Values};
 pub(crate) use harness::HarnessUse;
 
 /// How much of a series is kept: more than any look-back.
@@ -108,6 +108,9 @@ async fn process(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every:
     }
 }
 
+/// A page that is too large to be read will not be smaller in a moment.
+const REST_AFTER_TOO_LARGE: Duration = Duration::from_secs(10);
+
 async fn metrics(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every: Duration) {
     let mut ticks = ticks(every);
     loop {
@@ -117,8 +120,13 @@ async fn metrics(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every:
         // A page that could not be read is a gap, and gaps are left as they are.
         let page = probe.metrics().await;
         // A server that needs long to write its page is left alone for as long: being watched must not be its main work.
-        let rest = if page.is_ok() { began.elapsed().saturating_sub(every) } else { Duration::ZERO };
-        let values = page.unwrap_or_default();
+        let rest = match &page {
+            Ok(_) => began.elapsed().saturating_sub(every),
+            Err(error) if error.cause() == Cause::Unfit(Misfit::TooLarge) => REST_AFTER_TOO_LARGE,
+            Err(_) => Duration::ZERO,
+        };
+        let mut values = page.unwrap_or_default();
+        values.extend(probe.json().await);
         if let Some((_, count)) = values.iter().find(|(name, _)| *name == "goroutines") {
             *latest.goroutines.lock().unwrap_or_else(PoisonError::into_inner) = Some((at_s, *count));
         }

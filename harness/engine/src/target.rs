@@ -244,6 +244,10 @@ pub trait Probe: Send + Sync {
     async fn smaps(&self) -> Values;
     /// Of the target's metrics page.
     async fn metrics(&self) -> Result<Values, CallError>;
+    /// Series that the target tells in JSON, apart from its metrics page; what cannot be read is absent.
+    async fn json(&self) -> Values {
+        Values::new()
+    }
     /// What is on the target's metrics page, by family; nothing where it has no page.
     async fn families(&self) -> Result<Families, CallError> {
         Ok(Families::default())

@@ -297,6 +297,7 @@ pub(crate) fn verdict_of(variants: &[VariantVerdict]) -> RunVerdict {
         platform: None,
         complete: true,
         variants: variants.to_vec(),
+        not_applicable: BTreeMap::new(),
         notes: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! What a criterion hands to the judge: measurements now, a ruling once it is known what the variants share.
 
+use soak_scenario::Threshold;
 use soak_scenario::units::Gogc;
-use soak_scenario::{Plan, Threshold};
 
 use crate::observed::Observed;
 use crate::outcome::Verdict;
@@ -14,8 +14,6 @@ pub(crate) struct Criterion {
     pub(crate) series: &'static [&'static str],
     /// Measures a variant against a threshold; without one the ruling is not asked for.
     pub(crate) measure: fn(&Observed<'_>, Threshold) -> Evidence,
-    /// Whether it can be asked of a plan's target at all.
-    pub(crate) applies: fn(&Plan) -> bool,
 }
 
 /// What was measured in one variant.

@@ -82,6 +82,12 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         let which = if plan.variants.iter().any(Variant::is_control) { "A" } else { "Every" };
         notes.push(format!("{which} positive control is missing: {why}."));
     }
+    let not_applicable: BTreeMap<String, String> =
+        plan.all_not_applicable().into_iter().map(|(id, why)| (id.to_owned(), why)).collect();
+    notes.extend(out_of_scope(&not_applicable));
+    notes.extend(
+        plan.adapted.iter().map(|one| format!("{} is {} instead of {}: {}.", one.key, one.used, one.asked, one.reason)),
+    );
     let variants = rule_all(plan, measured);
     let all_ran = (!never_ran.is_empty()).then_some(Verdict::Inconclusive);
     let verdict =
@@ -97,8 +103,23 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         platform,
         complete,
         variants,
+        not_applicable,
         notes,
     }
+}
+
+/// The criteria that this target cannot be asked, by reason.
+fn out_of_scope(not_applicable: &BTreeMap<String, String>) -> Option<String> {
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (id, why) in not_applicable {
+        match by_reason.iter_mut().find(|(other, _)| other == why) {
+            Some((_, ids)) => ids.push(id),
+            None => by_reason.push((why, vec![id])),
+        }
+    }
+    let each: Vec<String> = by_reason.iter().map(|(why, ids)| format!("{} ({why})", ids.join(", "))).collect();
+    (!each.is_empty())
+        .then(|| format!("Not applicable to this target, and not part of the verdict: {}.", each.join("; ")))
 }
 
 /// The first step: everything that one record shows.
@@ -451,7 +472,7 @@ fn target_failed(cause: FailureCause, reason: &str) -> Finding {
 
 /// The command that runs this variant again, ready for a shell.
 fn reproduce(plan: &Plan, variant: &str) -> String {
-    let source = if plan.source == "built-in" { &plan.scenario } else { &plan.source };
+    let source = if plan.is_built_in() { &plan.scenario } else { &plan.source };
     let mut words = vec![
         "soak run".to_owned(),
         shell(source),

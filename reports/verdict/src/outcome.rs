@@ -63,6 +63,9 @@ pub struct RunVerdict {
     pub complete: bool,
     /// In the order of the plan.
     pub variants: Vec<VariantVerdict>,
+    /// Criteria that have a threshold and cannot be asked of this target, each with the reason. They are no part of the verdict.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_applicable: BTreeMap<String, String>,
     /// What a reader should know of the whole run.
     pub notes: Vec<String>,
 }
@@ -266,6 +269,7 @@ mod tests {
             platform: platform.map(str::to_owned),
             complete: true,
             variants: Vec::new(),
+            not_applicable: BTreeMap::new(),
             notes: Vec::new(),
         }
     }

@@ -102,6 +102,9 @@ fn facts(plan: &soak_scenario::Plan) -> Vec<(&'static str, String)> {
         let merged = if axis.values.len() > 1 { "; these values are one variant" } else { "" };
         facts.push(("ignored", format!("{} ({values}): {}{merged}", axis.knob, axis.reason)));
     }
+    for one in &plan.adapted {
+        facts.push(("adapted", format!("{} is {} instead of {}: {}", one.key, one.used, one.asked, one.reason)));
+    }
     let relative = relative(plan);
     if !relative.is_empty() {
         facts.push(("measured", format!("{}; by one cycle before the run", relative.join("; "))));
@@ -221,7 +224,9 @@ fn rest_seconds(plan: &soak_scenario::Plan) -> f64 {
 
 fn thresholds(plan: &soak_scenario::Plan) -> String {
     let held = |spec: &criterion::CriterionSpec| {
-        plan.criteria.get(spec.id).map_or_else(|| "for information".to_owned(), |one| bound(spec, *one))
+        let Some(threshold) = plan.criteria.get(spec.id) else { return "for information".to_owned() };
+        let bound = bound(spec, *threshold);
+        plan.not_applicable(spec.id).map_or_else(|| bound.clone(), |why| format!("{bound}, not applicable: {why}"))
     };
     let rows: Vec<[String; 2]> = criterion::CRITERIA.iter().map(|spec| [spec.id.to_owned(), held(spec)]).collect();
     table(["criterion", "threshold"], &rows)

@@ -73,16 +73,28 @@ impl Log {
     /// Follows one of the target's outputs to its end.
     pub(super) async fn follow(self, output: impl AsyncRead + Unpin) {
         let mut output = BufReader::with_capacity(LINE_BYTES_MAX, output);
-        loop {
-            let Ok(buffer) = output.fill_buf().await else { return };
+        // A line may come in several reads.
+        let mut line = Vec::new();
+        while let Ok(buffer) = output.fill_buf().await {
             if buffer.is_empty() {
-                return;
+                break;
             }
-            let end = buffer.iter().position(|byte| *byte == b'\n').map_or(buffer.len(), |at| at + 1);
-            let line = String::from_utf8_lossy(&buffer[..end]).trim_end().to_owned();
-            output.consume(end);
-            self.push(line);
+            let part = &buffer[..buffer.len().min(LINE_BYTES_MAX - line.len())];
+            let end = part.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+            let taken = end.unwrap_or(part.len());
+            line.extend_from_slice(&part[..taken]);
+            output.consume(taken);
+            if end.is_some() || line.len() == LINE_BYTES_MAX {
+                self.push_bytes(&std::mem::take(&mut line));
+            }
         }
+        if !line.is_empty() {
+            self.push_bytes(&line);
+        }
+    }
+
+    fn push_bytes(&self, line: &[u8]) {
+        self.push(String::from_utf8_lossy(line).trim_end().to_owned());
     }
 
     fn push(&self, line: String) {
@@ -127,10 +139,37 @@ impl Log {
 mod tests {
     use super::*;
 
+    fn log() -> Log {
+        Log(Arc::new(Mutex::new(State { file: None, written: 0, last: VecDeque::new(), told: Told::default() })))
+    }
+
+    #[tokio::test]
+    async fn a_line_that_comes_in_several_reads_is_one() {
+        let long = "x".repeat(LINE_BYTES_MAX + 5);
+        // Reads end within a word, within a character of two bytes, and within an overlong line.
+        let parts = ["error: no", "t enough mem\u{f6}", "ry\r\nready\n\n", &long[..9000], &long[9000..], "\npanic"];
+        let [head, tail] = ["a\u{f6}".as_bytes()[..2].to_vec(), "\u{f6}b\n".as_bytes()[1..].to_vec()];
+        let reads = [head, tail].into_iter().chain(parts.map(|part| part.as_bytes().to_vec()));
+        let mut reader = reads_of(reads);
+        let log = log();
+        log.clone().follow(&mut reader).await;
+        let expected =
+            ["a\u{f6}b", "error: not enough mem\u{f6}ry", "ready", "", &long[..LINE_BYTES_MAX], "xxxxx", "panic"];
+        assert_eq!(log.last_lines(), expected);
+    }
+
+    /// A reader that gives these parts, one with each read.
+    fn reads_of(parts: impl Iterator<Item = Vec<u8>>) -> impl AsyncRead + Unpin {
+        let mut chained: Box<dyn AsyncRead + Unpin> = Box::new(tokio::io::empty());
+        for part in parts {
+            chained = Box::new(tokio::io::AsyncReadExt::chain(chained, std::io::Cursor::new(part)));
+        }
+        chained
+    }
+
     #[test]
     fn errors_are_counted_by_their_pattern() {
-        let state = State { file: None, written: 0, last: VecDeque::new(), told: Told::default() };
-        let log = Log(Arc::new(Mutex::new(state)));
+        let log = log();
         for line in ["ready", "error: compaction 17 failed", "compaction 18 done", "error: compaction 19 failed"] {
             log.push(line.to_owned());
         }

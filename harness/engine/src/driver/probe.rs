@@ -159,12 +159,16 @@ impl Probe for TargetProbe {
     }
 
     async fn metrics(&self) -> Result<Values, CallError> {
+        let Some(page) = self.page().await? else { return Ok(Values::new()) };
+        let page = metrics_page::parse(&page);
+        let read = |(name, selector): &(&'static str, Selector)| Some((*name, selector.read(&page)?));
+        let mut values: Values = self.series.iter().filter_map(read).collect();
+        values.push((series::OF_THE_PAGE, page.len() as f64));
+        Ok(values)
+    }
+
+    async fn json(&self) -> Values {
         let mut values = Values::new();
-        if let Some(page) = self.page().await? {
-            let page = metrics_page::parse(&page);
-            values.extend(self.series.iter().filter_map(|(name, selector)| Some((*name, selector.read(&page)?))));
-            values.push((series::OF_THE_PAGE, page.len() as f64));
-        }
         for one in &self.json {
             // One that cannot be read is absent, and the rest goes on.
             let value = if let Some(client) = &self.client {
@@ -175,7 +179,7 @@ impl Probe for TargetProbe {
             };
             values.extend(value.map(|value| (one.series, value)));
         }
-        Ok(values)
+        values
     }
 
     async fn families(&self) -> Result<Families, CallError> {

@@ -283,6 +283,10 @@ impl Probe for LoggedProbe {
         self.calls.make(Operation::Metrics, self.inner.metrics()).await
     }
 
+    async fn json(&self) -> Values {
+        self.inner.json().await
+    }
+
     async fn families(&self) -> Result<Families, CallError> {
         self.calls.make(Operation::Metrics, self.inner.families()).await
     }

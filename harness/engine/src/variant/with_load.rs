@@ -161,7 +161,8 @@ impl Performer<'_> {
             ledger.choose_deletes(count, operations.random())
         };
         let client = self.target.client();
-        let deleted = load::delete(&client, ids, (workload.query.in_flight, 1), self.call(), &self.books).await;
+        let calls = (workload.query.in_flight, client.deletes_at_once());
+        let deleted = load::delete(&client, ids, calls, self.call(), &self.books).await;
         // Deletes of the query phase's mix are gone as well.
         let in_all = self.books.ledger().count(RowState::Deleted);
         self.journal.event(EventKind::Deleted { cycle, rows: in_all, failed: deleted.failed });

@@ -41,7 +41,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
     let known: Vec<Recovery> = all.iter().filter_map(|back| back.recovery).collect();
     let objective = threshold.at_most.unwrap_or(f64::INFINITY);
     let longest = known.iter().map(|one| match one {
-        Recovery::After(seconds) | Recovery::LongerThan(seconds) => *seconds,
+        Recovery::Between(_, seconds) | Recovery::LongerThan(seconds) => *seconds,
     });
     let longest = longest
         .fold(None, |longest: Option<f64>, seconds| Some(longest.map_or(seconds, |longest| longest.max(seconds))));
@@ -79,7 +79,7 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
 
 fn line(back: &Back) -> String {
     let took = match back.recovery {
-        Some(Recovery::After(seconds)) => format!("back after {}", human::seconds(seconds)),
+        Some(Recovery::Between(_, seconds)) => format!("back after {}", human::seconds(seconds)),
         Some(Recovery::LongerThan(seconds)) => {
             format!("not back within the {} that were watched", human::seconds(seconds))
         }

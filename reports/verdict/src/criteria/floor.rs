@@ -130,9 +130,13 @@ fn rule(
         Trend::Grows { slope, bounds } => Ruling::new(
             Verdict::Fail,
             format!(
-                "It keeps at least {} of every cycle{}; the best estimate is {}{}, and {allowed} is tolerated.",
-                human::bytes(bounds[0]),
-                a_minute(bounds[0]),
+                "{}; the best estimate is {}{}, and {allowed} is tolerated.",
+                if bounds[0] > tolerance {
+                    format!("It keeps at least {} of every cycle{}", human::bytes(bounds[0]), a_minute(bounds[0]))
+                } else {
+                    // Shown by its size, in jumps: the lower bound of a typical step says nothing.
+                    "It grows in jumps, by more than is tolerated on average".to_owned()
+                },
                 human::bytes(slope),
                 a_minute(slope),
             ),

@@ -1,10 +1,8 @@
 //! `rss_trend`: does anonymous memory grow while the load stays the same? Asked of a long query phase, where there are no matched states; the judge of trends
 //! ([`crate::trend`]) answers, given the live rows, which explain memory.
 
-use std::time::Duration;
-
 use soak_record::{Phase, Series};
-use soak_scenario::{Plan, Threshold};
+use soak_scenario::Threshold;
 
 use crate::evidence::{Evidence, Ruling};
 use crate::human;
@@ -16,17 +14,10 @@ use crate::trend::{self, Answer, Question};
 
 const SERIES: &str = "rss_anon_bytes";
 const LIVE: &str = "ledger_live_vectors";
-/// A shorter phase shows no growth that anybody tolerates.
-const LONG: Duration = Duration::from_secs(600);
 /// Degrees of freedom of a slope after ten minutes at 1 Hz, more or less: beyond this many they hardly matter.
 const DF: f64 = 100.0;
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Scenario 1: Memory Usage Keeps Growing”: compare two heap profiles taken during the phase; the difference \
      names the site.";
-
-/// Whether a query phase of this plan is long enough.
-pub(super) fn applies(plan: &Plan) -> bool {
-    plan.workload.query.duration.0 >= LONG
-}
 
 /// Measures one variant: the query phase of the last counted cycle that was not cut short.
 pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence {
@@ -122,7 +113,7 @@ mod tests {
     fn measured(leak: f64) -> Evidence {
         let mut plan = crate::simulation::plan();
         plan.workload.query.duration = soak_scenario::units::Span::seconds(1200);
-        assert!(applies(&plan));
+        assert_eq!(plan.not_applicable("rss_trend"), None);
         let mut series = Series::default();
         (0..1200).for_each(|i: u32| {
             let value = 300.0 + leak * f64::from(i) / 60.0 + 2.0 * normal(u64::from(i));
@@ -185,6 +176,7 @@ mod tests {
 
     #[test]
     fn short_phases_are_not_asked() {
-        assert!(!applies(&crate::simulation::plan()));
+        let why = crate::simulation::plan().not_applicable("rss_trend");
+        assert_eq!(why.as_deref(), Some("no query phase takes ten minutes"));
     }
 }

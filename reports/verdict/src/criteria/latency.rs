@@ -59,8 +59,9 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         interval: None,
         threshold: limit,
         summary: format!(
-            "The median search took {early:.3} ms in the first half of the counted cycles and {late:.3} ms in the last: {} more.",
-            human::percent(rise.max(0.0))
+            "The median search took {early:.3} ms in the first half of the counted cycles and {late:.3} ms in the last: {} {}.",
+            human::percent(rise.abs()),
+            if rise < 0.0 { "less" } else { "more" },
         ),
         notes: Vec::new(),
         band: None,

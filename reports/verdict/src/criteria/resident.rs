@@ -84,13 +84,15 @@ fn parts(observed: &Observed<'_>, cycle: u32) -> Option<Parts> {
     let (slabs, graphs) = (level("slab_bytes"), level("graph_bytes"));
     // Of the heap, what is neither slab nor graph is held by something else.
     let beside = heap.map(|heap| (heap - slabs.unwrap_or(0.0) - graphs.unwrap_or(0.0)).max(0.0));
+    let has_parts = slabs.is_some() || graphs.is_some();
     let beyond = |whole: Option<f64>| whole.map(|bytes| (bytes - vectors).max(0.0));
     let known = [
         ("mapped files", level("rss_file_bytes")),
         ("the idle process", idle),
         ("slabs beyond the vectors in them", beyond(slabs)),
         ("graphs", graphs),
-        ("heap that is neither slab nor graph", beside.filter(|_| slabs.is_some() || graphs.is_some())),
+        ("heap that is neither slab nor graph", beside.filter(|_| has_parts)),
+        ("heap beyond the vectors", beyond(heap).filter(|_| !has_parts)),
         (
             "anonymous memory outside the heap",
             heap.zip(level("rss_anon_bytes")).map(|(heap, anon)| (anon - heap).max(0.0)),

@@ -8,8 +8,9 @@ use crate::human;
 use crate::observed::Observed;
 use crate::outcome::Verdict;
 
-const NEXT: &str = "Read the task dump in the run's artifacts (folder `unresponsive`): it names what the server waits for. A server that has reached its \
-     memory bound may block writers for ever instead of refusing them.";
+const NEXT: &str = "Look at the server's processor time and locks while it was silent: `soak diag` takes a task dump and a profile of a running server.";
+const NEXT_DUMP: &str = "Read the task dump in the run's artifacts (folder `unresponsive` of the variant): it names what the server waits for. A server that has \
+     reached its memory bound may block writers for ever instead of refusing them.";
 
 /// A wait for an answer.
 #[derive(Clone, Copy)]
@@ -51,6 +52,11 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
         None => format!("Every operation was answered within a second; {rows} rows were acknowledged."),
     };
     let limit = threshold.at_most;
+    let next = if waits.iter().any(|wait| wait.unresponsive.is_some_and(|seen| !seen.blocked.is_empty())) {
+        NEXT_DUMP
+    } else {
+        NEXT
+    };
     let (is_gone, longest_s) = (gone.is_some(), longest.map_or(0.0, |wait| wait.seconds));
     Evidence {
         value: Some(longest_s),
@@ -65,11 +71,11 @@ pub(super) fn measure(observed: &Observed<'_>, threshold: Threshold) -> Evidence
             let limit = limit.unwrap_or(f64::INFINITY);
             let allowed = human::seconds(limit);
             if is_gone {
-                Ruling::new(Verdict::Fail, "It did not answer again before the variant was ended.").next(NEXT)
+                Ruling::new(Verdict::Fail, "It did not answer again before the variant was ended.").next(next)
             } else if longest_s > limit {
-                Ruling::new(Verdict::Fail, format!("At most {allowed} is allowed.")).next(NEXT)
+                Ruling::new(Verdict::Fail, format!("At most {allowed} is allowed.")).next(next)
             } else if rows == 0 {
-                Ruling::new(Verdict::Inconclusive, "No row at all was acknowledged.").next(NEXT)
+                Ruling::new(Verdict::Inconclusive, "No row at all was acknowledged.").next(next)
             } else {
                 Ruling::new(Verdict::Pass, format!("Up to {allowed} is allowed."))
             }

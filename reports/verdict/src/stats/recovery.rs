@@ -11,6 +11,9 @@ const NORMAL: f64 = 1.4826;
 /// Deviations of the baseline that are no change.
 const DEVIATIONS: f64 = 3.0;
 
+/// Samples whose distance is at most this share of an objective are close.
+const CLOSE: f64 = 0.1;
+
 /// A window of fewer samples says nothing.
 const LEAST_SAMPLES: usize = 3;
 
@@ -32,8 +35,8 @@ impl Baseline {
 /// How long it took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Recovery {
-    /// So many seconds.
-    After(f64),
+    /// At a moment between two samples, so many seconds after it was healed: not yet at the first, back at the second.
+    Between(f64, f64),
     /// Longer than so many seconds: the watch ended.
     LongerThan(f64),
 }
@@ -42,7 +45,10 @@ impl Recovery {
     /// Whether it was within an objective. What was not watched for as long is not known: `None`.
     pub fn is_within(self, objective_s: f64) -> Option<bool> {
         match self {
-            Self::After(seconds) => Some(seconds <= objective_s),
+            Self::Between(_, back_s) if back_s <= objective_s => Some(true),
+            Self::Between(not_yet_s, _) if not_yet_s >= objective_s => Some(false),
+            // The objective lies between two samples: where they are close, nobody would call it late.
+            Self::Between(not_yet_s, back_s) => (back_s - not_yet_s <= CLOSE * objective_s).then_some(true),
             Self::LongerThan(seconds) if seconds >= objective_s => Some(false),
             Self::LongerThan(_) => None,
         }
@@ -62,7 +68,7 @@ pub fn recovery(times_s: &[f64], values: &[f64], healed_s: f64, hold_s: f64, bas
         let end = times_s.partition_point(|time| *time <= times_s[start] + hold_s);
         let window = &values[start..end];
         if window.len() >= LEAST_SAMPLES && median(window).is_some_and(|middle| middle <= baseline.bound) {
-            return Some(Recovery::After(times_s[start] - healed_s));
+            return Some(Recovery::Between(examined_s, times_s[start] - healed_s));
         }
         examined_s = times_s[start] - healed_s;
     }
@@ -91,27 +97,39 @@ mod tests {
         assert!((baseline.bound - 11.0).abs() < 1e-12, "{baseline:?}");
         let falling: Vec<f64> = times().iter().map(|time| if *time < 40.0 { 30.0 } else { 10.5 }).collect();
         // From 38 on more than half of five seconds is low.
-        assert_eq!(recovery(&times(), &falling, 20.0, 5.0, baseline), Some(Recovery::After(18.0)));
+        assert_eq!(recovery(&times(), &falling, 20.0, 5.0, baseline), Some(Recovery::Between(17.0, 18.0)));
         let mut spiked = falling.clone();
         spiked[60] = 99.0;
         assert_eq!(
             recovery(&times(), &spiked, 55.0, 5.0, baseline),
-            Some(Recovery::After(0.0)),
+            Some(Recovery::Between(0.0, 0.0)),
             "one sample decides nothing"
         );
         assert_eq!(recovery(&times(), &[30.0; 100], 20.0, 5.0, baseline), Some(Recovery::LongerThan(74.0)));
         assert_eq!(recovery(&times(), &[30.0; 100], 200.0, 5.0, baseline), None);
         assert_eq!(
             recovery(&times(), &[1.0; 100], 20.0, 5.0, baseline),
-            Some(Recovery::After(0.0)),
+            Some(Recovery::Between(0.0, 0.0)),
             "lower is back too"
         );
     }
 
     #[test]
     fn what_was_not_watched_is_not_known() {
-        let all = [Recovery::After(3.0), Recovery::After(30.0), Recovery::LongerThan(5.0), Recovery::LongerThan(60.0)];
+        let all = [
+            Recovery::Between(2.0, 3.0),
+            Recovery::Between(29.0, 30.0),
+            Recovery::LongerThan(5.0),
+            Recovery::LongerThan(60.0),
+        ];
         assert_eq!(all.map(|one| one.is_within(10.0)), [Some(true), Some(false), None, Some(false)]);
+        assert_eq!(
+            Recovery::Between(1.95, 2.05).is_within(2.0),
+            Some(true),
+            "the samples are too far apart to call it late"
+        );
+        assert_eq!(Recovery::Between(0.0, 5.0).is_within(2.0), None, "they are too far apart to tell");
+        assert_eq!(Recovery::Between(2.05, 2.15).is_within(2.0), Some(false));
         assert_eq!(recovered_within(&all, 10.0, 0.95), Some(clopper_pearson(1, 3, 0.95)));
         assert_eq!(recovered_within(&all[2..3], 10.0, 0.95), None);
     }

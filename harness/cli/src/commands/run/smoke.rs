@@ -3,7 +3,7 @@
 use serde::Serialize;
 use soak_diagnosis::{Artefacts, name};
 use soak_record::{EventKind, Outcome, Phase, VariantRecord};
-use soak_scenario::{Plan, Protocol};
+use soak_scenario::Plan;
 use soak_verdict::human;
 
 use crate::commands::Exit;
@@ -92,6 +92,17 @@ pub(super) fn table(parts: &[Part]) -> String {
         _ => "A run of this cannot pass: see what broke (✗), and the target's log in the run's artifacts.\n",
     });
     out
+}
+
+/// What became of operations that the scenario may ask for.
+fn counted(name: &'static str, (good, failed): (u64, u64), asked: bool, told: String) -> Part {
+    match (good, failed) {
+        (0, 0) if asked => Part::new(name, Answer::Silent, "none was made: the run did not come to them."),
+        (0, 0) => Part::new(name, Answer::Lacking, "the scenario asks for none."),
+        (0, _) => Part::new(name, Answer::Broken, told),
+        (_, 0) => Part::new(name, Answer::Wired, told),
+        _ => Part::new(name, Answer::Silent, told),
+    }
 }
 
 struct Seen<'a> {
@@ -210,17 +221,8 @@ impl<'a> Seen<'a> {
                 (done, errors) = (done + summary.count, errors + summary.errors);
             }
         }
-        let answer = match (done, errors) {
-            (0, 0) => Answer::Lacking,
-            (0, _) => Answer::Broken,
-            (_, 0) => Answer::Wired,
-            _ => Answer::Silent,
-        };
-        let told = match answer {
-            Answer::Lacking => "the scenario asks for none.".to_owned(),
-            _ => format!("{done} were answered, {errors} failed."),
-        };
-        let mut parts = vec![Part::new("searches", answer, told)];
+        let told = format!("{done} were answered, {errors} failed.");
+        let mut parts = vec![counted("searches", (done, errors), self.plan.workload.query.mix.search > 0, told)];
         if let Some(recall) = self.events().find_map(|event| match event {
             EventKind::Recall { recall, .. } => Some(*recall),
             _ => None,
@@ -241,20 +243,9 @@ impl<'a> Seen<'a> {
             _ => None,
         });
         let (rows, failed) = told.fold((0, 0), |(rows, failed), (r, f)| (rows + r, failed + f));
-        let answer = match (rows, failed) {
-            (0, 0) => Answer::Lacking,
-            (0, _) => Answer::Broken,
-            (_, 0) => Answer::Wired,
-            _ => Answer::Silent,
-        };
-        let told = match answer {
-            Answer::Lacking if self.plan.target.profile.protocol == Protocol::Http => {
-                "the profile has no request for it.".to_owned()
-            }
-            Answer::Lacking => "the scenario asks for none.".to_owned(),
-            _ => format!("{rows} rows were deleted, {failed} deletes failed."),
-        };
-        Part::new("deletes", answer, told)
+        let workload = &self.plan.workload;
+        let asked = workload.delete.0 > 0.0 || workload.query.mix.delete > 0;
+        counted("deletes", (rows, failed), asked, format!("{rows} rows were deleted, {failed} deletes failed."))
     }
 
     fn compaction(&self) -> Part {
@@ -263,11 +254,11 @@ impl<'a> Seen<'a> {
             _ => None,
         });
         match answers.next() {
-            None => Part::new(
-                "compaction",
-                Answer::Lacking,
-                "the target cannot be asked for it, nor does it compact at an interval.",
-            ),
+            None => {
+                let why = self.plan.not_applicable("compaction_time");
+                let why = why.unwrap_or_else(|| "none took place, and no matrix.compaction_interval is set".to_owned());
+                Part::new("compaction", Answer::Lacking, format!("{why}."))
+            }
             Some((Some(error), _)) => Part::new("compaction", Answer::Silent, format!("{error}.")),
             Some((None, seconds)) => {
                 Part::new("compaction", Answer::Wired, format!("done in {}.", human::seconds(seconds)))

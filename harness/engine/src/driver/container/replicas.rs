@@ -195,6 +195,10 @@ impl Probe for All<dyn Probe> {
         Ok(values)
     }
 
+    async fn json(&self) -> Values {
+        proc::sum(join_all(self.living().map(|probe| probe.json())).await.into_iter())
+    }
+
     /// Of the first: what is on one page is on all.
     async fn families(&self) -> Result<Families, CallError> {
         match self.living().next() {
