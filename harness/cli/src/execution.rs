@@ -261,8 +261,6 @@ pub(crate) fn interrupt() {
     }
     // A live view says it itself.
     if !live::is_on() {
-        output::say(
-            "\nstopping: the target is ended, what was recorded is kept and judged (once more: stop at once)\n",
-        );
+        output::say("\nstopping: the target is ended, and what was recorded is kept (once more: stop at once)\n");
     }
 }

@@ -113,15 +113,16 @@ const REST_AFTER_TOO_LARGE: Duration = Duration::from_secs(10);
 
 async fn metrics(journal: Journal, probe: Arc<dyn Probe>, latest: Latest, every: Duration) {
     let mut ticks = ticks(every);
+    let mut took_before = Duration::ZERO;
     loop {
         ticks.tick().await;
         let at_s = journal.now_s();
         let began = Instant::now();
         // A page that could not be read is a gap, and gaps are left as they are.
         let page = probe.metrics().await;
-        // A server that needs long to write its page is left alone for as long: being watched must not be its main work.
+        let took = began.elapsed();
         let rest = match &page {
-            Ok(_) => began.elapsed().saturating_sub(every),
+            Ok(_) => rest_between_pages([std::mem::replace(&mut took_before, took), took], every),
             Err(error) if error.cause() == Cause::Unfit(Misfit::TooLarge) => REST_AFTER_TOO_LARGE,
             Err(_) => Duration::ZERO,
         };
@@ -143,5 +144,25 @@ async fn smaps(journal: Journal, probe: Arc<dyn Probe>, every: Duration) {
         ticks.tick().await;
         let at_s = journal.now_s();
         journal.sample(Source::Smaps, at_s, probe.smaps().await);
+    }
+}
+
+/// How long a server is left alone that took so long to write its last two pages: being watched must not be its main work. One late page says nothing of that.
+/// The server may have been held up, and what comes just after is worth seeing.
+fn rest_between_pages(took: [Duration; 2], every: Duration) -> Duration {
+    took[0].min(took[1]).saturating_sub(every)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_slow_is_left_alone_and_one_that_was_held_up_is_not() {
+        let rest =
+            |before, last| rest_between_pages([before, last].map(Duration::from_millis), Duration::from_millis(50));
+        assert_eq!(rest(700, 800), Duration::from_millis(650));
+        assert_eq!(rest(5, 3000), Duration::ZERO, "held up once");
+        assert_eq!(rest(3000, 5), Duration::ZERO);
     }
 }

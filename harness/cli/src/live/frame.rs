@@ -282,7 +282,7 @@ fn log_lines(board: &Board, area: Rect) -> Vec<Line<'_>> {
 
 fn key_line(board: &Board, pen: Pen) -> Line<'_> {
     if board.is_stopping {
-        return Line::styled("stopping: what was recorded is kept and judged (Ctrl-C: at once)", pen.strong(OPEN));
+        return Line::styled("stopping: what was recorded is kept (Ctrl-C: at once)", pen.strong(OPEN));
     }
     if board.asking == Some(Asking::Stop) {
         return Line::styled("end the run now, and judge what there is?  y  any other key: no", pen.strong(OPEN));

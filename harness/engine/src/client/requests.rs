@@ -79,7 +79,7 @@ impl HttpClient {
             index_deadline: access.index_deadline.max(access.deadline),
             things: things::Things::default(),
             ours: tokio::sync::Mutex::new(false),
-            batch_rows_max: 0.into(),
+            acked_rows_max: 0.into(),
         };
         Self(Arc::new(inner))
     }
@@ -98,10 +98,18 @@ impl HttpClient {
             let value = self.read_number(endpoint).await.ok().flatten();
             knobs.insert(knob.clone(), Knob { value, source: endpoint.clone() });
         }
-        let rows = self.0.batch_rows_max.load(Ordering::Relaxed);
-        if rows > 0 {
+        let rows = self.0.acked_rows_max.load(Ordering::Relaxed);
+        let Some(create) = self.0.asks.create.as_ref().filter(|_| rows > 0) else { return knobs };
+        if create.is_batch {
             let source = "rows of the largest request that was acknowledged".to_owned();
             knobs.insert("batch_rows".to_owned(), Knob { value: Some(f64::from(rows)), source });
+        }
+        let carries = [Variable::Text, Variable::Vector, Variable::Vectors, Variable::Rows];
+        let is_told = knobs.get("dim").is_some_and(|dim| dim.value.is_some());
+        if !is_told && carries.into_iter().any(|one| create.holds(one)) {
+            // Text is as long as the vector in bytes.
+            let source = "payload of the rows that were acknowledged".to_owned();
+            knobs.insert("dim".to_owned(), Knob { value: Some(self.0.filler.vectors.dim() as f64), source });
         }
         knobs
     }

@@ -71,7 +71,10 @@ async fn fetch(
                 (CallError::Refused(_), _) => {
                     format!("check {key} of the profile `{}`; the target may be built without it", profile.name)
                 }
-                (_, Cause::Unreachable) => format!("check that the target runs and listens at {addr} (--http)"),
+                (_, Cause::Unreachable) => {
+                    let option = if name == name::METRICS { "--metrics" } else { "--pprof" };
+                    format!("check that the target runs and listens at {addr} (--http or {option})")
+                }
                 (CallError::Broken(_), _) => {
                     "ask again; if it stays so, the target or what stands before it ends the answer early".to_owned()
                 }

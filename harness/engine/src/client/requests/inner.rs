@@ -1,6 +1,7 @@
 //! Sending requests of a profile, and what their answers mean.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,8 +40,8 @@ pub(super) struct Inner {
     pub(super) things: Things,
     /// Whether the collection is there, and this run's.
     pub(super) ours: Mutex<bool>,
-    /// Rows of the largest request that was answered row by row, or as a whole.
-    pub(super) batch_rows_max: std::sync::atomic::AtomicU32,
+    /// Rows of the largest request that was acknowledged; 0 before the first.
+    pub(super) acked_rows_max: AtomicU32,
 }
 
 impl Inner {
@@ -130,7 +131,7 @@ impl Inner {
         let (answer, slow_down) = self.patiently(send).await?;
         let answer = self.judge(ask, answer)?;
         let refused = self.refused_rows(ask, &answer, batch)?;
-        self.batch_rows_max.fetch_max(batch.rows, std::sync::atomic::Ordering::Relaxed);
+        self.acked_rows_max.fetch_max(batch.rows, Ordering::Relaxed);
         Ok(Ack { slow_down, refused })
     }
 
@@ -172,6 +173,9 @@ impl Inner {
         let answer = self.judge(ask, answer);
         if answer.as_ref().is_err_and(|error| matches!(error, CallError::Refused(_))) {
             self.things.remove(id);
+        }
+        if answer.is_ok() {
+            self.acked_rows_max.fetch_max(1, Ordering::Relaxed);
         }
         answer.map(|_| asked_for_patience)
     }
