@@ -56,7 +56,9 @@ pub fn injected(events: &[Event]) -> Vec<Injected> {
                 let touched_s = at_s - took_s;
                 // What came before in the same phase is over when its watch is; what is not over shares what it is compared with.
                 let over = all.iter().map(|one| one.watched_until_s).fold(phase_from_s, f64::max);
-                let together = all.iter().find(|one| !one.load.contains_key(&Stage::After));
+                let is_watched =
+                    |one: &&Injected| !one.load.contains_key(&Stage::After) || one.watched_until_s > touched_s;
+                let together = all.iter().find(is_watched);
                 let together = together.filter(|one| one.compared_from_s >= phase_from_s);
                 let [from_s, to_s] =
                     together.map_or([over.min(touched_s), touched_s], |one| [one.compared_from_s, one.compared_to_s]);
@@ -146,5 +148,39 @@ impl Injected {
     /// Whether it was shown to have taken place.
     pub fn took_place(&self) -> bool {
         self.shown.as_ref().is_some_and(|(took_place, _)| *took_place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fault that took so long to build up, was held for two seconds and watched for three.
+    fn fault(id: u32, applied_s: f64, took_s: f64) -> Vec<Event> {
+        let at = |at_s: f64, kind| Event { at_s, variant: None, kind };
+        let (phase, cycle) = (Phase::Query, Some(1));
+        let [fault, kind, settings] = ["squeeze", "balloon", ""].map(str::to_owned);
+        let summary = LatencySummary::default();
+        vec![
+            at(applied_s, EventKind::FaultApplied { id, fault, kind, settings, phase, cycle, took_s }),
+            at(applied_s + 2.0, EventKind::FaultHealed { id, held_s: 2.0, error: None }),
+            at(applied_s + 5.0, EventKind::FaultLoad { id, stage: Stage::After, seconds: 3.0, summary }),
+        ]
+    }
+
+    fn compared(events: Vec<Vec<Event>>) -> Vec<[f64; 2]> {
+        let mut events = events.concat();
+        let began = EventKind::PhaseStarted { phase: Phase::Query, cycle: Some(1) };
+        events.push(Event { at_s: 10.0, variant: None, kind: began });
+        events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+        injected(&events).iter().map(|one| [one.compared_from_s, one.compared_to_s]).collect()
+    }
+
+    #[test]
+    fn a_fault_is_compared_with_what_came_before_it_and_was_calm() {
+        assert_eq!(compared(vec![fault(0, 12.0, 0.5), fault(1, 20.0, 0.5)]), [[10.0, 11.5], [17.0, 19.5]]);
+        // The second begins to build up at 16.5, before the watch of the first is over at 17, and is on at 17.5.
+        assert_eq!(compared(vec![fault(0, 12.0, 0.5), fault(1, 17.5, 1.0)]), [[10.0, 11.5], [10.0, 11.5]]);
+        assert_eq!(compared(vec![fault(0, 12.0, 0.5), fault(1, 13.0, 0.0)]), [[10.0, 11.5], [10.0, 11.5]], "at once");
     }
 }

@@ -39,11 +39,11 @@ impl Performer<'_> {
         Ok(())
     }
 
-    /// The interval at which the target compacts by itself. `None` if none is set, if it ignores the setting, or if it has compacted nothing so far.
+    /// The interval at which the target compacts by itself. `None` if none is set, if it compacts nothing that could be seen, or if it has compacted nothing so far.
     fn own_interval(&self) -> Option<Duration> {
-        let heeds = !self.plan.target.profile.ignores.contains_key("compaction_interval");
+        let compacts = self.plan.not_applicable("compaction_time").is_none();
         match self.variant.knobs.compaction_interval {
-            Interval::Every(interval) if heeds && !self.never_compacts => Some(interval.0),
+            Interval::Every(interval) if compacts && !self.never_compacts => Some(interval.0),
             _ => None,
         }
     }

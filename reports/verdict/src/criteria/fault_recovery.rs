@@ -8,6 +8,7 @@ use crate::human;
 use crate::injected::{Injected, injected};
 use crate::observed::Observed;
 use crate::outcome::Verdict;
+use crate::stats::location::median;
 use crate::stats::recovery::{Baseline, Recovery, recovered_within, recovery};
 
 const NEXT: &str = "Runbook “High Memory Usage Troubleshooting”, “Recovery Verification”: RSS stable or decreasing, goroutines back to baseline; then “First Response \
@@ -88,6 +89,15 @@ fn line(back: &Back) -> String {
     format!("{}: {took}", back.what)
 }
 
+/// How far the heap was below its goal before a fault. A garbage collector lets memory rise to the goal and fall again at any time, also without a fault.
+fn collector_room(observed: &Observed<'_>, fault: &Injected) -> f64 {
+    let before = |name: &str| {
+        let (_, values) = observed.series(name)?.within(fault.compared_from_s, fault.compared_to_s);
+        median(values)
+    };
+    before("heap_goal_bytes").zip(before("heap_bytes")).map_or(0.0, |(goal, heap)| (goal - heap).max(0.0))
+}
+
 /// Of memory, and of tasks where the target tells them.
 fn ways_back(observed: &Observed<'_>, fault: &Injected) -> Vec<Back> {
     let Some(healed_s) = fault.healed_s.filter(|healed_s| fault.watched_until_s > *healed_s) else { return Vec::new() };
@@ -101,7 +111,7 @@ fn ways_back(observed: &Observed<'_>, fault: &Injected) -> Vec<Back> {
         let delta = if name == "goroutines" {
             SAME_TASKS
         } else {
-            tolerance.max(SAME_SHARE * crate::stats::location::median(before).unwrap_or(0.0))
+            tolerance.max(SAME_SHARE * median(before).unwrap_or(0.0)) + collector_room(observed, fault)
         };
         let baseline = Baseline::of(before, delta);
         if baseline.is_none() && fault.phase != Phase::Query {
