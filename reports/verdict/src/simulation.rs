@@ -240,7 +240,7 @@ pub(crate) fn plan() -> Plan {
     let text = format!(
         r#"{{"schema":1,"scenario":"scenario2","title":"Spikes","source":"built-in","runbook":null,"pace":"quick","seed":7,
         "target":{{"launch":"embedded","profile":{{"name":"reference","title":"","protocol":"flight","launch":{{"args":[],"env":{{}}}},
-        "endpoints":{{"compact":"POST /compact"}},"series":{{}},"attest":{{}},"modelled":["gc_cycles_total"],"can_misbehave":true}},"misbehave":{{}}}},
+        "endpoints":{{"compact":"POST /compact"}},"series":{{"heap_bytes":"heap","goroutines":"tasks"}},"attest":{{}},"modelled":["gc_cycles_total"],"can_misbehave":true}},"misbehave":{{}}}},
         "workload":{{"distribution":"uniform","ids":"int64","vectors_per_cycle":{{"0":4096}},"ingest":{{"schedule":"all","streams":2,"upserts":"0%"}},
         "query":{{"schedule":"all","duration":"1s","k":10,"in_flight":4,"mix":{{"search":1,"upsert":0,"delete":0}}}},"delete":"28%"}},
         "cycle":{{"count":{CYCLES},"warm_up":1,"window":"1s","settle_at_most":"3s","cold_idle":"1s","idle":"1s","drain_at_most":"5s"}},
