@@ -124,6 +124,11 @@ pub const SERIES: &[SeriesSpec] = &[
     series("in_flight", Source::Harness, "operations in flight"),
 ];
 
+/// Whether a target can have this value of a series: a size, a number or a time is finite and not below 0. GOGC is -1 where it is off.
+pub fn is_possible(name: &str, value: f64) -> bool {
+    value.is_finite() && (value >= 0.0 || name == "gogc_percent")
+}
+
 /// The series of this name.
 pub fn find(name: &str) -> Option<&'static SeriesSpec> {
     SERIES.iter().find(|spec| spec.name == name)

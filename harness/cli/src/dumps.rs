@@ -30,7 +30,7 @@ pub(crate) fn last_and_idle(folder: &Path, variant: &str) -> (Option<Kept>, Opti
 /// The sites of the heap that hold more than when idle, most first, and since when until when; none where a dump is missing.
 pub(crate) fn growing(folder: &Path, variant: &str) -> Option<(Vec<Growth>, String)> {
     let (Some((now, until)), Some((idle, since))) = last_and_idle(folder, variant) else { return None };
-    let sites = |kept: &Artefacts| heap_sites(&Pprof::decode(kept.bytes(name::HEAP)?).ok()?);
+    let sites = |kept: &Artefacts| heap_sites(&Pprof::decode(kept.bytes(name::HEAP)?).ok()?).ok();
     let grown = growth(&sites(&idle)?, &sites(&now)?);
     Some((grown, format!("between {since} and {until}")))
 }

@@ -6,8 +6,9 @@ mod holding;
 mod logging;
 mod metrics;
 
-use crate::artefact::{Artefact, Artefacts, Missing};
+use crate::artefact::{Artefact, Artefacts, Missing, name};
 use crate::case::{Case, Subject};
+use crate::metrics_page;
 use crate::page::{Block, DIAGNOSIS_SCHEMA, Diagnosis, Item, Section};
 
 /// Rows of a table, at most: the artefact itself has the rest.
@@ -21,7 +22,8 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         let of =
             |text: &str| if subject.name.is_empty() { text.to_owned() } else { format!("{text}: {}", subject.name) };
         let (holding, logs) = (holding::items(subject), logging::items(case, subject));
-        for told in holding.told.into_iter().chain(logs.told) {
+        let page = subject.now.text(name::METRICS).map(|page| metrics_page::faults(&metrics_page::parse(page)));
+        for told in page.into_iter().flatten().chain(holding.told).chain(logs.told) {
             summary.push(if subject.name.is_empty() { told } else { format!("{}: {told}", subject.name) });
         }
         let all = [

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metrics_page;
-use crate::pprof::{self, PprofError};
-use crate::secrets;
+use crate::pprof::{self, Pprof, PprofError};
+use crate::{secrets, sites};
 
 /// Names of what is collected. They are file names in archives and run folders.
 pub mod name {
@@ -92,7 +92,7 @@ impl Artefact {
     pub fn of(name: impl Into<String>, from: impl Into<String>, bytes: &[u8]) -> Self {
         let name = name.into();
         let got = match extension(&name) {
-            "pprof" => pprof::without_labels(bytes).map_err(|error| of_profile(&error)),
+            "pprof" => profile(&name, bytes),
             _ => text(&name, &String::from_utf8_lossy(bytes)),
         };
         Self { name, from: secrets::removed(&from.into()), got }
@@ -108,6 +108,24 @@ fn extension(name: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
+/// A profile, checked to be of what its name says.
+fn profile(name: &str, bytes: &[u8]) -> Result<Vec<u8>, Missing> {
+    let decoded = Pprof::decode(bytes).map_err(|error| of_profile(&error))?;
+    let checked = match name {
+        name::HEAP => sites::heap_sites(&decoded).map(|_| ()),
+        name::CPU => sites::cpu_sites(&decoded).map(|_| ()),
+        _ => Ok(()),
+    };
+    checked.map_err(|error| {
+        let wanted = if name == name::CPU { "processor time" } else { "memory in use" };
+        Missing::new(
+            format!("what came does not tell of {wanted}: {error}"),
+            "check the profile's endpoint: a heap with bytes in use is wanted, or a profile of the processor",
+        )
+    })?;
+    pprof::without_labels(bytes).map_err(|error| of_profile(&error))
+}
+
 fn of_profile(error: &PprofError) -> Missing {
     let next = match error {
         PprofError::CutOff(_) | PprofError::Damaged(_) | PprofError::Empty => {
@@ -115,7 +133,9 @@ fn of_profile(error: &PprofError) -> Missing {
         }
         PprofError::TooLarge => "fetch it by hand and read it with `go tool pprof`",
         PprofError::Html => "check --http and the profile's endpoint",
-        PprofError::Text(_) => "check the profile's endpoint: a pprof is asked for, and not a page with debug=1",
+        PprofError::Text(_) | PprofError::Foreign(_) => {
+            "check the profile's endpoint: a pprof is asked for, as `profile.proto` describes it"
+        }
     };
     Missing::new(format!("what came is no profile: {error}"), next)
 }
@@ -128,7 +148,7 @@ fn text(name: &str, text: &str) -> Result<Vec<u8>, Missing> {
     };
     match name {
         name::METRICS if html || metrics_page::parse(text).is_empty() => wrong("metrics page"),
-        name::TASKS if html || crate::tasks::groups(text).is_empty() => wrong("task dump with full stacks"),
+        name::TASKS if html || crate::tasks::groups(text).is_empty() => wrong("task dump"),
         // The kernel's own words, of which some look like a name and a value.
         name::SMAPS | name::STATUS | name::MACHINE => Ok(text.into()),
         _ => Ok(secrets::removed(text).into_bytes()),

@@ -1,6 +1,6 @@
 //! Figures of a metrics page and of `/proc`: by canonical name through the profile, and by the names that a runbook greps for.
 
-use soak_scenario::Profile;
+use soak_scenario::{Profile, series};
 
 use crate::knobs;
 use crate::metrics_page::{Line, Selector, parse};
@@ -12,8 +12,9 @@ const BUCKET: &str = "_bucket";
 const DATASET_LABELS: [&str; 5] = ["dataset", "collection", "namespace", "index", "table"];
 
 /// A value of the page by its canonical name.
-pub(crate) fn value(page: &str, profile: &Profile, series: &str) -> Option<f64> {
-    Selector::parse(profile.series.get(series)?)?.read(&parse(page))
+pub(crate) fn value(page: &str, profile: &Profile, name: &str) -> Option<f64> {
+    let value = Selector::parse(profile.series.get(name)?)?.read(&parse(page))?;
+    series::is_possible(name, value).then_some(value)
 }
 
 /// The lines whose metric holds one of these, without buckets: name with labels, and value.

@@ -2,7 +2,7 @@
 //!
 //! Source: Prometheus' exposition formats, text-based format 0.0.4. `NaN` is no value; a histogram's parts are metrics like any other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use soak_record::GrownFamily;
 
@@ -23,13 +23,15 @@ impl Selector {
         rest.trim().is_empty().then(|| Self { name: name.to_owned(), labels, greatest: inside.is_some() })
     }
 
-    /// The sum of all that matches, or the greatest of it, on the page; `None` when nothing does.
+    /// The sum of all that matches, or the greatest of it, on the page; `None` when nothing does, or the value is infinite. Of a series that stands there
+    /// twice the first counts, as for Prometheus.
     pub fn read(&self, page: &[Line<'_>]) -> Option<f64> {
-        let matching = page
-            .iter()
-            .filter(|line| line.name == self.name && self.labels.iter().all(|wanted| line.labels.contains(wanted)));
+        let matches =
+            |line: &&Line<'_>| line.name == self.name && self.labels.iter().all(|wanted| line.labels.contains(wanted));
+        let mut seen = HashSet::new();
+        let once = page.iter().filter(matches).filter(|line| seen.insert(&line.labels));
         let one = if self.greatest { f64::max } else { |sum, value| sum + value };
-        matching.map(|line| line.value).reduce(one)
+        once.map(|line| line.value).reduce(one).filter(|value| value.is_finite())
     }
 }
 
@@ -105,6 +107,34 @@ impl Families {
         grown.truncate(FAMILIES_MAX);
         grown
     }
+}
+
+/// What is wrong with a page, a sentence each: series that stand there twice, and values that cannot be.
+pub fn faults(page: &[Line<'_>]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut seen = HashSet::new();
+    let twice: Vec<&str> =
+        page.iter().filter(|line| !seen.insert((line.name, &line.labels))).map(|line| line.name).collect();
+    if let Some(first) = twice.first() {
+        faults.push(format!(
+            "{} of the metrics page stand there twice, such as {first}: Prometheus refuses the second, and only the first counts here.",
+            if twice.len() == 1 { "1 series".to_owned() } else { format!("{} series", twice.len()) }
+        ));
+    }
+    // The last bucket of a histogram has no end, and no value either.
+    let cannot_be = |line: &&Line<'_>| {
+        let is_size = ["_bytes", "_total", "_count"].iter().any(|end| line.name.ends_with(end));
+        line.value.is_infinite() || (is_size && line.value < 0.0)
+    };
+    let wrong: Vec<&Line<'_>> = page.iter().filter(cannot_be).collect();
+    if let Some(first) = wrong.first() {
+        let more = if wrong.len() == 1 { String::new() } else { format!(" ({} more such values)", wrong.len() - 1) };
+        faults.push(format!(
+            "The metrics page says that {} is {}, which cannot be{more}: it is not read.",
+            first.name, first.value
+        ));
+    }
+    faults
 }
 
 /// The sample lines of a page; what is not one is passed over.
@@ -186,6 +216,25 @@ mod tests {
     }
 
     #[test]
+    fn a_series_that_stands_there_twice_counts_once_and_is_reported() {
+        let page = "tasks 385\nheap_bytes 8\ntasks 385\nheap_bytes 1\nx{a=\"1\",b=\"2\"} 3\nx{a=\"1\"} 4\n";
+        let lines = parse(page);
+        let read = |name: &str| Selector::parse(name).unwrap().read(&lines);
+        assert_eq!([read("tasks"), read("heap_bytes"), read("x")], [Some(385.0), Some(8.0), Some(7.0)]);
+        let told = faults(&lines);
+        assert!(
+            told.len() == 1 && told[0].starts_with("2 series of the metrics page stand there twice, such as tasks"),
+            "{told:?}"
+        );
+        let told = faults(&parse("heap_bytes -5\nlat_bucket{le=\"+Inf\"} 3\nheap +Inf\ntemperature -3\n"));
+        assert_eq!(
+            told,
+            ["The metrics page says that heap_bytes is -5, which cannot be (1 more such values): it is not read."]
+        );
+        assert!(faults(&parse(PAGE.split("inf +Inf").next().unwrap())).is_empty());
+    }
+
+    #[test]
     fn a_name_sums_over_its_labels() {
         assert_eq!(read("up"), Some(1.0));
         assert_eq!(read("bytes"), Some(1502.0));
@@ -196,7 +245,7 @@ mod tests {
         assert_eq!(read("bytes{dataset=\"b, }\\\"\\n\"}"), Some(2.0));
         assert_eq!(read("lat_bucket{le=\"+Inf\"}"), Some(3.0));
         assert_eq!((read("bad"), read("byte"), read("broken")), (None, None, None));
-        assert_eq!(read("inf"), Some(f64::INFINITY));
+        assert_eq!(read("inf"), None);
         assert_eq!(Selector::parse("a b"), None);
         assert_eq!(Selector::parse("a{b}"), None);
     }

@@ -2,6 +2,8 @@
 //!
 //! What comes over the wire is not believed: what it unpacks to is bounded, and every reference in it is followed before anything is made of it.
 
+mod subject;
+mod text;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,9 @@ use std::sync::Arc;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use prost::Message as _;
+
+pub(crate) use subject::Amount;
+pub use subject::{ProfileSubject, SubjectError};
 
 /// A profile that unpacks to more than this is refused.
 const UNPACKED_BYTES_MAX: u64 = 256 << 20;
@@ -27,6 +32,9 @@ pub enum PprofError {
     /// Words.
     #[error("it is text and no profile: `{0}`")]
     Text(String),
+    /// A format that is known and not read.
+    #[error("it is {0}")]
+    Foreign(&'static str),
     /// The end is missing.
     #[error("it is cut off after {0} bytes")]
     CutOff(usize),
@@ -47,6 +55,19 @@ pub struct Pprof {
     pub stacks: Vec<Stack>,
     /// How long it was taken for, in seconds; 0 where it is a moment.
     pub duration_s: f64,
+    /// What lies between two samples.
+    pub period: Option<Period>,
+}
+
+/// What lies between two samples of a profile, such as 10,000,000 nanoseconds of the processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Period {
+    /// Of what: `cpu`, `wall`, `space`.
+    pub name: String,
+    /// Its unit.
+    pub unit: String,
+    /// How much.
+    pub every: i64,
 }
 
 /// The values of one stack.
@@ -62,12 +83,6 @@ impl Pprof {
     /// Decodes a profile, packed or not.
     pub fn decode(bytes: &[u8]) -> Result<Self, PprofError> {
         resolve(&unpack(bytes)?)
-    }
-
-    /// Which value has this name, or, where none has, the last of this unit.
-    pub fn kind(&self, name: &str, unit: &str) -> Option<usize> {
-        let named = self.kinds.iter().position(|(kind, _)| kind == name);
-        named.or_else(|| self.kinds.iter().rposition(|(_, of)| of == unit))
     }
 }
 
@@ -98,9 +113,15 @@ fn unpack(bytes: &[u8]) -> Result<wire::Profile, PprofError> {
         unpacked = gunzip(bytes)?;
         &unpacked
     } else {
-        refuse_text(bytes)?;
         bytes
     };
+    if let Some(heap) = text::go_heap(message) {
+        return Ok(heap);
+    }
+    if let Some(format) = text::foreign(message) {
+        return Err(PprofError::Foreign(format));
+    }
+    refuse_text(message)?;
     wire::Profile::decode(message).map_err(|error| {
         // Packed bytes were whole, by their checksum.
         if error.to_string().contains("buffer underflow") && message.len() == bytes.len() {
@@ -188,7 +209,10 @@ fn resolve(profile: &wire::Profile) -> Result<Pprof, PprofError> {
         }
         stacks.push(Stack { functions, values: sample.values.clone() });
     }
-    Ok(Pprof { kinds, stacks, duration_s: profile.duration_ns as f64 / 1e9 })
+    let period = profile.period_type.and_then(|kind| {
+        Some(Period { name: text(kind.name)?.clone(), unit: text(kind.unit)?.clone(), every: profile.period })
+    });
+    Ok(Pprof { kinds, stacks, duration_s: profile.duration_ns as f64 / 1e9, period })
 }
 
 #[cfg(test)]
@@ -246,8 +270,7 @@ pub(crate) mod tests {
             (functions.as_slice(), decoded.stacks[0].values.as_slice()),
             (&["main.leak", "main.main"][..], &[3, 4096][..])
         );
-        assert_eq!((decoded.kind("inuse_space", "bytes"), decoded.kind("space", "bytes")), (Some(1), Some(1)));
-        assert_eq!(decoded.kind("cpu", "nanoseconds"), None);
+        assert_eq!(decoded.subject(), ProfileSubject::Heap);
     }
 
     #[test]

@@ -4,13 +4,38 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::pprof::Pprof;
+use crate::pprof::{Amount, Pprof, ProfileSubject, SubjectError};
 
 /// Frames of a stack that make its signature.
 const FRAMES_MAX: usize = 12;
 
 /// Frames that allocate on behalf of whoever calls them: they are never the site.
-const ALLOCATORS: [&str; 6] = ["runtime.", "alloc::", "<alloc::", "__rust_", "std::alloc", "core::alloc"];
+const ALLOCATORS: [&str; 24] = [
+    "runtime.",
+    "alloc::",
+    "<alloc::",
+    "__rust_",
+    "__rdl_",
+    "std::alloc",
+    "core::alloc",
+    "malloc",
+    "calloc",
+    "realloc",
+    "posix_memalign",
+    "aligned_alloc",
+    "memalign",
+    "__libc_malloc",
+    "operator new",
+    "_rjem_",
+    "je_",
+    "tc_",
+    "tcmalloc::",
+    "mi_",
+    "std::__new_allocator",
+    "__gnu_cxx::new_allocator",
+    "std::allocator",
+    "PyMem_",
+];
 
 /// What holds memory, by what stands in the names of its functions.
 const HOLDERS: [(&str, &[&str]); 4] = [
@@ -85,19 +110,25 @@ pub struct Holder {
     pub bytes: f64,
 }
 
-/// The stacks of a heap profile with what they hold, most first; `None` where it is no heap profile.
-pub fn heap_sites(profile: &Pprof) -> Option<Vec<Site>> {
-    sites(profile, ("inuse_space", "bytes"), ("inuse_objects", "count"))
+/// The stacks of a heap profile with what they hold, most first.
+///
+/// # Errors
+///
+/// Where it is a profile of something else, has an unknown unit, or contradicts itself.
+pub fn heap_sites(profile: &Pprof) -> Result<Vec<Site>, SubjectError> {
+    sites(profile, profile.amount(ProfileSubject::Heap)?)
 }
 
-/// The stacks of a profile of the processor with their time, most first; `None` where it is none.
-pub fn cpu_sites(profile: &Pprof) -> Option<Vec<Site>> {
-    sites(profile, ("cpu", "nanoseconds"), ("samples", "count"))
+/// The stacks of a profile of the processor with their time, most first.
+///
+/// # Errors
+///
+/// As for a heap.
+pub fn cpu_sites(profile: &Pprof) -> Result<Vec<Site>, SubjectError> {
+    sites(profile, profile.amount(ProfileSubject::Processor)?)
 }
 
-fn sites(profile: &Pprof, amount: (&str, &str), count: (&str, &str)) -> Option<Vec<Site>> {
-    let amount = profile.kind(amount.0, amount.1)?;
-    let count = profile.kind(count.0, count.1);
+fn sites(profile: &Pprof, Amount { value, factor, count }: Amount) -> Result<Vec<Site>, SubjectError> {
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     for stack in &profile.stacks {
         let signature = stack.functions.iter().take(FRAMES_MAX).map(AsRef::as_ref).collect::<Vec<_>>().join(" < ");
@@ -107,12 +138,16 @@ fn sites(profile: &Pprof, amount: (&str, &str), count: (&str, &str)) -> Option<V
             amount: 0.0,
             count: 0.0,
         });
-        site.amount += stack.values.get(amount).copied().unwrap_or(0) as f64;
+        site.amount += factor * stack.values.get(value).copied().unwrap_or(0) as f64;
         site.count += count.and_then(|count| stack.values.get(count)).copied().unwrap_or(0) as f64;
     }
     let mut sites: Vec<Site> = sites.into_values().filter(|site| site.amount != 0.0).collect();
+    let negative = sites.iter().filter(|site| site.amount < 0.0).count();
+    if negative > 0 {
+        return Err(SubjectError::Negative { negative, all: sites.len() });
+    }
     sites.sort_by(|a, b| b.amount.total_cmp(&a.amount));
-    Some(sites)
+    Ok(sites)
 }
 
 /// The first function of a stack that does not allocate for others.
@@ -189,6 +224,8 @@ mod tests {
         assert_eq!((sites[0].function.as_str(), sites[0].amount, sites[0].count), ("main.leak", 30.0, 3.0));
         assert_eq!(sites.len(), 2);
         assert_eq!(function("runtime.a < runtime.b"), "runtime.a");
+        assert_eq!(function("_rjem_malloc < hnsw::add < main"), "hnsw::add");
+        assert_eq!(function("operator new < std::allocator<int>::allocate < faiss::add"), "faiss::add");
     }
 
     #[test]

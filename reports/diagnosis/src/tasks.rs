@@ -1,9 +1,11 @@
-//! A goroutine dump (`/debug/pprof/goroutine?debug=2`) as groups of tasks with one stack.
+//! A goroutine dump as groups of tasks with one stack: with full stacks (`/debug/pprof/goroutine?debug=2`), with counts (`debug=1`), or as a pprof.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use soak_record::TaskGroup;
+
+use crate::pprof::{Pprof, ProfileSubject, SubjectError};
 
 /// Groups kept, largest first.
 const GROUPS_MAX: usize = 50;
@@ -34,8 +36,45 @@ pub fn changes(before: Option<&[TaskGroup]>, now: &[TaskGroup]) -> Vec<TaskChang
     changes
 }
 
+/// How many tasks a dump has, of which [`groups`] keeps the largest groups alone; `None` where it is no dump.
+pub fn count(dump: &str) -> Option<u64> {
+    if let Some((total, _)) = counted(dump, "goroutine") {
+        return Some(total);
+    }
+    let heads = dump.split("\n\n").filter(|task| task.trim_start_matches('\n').starts_with("goroutine "));
+    Some(heads.count() as u64).filter(|count| *count > 0)
+}
+
+/// The tasks of a pprof by their stack, largest group first; an error where it is of something else.
+pub fn of_profile(profile: &Pprof) -> Result<Vec<TaskGroup>, SubjectError> {
+    let amount = profile.amount(ProfileSubject::Tasks)?;
+    let mut groups: BTreeMap<String, u64> = BTreeMap::new();
+    for stack in &profile.stacks {
+        let signature = stack.functions.iter().take(FRAMES_MAX).map(AsRef::as_ref).collect::<Vec<_>>().join(" < ");
+        let count = stack.values.get(amount.value).copied().unwrap_or(0);
+        *groups.entry(signature).or_default() += u64::try_from(count).unwrap_or(0);
+    }
+    let group = |(signature, count)| TaskGroup { signature, count, oldest_minutes: 0 };
+    let mut groups: Vec<TaskGroup> = groups.into_iter().map(group).collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    Ok(groups)
+}
+
+/// A dump with counts, as Go writes it, of these groups.
+pub fn with_counts(groups: &[TaskGroup]) -> String {
+    let total: u64 = groups.iter().map(|group| group.count).sum();
+    let stack = |group: &TaskGroup| {
+        let frames = group.signature.split(" < ").map(|frame| format!("#\t0x0\t{frame}+0x0\n"));
+        format!("{} @ 0x0\n{}\n", group.count, frames.collect::<String>())
+    };
+    format!("goroutine profile: total {total}\n{}", groups.iter().map(stack).collect::<String>())
+}
+
 /// Groups the tasks of a dump by their stack.
 pub fn groups(dump: &str) -> Vec<TaskGroup> {
+    if let Some((_, groups)) = counted(dump, "goroutine") {
+        return groups;
+    }
     let mut groups: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for task in dump.split("\n\n") {
         let mut lines = task.trim_start_matches('\n').lines();
@@ -84,8 +123,13 @@ pub fn blocked(groups: &[TaskGroup]) -> Vec<TaskGroup> {
 /// The number of leaked goroutines and their groups, from `/debug/pprof/goroutineleak?debug=1` (Go's `runtime/pprof`, `writeRuntimeProfile`):
 /// a head with the total, then for each stack a line with its count and one line for each frame. `None` where the page is another one.
 pub fn leaked(page: &str) -> Option<(u64, Vec<TaskGroup>)> {
-    let (head, stacks) = page.split_once('\n')?;
-    let total = head.strip_prefix("goroutineleak profile: total ")?.trim().parse().ok()?;
+    counted(page, "goroutineleak")
+}
+
+/// The total and the groups of a page with counts of this profile.
+fn counted(page: &str, profile: &str) -> Option<(u64, Vec<TaskGroup>)> {
+    let (head, stacks) = page.trim_start().split_once('\n')?;
+    let total = head.strip_prefix(profile)?.strip_prefix(" profile: total ")?.trim().parse().ok()?;
     let stack = |text: &str| {
         let mut lines = text.trim_start_matches('\n').lines();
         let count = lines.next()?.split_once(" @")?.0.parse().ok()?;
@@ -138,6 +182,20 @@ mod tests {
         assert_eq!((groups[0].signature.as_str(), groups[0].count), ("main.forgotten.wait < main.start", 3));
         assert_eq!(leaked("goroutineleak profile: total 0\n").unwrap(), (0, Vec::new()));
         assert_eq!((leaked("<html>\n"), leaked("")), (None, None));
+    }
+
+    #[test]
+    fn a_dump_with_counts_is_read() {
+        let page = "goroutine profile: total 38645\n38139 @ 0x17850d6 0x1795bfe\n# labels: {\"tenant\":\"x\"}\n\
+             #\t0x374e385\tdb/datanode.newTTNode.func1+0xa5\t/src/tick.go:159\n\n506 @ 0x17850d6\n#\t0x357c6b9\tdb/flow.(*nodeCtx).work+0x1b9\t/src/flow.go:126\n\n";
+        let found = groups(page);
+        assert_eq!(found.iter().map(|one| one.count).collect::<Vec<_>>(), [38_139, 506]);
+        assert_eq!(found[0].signature, "db/datanode.newTTNode.func1");
+        assert_eq!(
+            (count(page), count("goroutine 1 [running]:\nmain.main()\n"), count("x")),
+            (Some(38_645), Some(1), None)
+        );
+        assert_eq!(groups(&with_counts(&found)), found);
     }
 
     #[test]

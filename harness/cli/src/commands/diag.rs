@@ -27,7 +27,7 @@ use crate::{output, run_id};
 /// Whatever cannot be had says why and what to do, and the rest goes on. Secrets are removed. Nothing is changed in the target.
 #[derive(Debug, Args)]
 pub(crate) struct Diag {
-    /// The folder of a run, to make the archive out of what it kept; or a file with a pprof of the heap or of the processor
+    /// The folder of a run, to make the archive out of what it kept; or a file with a heap, processor or goroutine profile
     #[arg(required_unless_present = "profile", conflicts_with_all = ["profile", "http", "pid", "container", "log", "configs", "repo", "deployment", "namespace", "dump_heap"])]
     #[arg(value_name = "RUN|FILE")]
     what: Option<PathBuf>,
@@ -150,6 +150,14 @@ impl Diag {
     /// Reads a profile that was written to a file.
     fn read(file: &Path, baseline: Option<earlier::Earlier>) -> Result<(Profile, String, Vec<Subject>), Failure> {
         let now = of_file::profile(file)?;
+        if let Some(earlier) = baseline.as_ref().filter(|earlier| !of_file::same_kind(&now, &earlier.artefacts)) {
+            let [now, before] = [&now, &earlier.artefacts].map(of_file::kind);
+            return Err(Failure::usage(format!(
+                "--baseline {}: it tells of {before}, and {} of {now}; name a baseline of the same kind",
+                earlier.name,
+                file.display()
+            )));
+        }
         let title = format!("Diagnosis of the profile {}", file.display());
         Ok((load_profile(PROFILE_OF_FILES)?, title, vec![subject(now, baseline)]))
     }

@@ -162,7 +162,8 @@ impl Probe for TargetProbe {
         let Some(page) = self.page().await? else { return Ok(Values::new()) };
         let page = metrics_page::parse(&page);
         let read = |(name, selector): &(&'static str, Selector)| Some((*name, selector.read(&page)?));
-        let mut values: Values = self.series.iter().filter_map(read).collect();
+        let possible = |(name, value): &(&'static str, f64)| series::is_possible(name, *value);
+        let mut values: Values = self.series.iter().filter_map(read).filter(possible).collect();
         values.push((series::OF_THE_PAGE, page.len() as f64));
         Ok(values)
     }
@@ -177,7 +178,8 @@ impl Probe for TargetProbe {
                 let answer = http::call(&self.sides.http, &one.endpoint, self.deadline).await;
                 answer.ok().and_then(|answer| one.read(&answer))
             };
-            values.extend(value.map(|value| (one.series, value)));
+            let possible = value.filter(|value| series::is_possible(one.series, *value));
+            values.extend(possible.map(|value| (one.series, value)));
         }
         values
     }

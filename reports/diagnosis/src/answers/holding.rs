@@ -32,8 +32,17 @@ pub(super) fn of_profile(subject: &Subject) -> Told {
         told.extend(largest(&sites, "holds", |bytes| format!("{:.1} MiB", bytes / 1_048_576.0)));
         return Told { items, told };
     }
+    if let Some(dump) = subject.now.text(name::TASKS) {
+        let all = tasks::count(dump).unwrap_or(0);
+        let line = |group: &TaskGroup| {
+            let innermost = group.signature.split(" < ").next().unwrap_or_default();
+            format!("{} of {all} tasks are in {innermost}.", group.count)
+        };
+        let mut told: Vec<String> = tasks::groups(dump).iter().take(LARGEST).map(line).collect();
+        return Told { items: vec![tasks_by_stack(subject, &mut told)], told };
+    }
     let profile = subject.now.bytes(name::CPU).and_then(|bytes| Pprof::decode(bytes).ok());
-    let sites = profile.and_then(|profile| sites::cpu_sites(&profile)).unwrap_or_default();
+    let sites = profile.and_then(|profile| sites::cpu_sites(&profile).ok()).unwrap_or_default();
     let told = largest(&sites, "takes", |nanoseconds| format!("{:.2} s", nanoseconds / 1e9));
     Told { items: vec![processor(subject)], told }
 }
@@ -60,7 +69,7 @@ fn of_heap(subject: &Subject) -> Told {
 
 fn sites_of(artefacts: &Artefacts) -> Option<Vec<Site>> {
     // It was decoded when it was collected; one that is no heap profile has no sites.
-    sites::heap_sites(&Pprof::decode(artefacts.bytes(name::HEAP)?).ok()?)
+    sites::heap_sites(&Pprof::decode(artefacts.bytes(name::HEAP)?).ok()?).ok()
 }
 
 fn growing(subject: &Subject, now: Option<&[Site]>, before: Option<&[Site]>, told: &mut Vec<String>) -> Item {
@@ -241,7 +250,7 @@ fn trend(subject: &Subject) -> Item {
 fn dumped(subject: &Subject, file: &str) -> Item {
     let (item, artefact) = look(Item::new("The heap dump that was asked for by a signal"), &subject.now, file);
     let Some(bytes) = artefact.and_then(|artefact| artefact.got.as_ref().ok()) else { return item };
-    match Pprof::decode(bytes).ok().and_then(|profile| sites::heap_sites(&profile)) {
+    match Pprof::decode(bytes).ok().and_then(|profile| sites::heap_sites(&profile).ok()) {
         Some(sites) => {
             let row = |site: &Site| vec![Cell::text(&site.function), Cell::Bytes(site.amount), Cell::text(&site.stack)];
             item.table(

@@ -4,6 +4,7 @@ use super::{ROWS_MAX, lines, read};
 use crate::artefact::name;
 use crate::case::{Case, Subject};
 use crate::figures::{datasets, kernel_bytes, matching, plain, value};
+use crate::metrics_page::{faults, parse};
 use crate::page::{Cell, Item};
 use crate::tasks;
 
@@ -48,6 +49,9 @@ fn resident(case: &Case<'_>, subject: &Subject) -> Item {
     }
     let (with_page, page) = read(item, &subject.now, name::METRICS);
     item = with_page;
+    for fault in page.map(|page| faults(&parse(page))).unwrap_or_default() {
+        item = item.say(fault);
+    }
     for (words, series) in [
         ("heap in use, as the target says", "heap_bytes"),
         ("its datasets", "dataset_bytes"),
@@ -77,8 +81,7 @@ fn resident(case: &Case<'_>, subject: &Subject) -> Item {
 fn goroutines(case: &Case<'_>, subject: &Subject) -> Item {
     let (item, page) = read(Item::new("Goroutine count"), &subject.now, name::METRICS);
     let counted = page.and_then(|page| value(page, case.profile, "goroutines"));
-    let dumped =
-        subject.now.text(name::TASKS).map(|dump| tasks::groups(dump).iter().map(|group| group.count).sum::<u64>());
+    let dumped = subject.now.text(name::TASKS).and_then(tasks::count);
     let rows = [("by the metrics page", counted), ("by the dump", dumped.map(|count| count as f64))];
     let rows = rows.into_iter().filter_map(|(words, count)| Some(vec![Cell::text(words), Cell::Count(count?)]));
     item.table(&["Tasks", ""], rows.collect())

@@ -26,6 +26,28 @@ pub(super) struct Rise {
     pub(super) last: f64,
     /// Theil and Sen's slope.
     pub(super) per_cycle: f64,
+    /// How many there are.
+    pub(super) count: usize,
+    /// Whether each is above the one before, by much the same.
+    pub(super) is_steady: bool,
+}
+
+/// Fewer levels show no rise by their order alone, and fewer are no sign that there is none.
+const ORDERED: usize = 3;
+const TELLING: usize = 4;
+/// A rise in so few levels is told where it is at least this share of the first.
+const RISEN: f64 = 0.05;
+
+impl Rise {
+    /// Whether the levels rise one by one, by more than levels vary. It is no verdict: there may be too few for that.
+    pub(super) fn rises(&self) -> bool {
+        self.is_steady && self.count >= ORDERED && self.last - self.first >= RISEN * self.first
+    }
+
+    /// Whether there are enough levels, and they do not rise.
+    pub(super) fn is_level(&self) -> bool {
+        self.count >= TELLING && !self.is_steady && self.last <= 1.5 * self.first
+    }
 }
 
 /// Medians over the counted cycles of the levels before and after a compaction.
@@ -125,7 +147,9 @@ fn rise(observed: &Observed<'_>, name: &str) -> Option<Rise> {
     let floors: Vec<_> = observed.floors(name).into_iter().filter(|floor| floor.counted).collect();
     let x: Vec<f64> = floors.iter().map(|floor| f64::from(floor.cycle)).collect();
     let y: Vec<f64> = floors.iter().map(|floor| floor.value).collect();
-    Some(Rise { first: *y.first()?, last: *y.last()?, per_cycle: theil_sen(&x, &y, 0.95)?.slope })
+    let per_cycle = theil_sen(&x, &y, 0.95)?.slope;
+    let is_steady = y.windows(2).all(|pair| pair[1] - pair[0] >= 0.5 * per_cycle) && per_cycle > 0.0;
+    Some(Rise { first: *y.first()?, last: *y.last()?, per_cycle, count: y.len(), is_steady })
 }
 
 /// What would come of a cycle if memory grew all the time as it does in the windows of rest, over what really came of it. Of heap and anonymous memory that which tells more.

@@ -360,7 +360,14 @@ fn growth(shown: &Shown<'_>) -> Vec<Clue> {
     if shown.floors_fail() {
         without_data(shown, &mut clues);
         clues.extend(at_rest(facts).map(|words| Clue { weight: 1, words }));
-    } else if let Some(anon) = anon.filter(|anon| anon.last <= 1.5 * anon.first) {
+    } else if let Some(anon) = anon.filter(Rise::rises) {
+        let count = anon.count;
+        clue(
+            &mut clues,
+            6,
+            format!("each of {count} floors is above the one before, {}; they are too few to be judged", from_to(anon)),
+        );
+    } else if let Some(anon) = anon.filter(Rise::is_level) {
         clue(&mut clues, -3, format!("floors do not keep rising: they go {}", from_to(anon)));
     }
     if shown.killed_while_data_was_put() == Some(false) {
@@ -425,6 +432,9 @@ fn spikes(shown: &Shown<'_>) -> Vec<Clue> {
     match shown.verdict("rss_floor") {
         Some(Verdict::Pass) => clue(&mut clues, 1, "the floors do not rise: all of it comes back in the end"),
         Some(Verdict::Fail) => clue(&mut clues, -2, "the floors rise, so that not all of it comes back"),
+        _ if facts.rise("rss_anon_bytes").is_some_and(|anon| anon.rises()) => {
+            clue(&mut clues, -2, "each floor is above the one before, so that not all of it comes back");
+        }
         _ => {}
     }
     if let Some(retired) = facts.retired.filter(|retired| *retired > 0.0) {

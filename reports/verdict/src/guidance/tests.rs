@@ -82,11 +82,37 @@ fn two_failures_of_different_causes_are_told_apart() {
     assert_eq!(both, [Case::Growth, Case::FailedCompaction]);
 }
 
+/// A variant that is killed for memory while data is indexed, after so many counted cycles.
+fn killed_after(target: Target, cycles: u32) -> RunVerdict {
+    let plan = plan();
+    let mut record = Builder::record(&plan, 0, target);
+    let next = plan.cycle.warm_up + cycles;
+    let of_next =
+        |event: &Event| matches!(&event.kind, EventKind::PhaseStarted { cycle: Some(cycle), .. } if *cycle == next);
+    let at = record.events.iter().position(of_next).unwrap_or(record.events.len() - 1);
+    let at_s = record.events[at].at_s;
+    record.events.truncate(at);
+    for series in record.series.values_mut() {
+        let kept = series.times_s.partition_point(|time_s| *time_s < at_s);
+        series.times_s.truncate(kept);
+        series.values.truncate(kept);
+    }
+    record.events.extend(kill().map(|kind| Event { at_s, variant: None, kind }));
+    judge("r", &plan, [record])
+}
+
 /// A variant that is killed for memory while data is indexed, with these events before its end.
 fn killed(before: Vec<EventKind>) -> RunVerdict {
     let plan = plan();
     let mut record = Builder::record(&plan, 0, HEALTHY);
     record.events.truncate(record.events.len() - 1);
+    let last = before.into_iter().chain(kill());
+    record.events.extend(last.map(|kind| Event { at_s: 90.0, variant: None, kind }));
+    judge("r", &plan, [record])
+}
+
+/// What is told of a kill for memory while data is indexed.
+fn kill() -> impl Iterator<Item = EventKind> {
     let oom = EventKind::Oom {
         scope: OomScope::Target,
         limit_bytes: Some(64 << 20),
@@ -97,9 +123,28 @@ fn killed(before: Vec<EventKind>) -> RunVerdict {
         evidence: Vec::new(),
     };
     let ended = EventKind::VariantEnded { outcome: Outcome::TargetFailed { reason: "killed".to_owned() } };
-    let last = before.into_iter().chain([oom, ended]);
-    record.events.extend(last.map(|kind| Event { at_s: 90.0, variant: None, kind }));
-    judge("r", &plan, [record])
+    [oom, ended].into_iter()
+}
+
+#[test]
+fn floors_that_rise_until_the_kernel_kills_it_are_growth_also_where_they_are_too_few() {
+    // Of seven floors the first is of the warm-up; the kill comes after so many counted ones.
+    for kept in [3, 4, 5] {
+        let verdict = killed_after(Target { retained_per_cycle: 8.0, ..HEALTHY }, kept);
+        let found = first(&verdict);
+        assert_eq!(found.case, Case::Growth, "{kept}: {found:#?}");
+        let told = [found.evidence_against.clone(), found.alternatives.iter().map(|one| one.reason()).collect()]
+            .concat()
+            .join("; ");
+        assert!(!told.contains("do not keep rising"), "{told}");
+    }
+    let healthy = killed_after(HEALTHY, 3);
+    assert_eq!(first(&healthy).case, Case::Spikes, "{:#?}", first(&healthy));
+    let against = first(&healthy).alternatives.iter().filter(|one| one.case == Case::Growth);
+    assert!(
+        against.flat_map(|one| &one.evidence_against).all(|words| !words.contains("keep rising")),
+        "three floors show nothing"
+    );
 }
 
 #[test]

@@ -17,9 +17,9 @@ const SERIES: [(&str, &str, &str); 8] = [
     (
         "heap_bytes",
         "heap in use (heap_bytes)",
-        "heap_floor is inconclusive; memory is judged by the kernel's figures only",
+        "heap_floor is not judged; memory is judged by the kernel's figures only",
     ),
-    ("goroutines", "number of tasks (goroutines)", "goroutine_baseline is inconclusive"),
+    ("goroutines", "number of tasks (goroutines)", "goroutine_baseline is not judged"),
     ("heap_goal_bytes", "heap goal of the collector (heap_goal_bytes)", "heap_goal is not judged"),
     ("datasets", "number of datasets (datasets)", "dataset_baseline is not judged"),
     ("connections", "open connections (connections)", "connection_baseline is not judged"),
@@ -46,7 +46,7 @@ pub(super) fn of_profile(seen: &Seen, profile: &Profile) -> Vec<Missing> {
     if endpoints.metrics.is_none() {
         lacks(
             "metrics page",
-            "heap_floor, goroutine_baseline and metrics_cardinality are inconclusive; memory is read from the kernel only",
+            "heap_floor, goroutine_baseline and metrics_cardinality are not judged; memory is read from the kernel only",
         );
     } else {
         for (series, what, cost) in SERIES {
@@ -64,7 +64,7 @@ pub(super) fn of_profile(seen: &Seen, profile: &Profile) -> Vec<Missing> {
     if is_store && !endpoints.compacts() && !profile.claims("compactions_total") {
         lacks(
             "way to ask for a compaction, or a count of them (endpoints.compact, compactions_total)",
-            "compaction_reclaim and compaction_time are inconclusive",
+            "compaction_reclaim and compaction_time are not judged",
         );
     }
     if endpoints.tasks.is_none() {
