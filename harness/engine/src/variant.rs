@@ -38,6 +38,9 @@ use unresponsive::Watch;
 /// How often a boot and an index are asked whether they are done.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
+/// A server that answers for so long as no server of its profile does will not change. Just after its start it may not have all of its pages yet.
+const ANOTHER_FOR: Duration = Duration::from_secs(5);
+
 /// What runs already answers within this time, or nothing of its kind is there.
 const ATTACHED_WITHIN: Duration = Duration::from_secs(3);
 
@@ -394,11 +397,17 @@ impl Performer<'_> {
         // What runs already answers at once, or is not there.
         let is_attached = matches!(self.plan.target.launch, Launch::Attach(_));
         let reachable_within = if is_attached { deadline.min(ATTACHED_WITHIN) } else { deadline };
+        let mut another_since = None;
         loop {
             let Err(error) = within(self.call(), control.ready()).await else { return Ok(()) };
-            let is_another = error.is_of_another_server();
-            let is_gone = is_attached && error.cause() == Cause::Unreachable;
-            if (is_another || is_gone) && began.elapsed() >= reachable_within {
+            let is_another = if error.is_of_another_server() {
+                another_since.get_or_insert_with(Instant::now).elapsed() >= ANOTHER_FOR.min(reachable_within)
+            } else {
+                another_since = None;
+                false
+            };
+            let is_gone = is_attached && error.cause() == Cause::Unreachable && began.elapsed() >= reachable_within;
+            if is_another || is_gone {
                 return Err(does_not_fit(self.plan, &error.to_string()));
             }
             if began.elapsed() >= deadline {

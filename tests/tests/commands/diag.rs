@@ -218,9 +218,33 @@ fn a_profile_in_a_file_is_read_without_a_target() {
     for (name, words) in [("cut.prof", "it is cut off after 40 bytes"), ("page.html", "it is HTML and no profile")] {
         let ended = soak_in(folder.path(), &["diag", name, "--out", "y.tar.gz"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{name} {}", ended.stderr);
-        holds(&ended.stderr, &[name, words, "a file has to be a pprof of the heap or of the processor"]);
+        holds(&ended.stderr, &[name, words, "a file has to be a heap, a processor or a goroutine profile"]);
     }
     assert!(!folder.path().join("y.tar.gz").exists());
+}
+
+#[test]
+fn pages_of_text_and_formats_of_others_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let diag = |name: &str, text: &str, more: &[&str]| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let out = format!("{name}.tar.gz");
+        soak_in(folder.path(), &[&["diag", name, "--out", &out], more].concat())
+    };
+    let tasks = "goroutine profile: total 907\n900 @ 0x1 0x2\n#\t0x1\tmain.wait+0xa5\t/src/tick.go:159\n\n7 @ 0x3\n#\t0x3\tmain.main+0x1\t/src/m.go:1\n\n";
+    let ended = diag("tasks.txt", tasks, &[]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    holds(&ended.stdout, &["900 of 907 tasks are in main.wait.", "7 of 907 tasks are in main.main."]);
+    let heap = "heap profile: 1: 8388608 [6: 50331648] @ heap/1048576\n1: 8388608 [6: 50331648] @ 0x4a\n#\t0x4a\tmain.keep+0x2b\t/src/index.go:88\n\n# runtime.MemStats\n";
+    let ended = diag("heap.txt", heap, &[]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    holds(&ended.stdout, &["main.keep holds 8.0 MiB of 8.0 MiB, 100 %."]);
+    let ended = diag("heap2.txt", heap, &["--baseline", "tasks.txt"]);
+    assert_eq!(ended.code, 2, "{}", ended.stdout);
+    holds(&ended.stderr, &["it tells of goroutines", "name a baseline of the same kind"]);
+    let ended = diag("jemalloc.txt", "heap_v2/524288\n  t*: 28106: 56637512 [0: 0]\n", &[]);
+    assert_eq!(ended.code, 2, "{}", ended.stdout);
+    holds(&ended.stderr, &["a heap profile of jemalloc or tcmalloc as text", "pprof -proto"]);
 }
 
 #[test]

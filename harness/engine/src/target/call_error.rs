@@ -129,6 +129,6 @@ impl CallError {
 
     /// Whether the server does not have what the profile names, or lets nobody in who asks like this.
     pub(crate) fn is_of_another_server(&self) -> bool {
-        self.is_unfit() || matches!(self.cause(), Cause::Status(401 | 403 | 404 | 405 | 410 | 415))
+        self.is_unfit() || matches!(self.cause(), Cause::Status(300..=399 | 401 | 403 | 404 | 405 | 410 | 415))
     }
 }
