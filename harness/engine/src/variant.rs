@@ -401,7 +401,8 @@ impl Performer<'_> {
         loop {
             let Err(error) = within(self.call(), control.ready()).await else { return Ok(()) };
             let is_another = if error.is_of_another_server() {
-                another_since.get_or_insert_with(Instant::now).elapsed() >= ANOTHER_FOR.min(reachable_within)
+                let for_long = another_since.get_or_insert_with(Instant::now).elapsed() >= ANOTHER_FOR;
+                for_long || began.elapsed() >= reachable_within
             } else {
                 another_since = None;
                 false
