@@ -168,7 +168,7 @@ mod tests {
         ]
     }
 
-    fn compared(events: Vec<Vec<Event>>) -> Vec<[f64; 2]> {
+    fn compared(events: &[Vec<Event>]) -> Vec<[f64; 2]> {
         let mut events = events.concat();
         let began = EventKind::PhaseStarted { phase: Phase::Query, cycle: Some(1) };
         events.push(Event { at_s: 10.0, variant: None, kind: began });
@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_fault_is_compared_with_what_came_before_it_and_was_calm() {
-        assert_eq!(compared(vec![fault(0, 12.0, 0.5), fault(1, 20.0, 0.5)]), [[10.0, 11.5], [17.0, 19.5]]);
+        assert_eq!(compared(&[fault(0, 12.0, 0.5), fault(1, 20.0, 0.5)]), [[10.0, 11.5], [17.0, 19.5]]);
         // The second begins to build up at 16.5, before the watch of the first is over at 17, and is on at 17.5.
-        assert_eq!(compared(vec![fault(0, 12.0, 0.5), fault(1, 17.5, 1.0)]), [[10.0, 11.5], [10.0, 11.5]]);
-        assert_eq!(compared(vec![fault(0, 12.0, 0.5), fault(1, 13.0, 0.0)]), [[10.0, 11.5], [10.0, 11.5]], "at once");
+        assert_eq!(compared(&[fault(0, 12.0, 0.5), fault(1, 17.5, 1.0)]), [[10.0, 11.5], [10.0, 11.5]]);
+        assert_eq!(compared(&[fault(0, 12.0, 0.5), fault(1, 13.0, 0.0)]), [[10.0, 11.5], [10.0, 11.5]], "at once");
     }
 }

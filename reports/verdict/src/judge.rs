@@ -67,27 +67,16 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         };
         notes.push(format!("Never ran: {}{why}.", never_ran.join(", ")));
     }
-    if !plan.target.misbehave.is_healthy() {
-        let settings: Vec<String> =
-            plan.target.misbehave.settings().into_iter().map(|(k, v)| format!("{k}={v}")).collect();
-        notes.push(format!("The target was told to misbehave: {}.", settings.join(", ")));
-    }
     let complete = never_ran.is_empty()
         && measured.iter().all(|variant| matches!(variant.ending, Ending::Completed | Ending::TargetFailed(..)));
     let platform = measured.iter().find_map(|variant| match &variant.ending {
         Ending::PlatformFailed(reason) => Some(format!("{}: {reason}", variant.id)),
         _ => None,
     });
-    if let Some(why) = &plan.no_control {
-        let which = if plan.variants.iter().any(Variant::is_control) { "A" } else { "Every" };
-        notes.push(format!("{which} positive control is missing: {why}."));
-    }
     let not_applicable: BTreeMap<String, String> =
         plan.all_not_applicable().into_iter().map(|(id, why)| (id.to_owned(), why)).collect();
+    notes.extend(of_plan(plan));
     notes.extend(out_of_scope(&not_applicable));
-    notes.extend(
-        plan.adapted.iter().map(|one| format!("{} is {} instead of {}: {}.", one.key, one.used, one.asked, one.reason)),
-    );
     let variants = rule_all(plan, measured);
     let all_ran = (!never_ran.is_empty()).then_some(Verdict::Inconclusive);
     let verdict =
@@ -106,6 +95,24 @@ pub fn judge(run: &str, plan: &Plan, variants: impl IntoIterator<Item = VariantR
         not_applicable,
         notes,
     }
+}
+
+/// What a reader should know of the plan.
+fn of_plan(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !plan.target.misbehave.is_healthy() {
+        let settings: Vec<String> =
+            plan.target.misbehave.settings().into_iter().map(|(k, v)| format!("{k}={v}")).collect();
+        notes.push(format!("The target was told to misbehave: {}.", settings.join(", ")));
+    }
+    if let Some(why) = &plan.no_control {
+        let which = if plan.variants.iter().any(Variant::is_control) { "A" } else { "Every" };
+        notes.push(format!("{which} positive control is missing: {why}."));
+    }
+    notes.extend(
+        plan.adapted.iter().map(|one| format!("{} is {} instead of {}: {}.", one.key, one.used, one.asked, one.reason)),
+    );
+    notes
 }
 
 /// The criteria that this target cannot be asked, by reason.

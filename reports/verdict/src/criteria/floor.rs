@@ -131,12 +131,7 @@ fn rule(
             Verdict::Fail,
             format!(
                 "{}; the best estimate is {}{}, and {allowed} is tolerated.",
-                if bounds[0] > tolerance {
-                    format!("It keeps at least {} of every cycle{}", human::bytes(bounds[0]), a_minute(bounds[0]))
-                } else {
-                    // Shown by its size, in jumps: the lower bound of a typical step says nothing.
-                    "It grows in jumps, by more than is tolerated on average".to_owned()
-                },
+                kept(bounds[0], tolerance, a_minute),
                 human::bytes(slope),
                 a_minute(slope),
             ),
@@ -180,6 +175,15 @@ fn rule(
         _ => ruling,
     };
     ruling.detectable(detectable)
+}
+
+/// What is kept of every cycle. Growth that shows by its size comes in jumps, of which the lower bound of a typical step says nothing.
+fn kept(least: f64, tolerance: f64, a_minute: impl Fn(f64) -> String) -> String {
+    if least > tolerance {
+        format!("It keeps at least {} of every cycle{}", human::bytes(least), a_minute(least))
+    } else {
+        "It grows in jumps, by more than is tolerated on average".to_owned()
+    }
 }
 
 /// The floors, and all that was computed of them.

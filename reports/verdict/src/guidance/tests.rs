@@ -133,9 +133,12 @@ fn floors_that_rise_until_the_kernel_kills_it_are_growth_also_where_they_are_too
         let verdict = killed_after(Target { retained_per_cycle: 8.0, ..HEALTHY }, kept);
         let found = first(&verdict);
         assert_eq!(found.case, Case::Growth, "{kept}: {found:#?}");
-        let told = [found.evidence_against.clone(), found.alternatives.iter().map(|one| one.reason()).collect()]
-            .concat()
-            .join("; ");
+        let told = [
+            found.evidence_against.clone(),
+            found.alternatives.iter().map(crate::guidance::Alternative::reason).collect(),
+        ]
+        .concat()
+        .join("; ");
         assert!(!told.contains("do not keep rising"), "{told}");
     }
     let healthy = killed_after(HEALTHY, 3);
