@@ -4,7 +4,10 @@
 //! cut back, a period and levels that come and go are looked for, and then the shapes of the mean that explain it best are weighed with every shape of noise (`posterior.rs`). The verdict is read off the
 //! mixture. *Fail* where P(slope > tolerance) is at least [`SURE_FAIL`]. *Pass* where it is sure enough ([`SURE_PASS`]) that neither the slope nor the rate in the end, which a filling-up may add to, is
 //! above the tolerance; and where this is so among the shapes with a line alone as well ([`SEEN`]): a level is simpler than a line, and would win by that wherever noise hides
-//! everything. *Inconclusive* otherwise.
+//! everything. The detection limit has to be within the tolerance as well. *Inconclusive* otherwise.
+//!
+//! A fast change that no shape fits looks like slow noise, in which a line hides. So the part after the last one (`changes.rs`) is judged by itself. Stretches between restarts are judged
+//! together (`restarts.rs`), and a series at its limit does not pass (`pinned.rs`).
 
 pub(crate) mod basis;
 mod changes;

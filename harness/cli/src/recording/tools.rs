@@ -36,6 +36,10 @@ pub(super) fn converted(text: &str, every_s: Option<f64>) -> Result<Option<Conve
     if start.contains("MEMORY(bytes)") {
         return snapshots(&text, "kubectl top", every_s).map(Some);
     }
+    // `sadf -d` writes a table.
+    if start.contains([';', ',']) {
+        return Ok(None);
+    }
     if start.contains("kbmemused") {
         return system(&text, "sar -r").map(Some);
     }

@@ -55,7 +55,7 @@ fn verdict(kind: Recorded, seed: u64, simulation: Simulation, leak: f64) -> Verd
     };
     let restarts = trend::falls_to_start(&made.values, made.limit);
     let answer =
-        if restarts.is_empty() { trend::judge(&question) } else { trend::judge_restarted(&question, &restarts) };
+        if restarts.is_empty() { trend::judge(&question) } else { trend::judge_restarted(&question, &restarts, false) };
     answer.map_or(Verdict::Inconclusive, |answer| answer.verdict)
 }
 

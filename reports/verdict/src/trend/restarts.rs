@@ -44,12 +44,12 @@ pub fn falls_to_start(values: &[f64], limit: Option<f64>) -> Vec<usize> {
     if low as f64 > PAUSED * values.len() as f64 { Vec::new() } else { falls }
 }
 
-/// Judges a series with restarts before these samples.
+/// Judges a series with restarts before these samples. Where no counter told them, the longest stretch alone is no pass.
 ///
 /// # Errors
 ///
 /// When there is too little to judge; the text says what is missing.
-pub fn judge_restarted(question: &Question<'_>, restarts: &[usize]) -> Result<Answer, String> {
+pub fn judge_restarted(question: &Question<'_>, restarts: &[usize], is_counted: bool) -> Result<Answer, String> {
     let stretches = stretches(question, restarts);
     let length =
         |part: &Question<'_>| part.times_s.last().zip(part.times_s.first()).map_or(0.0, |(last, first)| last - first);
@@ -68,9 +68,11 @@ pub fn judge_restarted(question: &Question<'_>, restarts: &[usize]) -> Result<An
                 ..alone
             },
             (Verdict::Fail | Verdict::Pass, _) => Answer { forecast: alone.forecast, ..all },
+            (Verdict::Inconclusive, Verdict::Pass) if !is_counted => all,
             _ => alone,
         }),
         (Ok(all), Err(_)) => Ok(all),
+        (Err(why), Ok(alone)) if alone.verdict == Verdict::Pass && !is_counted => Err(why),
         (Err(_), alone) => alone,
     }
 }
@@ -184,7 +186,7 @@ mod tests {
             assert_eq!(restarts.len(), (480.0_f64 / every).ceil() as usize - 1, "{start} {rate} {every}");
             let question =
                 Question { times_s: &times_s, values: &values, tolerance: MIB / 60.0, live: &[], limit: None };
-            let answer = judge_restarted(&question, &restarts).unwrap();
+            let answer = judge_restarted(&question, &restarts, false).unwrap();
             assert_eq!(answer.verdict, Verdict::Fail, "{start} {rate} {every}: {answer:?}");
             assert!((answer.slope * 60.0 / MIB / rate - 1.0).abs() < 0.1, "{answer:?}");
         }

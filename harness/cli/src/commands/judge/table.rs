@@ -36,7 +36,12 @@ impl Judged<'_> {
         let Recording { times_s, values, live, .. } = &*self.recording;
         let question = Question { times_s, values, tolerance: self.tolerance, live, limit: self.limit };
         let restarts = self.restarts.samples();
-        if restarts.is_empty() { trend::judge(&question) } else { trend::judge_restarted(&question, restarts) }
+        let is_counted = matches!(self.restarts, Restarts::Counted(_));
+        if restarts.is_empty() {
+            trend::judge(&question)
+        } else {
+            trend::judge_restarted(&question, restarts, is_counted)
+        }
     }
 
     fn longest(&self) -> Stretch<'_> {
@@ -170,22 +175,22 @@ impl Judged<'_> {
         format!("{name} is reached in {} ({} to {}, 90 % sure)", human::seconds(found.in_s), end(early), end(late))
     }
 
-    /// Level, samples, span and interval of what was judged, by which a person sees a wrong unit.
+    /// Level of the recording, and its samples with their span and interval, by which a person sees a wrong unit.
+    pub(super) fn level_and_samples(&self) -> [String; 2] {
+        let Recording { times_s, values, .. } = &*self.recording;
+        let level = range(values).map_or_else(
+            || "–".to_owned(),
+            |(least, most)| format!("{} to {}", human::bytes(least), human::bytes(most)),
+        );
+        let every =
+            interval_s(times_s).map_or_else(String::new, |every| format!(", one every {}", human::seconds(every)));
+        [level, format!("{} over {}{every}", values.len(), human::seconds(length(times_s)))]
+    }
+
+    /// What was read of the recording.
     fn seen(&self) -> String {
-        let stretch = self.recording.longest(&[]);
-        let mut text = String::new();
-        if let Some((least, most)) = range(stretch.values) {
-            let _ = writeln!(text, "  level       {} to {}", human::bytes(least), human::bytes(most));
-        }
-        if let Some(interval_s) = interval_s(stretch.times_s) {
-            let _ = writeln!(
-                text,
-                "  samples     {} over {}, one every {}",
-                stretch.values.len(),
-                human::seconds(length(stretch.times_s)),
-                human::seconds(interval_s)
-            );
-        }
+        let [level, samples] = self.level_and_samples();
+        let mut text = format!("  level       {level}\n  samples     {samples}\n");
         if !self.read_as.is_empty() {
             let _ = writeln!(text, "  read as     {}", self.read_as);
         }
