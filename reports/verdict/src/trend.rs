@@ -120,6 +120,11 @@ pub struct Answer {
 ///
 /// When there is too little to judge; the text says what is missing.
 pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
+    // The limit is met by the whole series, and not by a part of it.
+    judge_after_change(question).map(|answer| pinned::held(question, answer))
+}
+
+fn judge_after_change(question: &Question<'_>) -> Result<Answer, String> {
     let whole = judge_stretch(question)?;
     let start_s = question.times_s.first().copied().unwrap_or(0.0);
     let change = Prepared::of(question).ok().and_then(|series| changes::last(&series, start_s));
@@ -140,7 +145,7 @@ pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
         (Verdict::Fail, Verdict::Pass) => {
             Answer { verdict: Verdict::Inconclusive, reason: RISE_OR_LEAK.to_owned(), ..whole }
         }
-        (Verdict::Pass | Verdict::Fail, Verdict::Pass | Verdict::Inconclusive) => whole,
+        (Verdict::Pass, Verdict::Pass | Verdict::Inconclusive) | (Verdict::Fail, _) => whole,
         (Verdict::Inconclusive, Verdict::Inconclusive) if whole.detectable < rest.detectable => whole,
         _ => rest,
     })
@@ -148,7 +153,7 @@ pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
 
 /// Judges all samples of a question together.
 fn judge_stretch(question: &Question<'_>) -> Result<Answer, String> {
-    judge_prepared(question, Prepared::of(question)?, None).map(|answer| pinned::held(question, answer))
+    judge_prepared(question, Prepared::of(question)?, None)
 }
 
 /// Judges a thinned series. Stretches that are judged together have levels of their own; the flag is whether a period is looked for beside them.

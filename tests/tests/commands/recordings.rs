@@ -86,7 +86,6 @@ fn falls_to_the_first_level_are_restarts_unless_a_counter_says_otherwise() {
         let ended = judge(&path, "rss", more);
         assert_eq!(ended.code, 1, "{}", ended.stdout);
         assert!(ended.stdout.contains("restarts    11") && ended.stdout.contains("--uptime"), "{}", ended.stdout);
-        assert!(!ended.stdout.contains("is reached in"), "{}", ended.stdout);
     }
     // Garbage that a collector takes away every hour, and a process that has run for all of it.
     let mut uptime = "time_s,rss,uptime_s\n".to_owned();
@@ -126,7 +125,7 @@ fn memory_is_read_in_the_unit_of_its_name() {
         let ended = judge(&path, name, &[]);
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{name} {unit}");
         assert!(ended.stderr.contains("--unit"), "{}", ended.stderr);
-        let said = judge(&path, name, &["--unit", if unit > 9e6 { "percent:1GB" } else { "4MiB" }]);
+        let said = judge(&path, name, &["--unit", if unit > 9e6 { "percent:1GiB" } else { "4MiB" }]);
         assert_ne!(said.code, 2, "{}", said.stderr);
     }
 }
@@ -174,7 +173,7 @@ fn a_series_at_its_limit_is_told_so_and_does_not_pass() {
         });
         let ended = judge(&file(folder.path(), "rss.csv", &text), "rss", &["--limit", &format!("{limit}MiB")]);
         assert_ne!(ended.code, 0, "{}", ended.stdout);
-        assert!(ended.stdout.contains("stood at the limit since 30"), "{}", ended.stdout);
+        assert!(ended.stdout.contains("stood at the limit since 2"), "{}", ended.stdout);
         assert!(!ended.stdout.contains("is reached in"), "{}", ended.stdout);
     }
 }

@@ -271,6 +271,8 @@ fn amount(cell: &str) -> Option<f64> {
     let unit = match &cell[digits..] {
         "B" => 1.0,
         "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
         "Ki" => 1024.0,
         "Mi" => 1_048_576.0,
         "Gi" => 1_073_741_824.0,

@@ -1,6 +1,6 @@
-//! A series that stands at its limit. Nothing can grow there, so that a level is no evidence against a leak: it is no pass, and the limit has no forecast.
+//! A series that stands at its limit. Nothing can grow there, so that a level is no evidence against a leak: it is no pass, and nothing is left to forecast.
 
-use super::{Answer, Question};
+use super::{Answer, Forecast, Question};
 use crate::outcome::Verdict;
 use crate::stats::location::quantile;
 
@@ -16,7 +16,8 @@ pub(super) fn held(question: &Question<'_>, answer: Answer) -> Answer {
     let Some(since_s) = question.limit.and_then(|limit| since(question.times_s, question.values, limit)) else {
         return answer;
     };
-    let at_limit = Answer { at_limit_since_s: Some(since_s), forecast: None, ..answer };
+    let now = Forecast { in_s: 0.0, interval_s: [Some(0.0); 2] };
+    let at_limit = Answer { at_limit_since_s: Some(since_s), forecast: Some(now), ..answer };
     if at_limit.verdict == Verdict::Pass {
         let reason = "it stands at its limit, where no growth can show: raise the limit and measure again".to_owned();
         return Answer { verdict: Verdict::Inconclusive, reason, ..at_limit };
@@ -67,7 +68,8 @@ mod tests {
         assert_ne!(held.verdict, Verdict::Pass, "{held:?}");
         assert!(held.at_limit_since_s.is_some_and(|since| (1150.0..1350.0).contains(&since)), "{held:?}");
         let always = judged(|_, noise| (508.0 + 2.0 * noise).min(512.0));
-        assert_eq!((always.verdict, always.forecast), (Verdict::Inconclusive, None), "{always:?}");
+        assert_eq!(always.verdict, Verdict::Inconclusive, "{always:?}");
+        assert!(always.forecast.is_some_and(|now| now.in_s <= 0.0), "{always:?}");
         assert!(always.at_limit_since_s.is_some_and(|since| since < 200.0) && always.reason.contains("limit"));
     }
 
