@@ -83,7 +83,9 @@ impl Recorded {
         };
         let mut values: Vec<f64> = shape.iter().zip(&noise).map(|(shape, noise)| shape + noise - LEVEL).collect();
         if self == Self::Pinned {
-            values.iter_mut().for_each(|value| *value = value.min(LIMIT - 4.0 * random.uniform()));
+            for value in &mut values {
+                *value = value.min(LIMIT - 4.0 * random.uniform());
+            }
         }
         Recording { times_s, values, live, limit }
     }
@@ -93,7 +95,7 @@ impl Recorded {
 fn ramps(random: &mut Random, times_s: &[f64], length_s: f64, step_s: f64, leak: f64) -> Vec<f64> {
     let mut ramps = Vec::new();
     let mut from_s = length_s * (0.02 + 0.2 * random.uniform());
-    for _ in 0..(1 + (2.99 * random.uniform().powi(2)) as usize) {
+    for _ in 0..=((2.99 * random.uniform().powi(2)) as usize) {
         let until_s = from_s + step_s * (3.0 + 57.0 * random.uniform().powi(2));
         ramps.push((from_s, until_s, 100.0 + 2900.0 * random.uniform().powi(2), random.uniform() < 0.5));
         from_s = until_s + length_s * 0.08 * random.uniform();
