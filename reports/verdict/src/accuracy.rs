@@ -1,8 +1,10 @@
 //! How often the judge of trends is right, measured on simulated series of which the truth is known; an oracle and the usual tests beside it, on the same series.
 
 mod goals;
+mod recordings;
 
 pub use goals::{Goal, OfFamily, goals};
+pub use recordings::{OfRecorded, RECORDED_LEAKS, RECORDED_LENGTH_S};
 
 use std::thread;
 

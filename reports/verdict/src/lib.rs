@@ -23,6 +23,7 @@ mod oracle;
 mod outcome;
 pub mod proof;
 mod reading;
+pub mod recorded;
 pub mod simulated;
 mod so_far;
 pub mod stats;

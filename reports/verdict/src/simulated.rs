@@ -465,13 +465,13 @@ impl Making<'_> {
 }
 
 /// A fixed sequence of random numbers.
-struct Random {
+pub(crate) struct Random {
     seed: u64,
     drawn: u64,
 }
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { seed: seed.wrapping_mul(0x2545_F491_4F6C_DD1D), drawn: 0 }
     }
 
@@ -480,7 +480,7 @@ impl Random {
         normal(self.seed.wrapping_add(self.drawn))
     }
 
-    fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         crate::stats::student::normal_cdf(self.normal())
     }
 

@@ -4,19 +4,27 @@
 //! cut back, a period and levels that come and go are looked for, and then the shapes of the mean that explain it best are weighed with every shape of noise (`posterior.rs`). The verdict is read off the
 //! mixture. *Fail* where P(slope > tolerance) is at least [`SURE_FAIL`]. *Pass* where it is sure enough ([`SURE_PASS`]) that neither the slope nor the rate in the end, which a filling-up may add to, is
 //! above the tolerance; and where this is so among the shapes with a line alone as well ([`SEEN`]): a level is simpler than a line, and would win by that wherever noise hides
-//! everything. *Inconclusive* otherwise.
+//! everything. The detection limit has to be within the tolerance as well. *Inconclusive* otherwise.
+//!
+//! A fast change that no shape fits looks like slow noise, in which a line hides. So the part after the last one (`changes.rs`) is judged by itself. Stretches between restarts are judged
+//! together (`restarts.rs`), and a series at its limit does not pass (`pinned.rs`).
 
 pub(crate) mod basis;
+mod changes;
 mod forecast;
 mod jumps;
 mod noise;
 mod period;
+mod pinned;
 mod posterior;
+mod restarts;
 mod shape;
 
 use basis::{Basis, dot};
+pub use changes::Change;
 pub use forecast::Forecast;
 use posterior::{Component, Design, Posterior, Scale};
+pub use restarts::{falls_to_start, judge_restarted};
 
 use crate::outcome::Verdict;
 use crate::stats::location::{median, quantile};
@@ -37,6 +45,9 @@ pub const SURE_PASS: f64 = 0.95;
 /// The same for a pass among the shapes with a line alone, that is, without the credit that a level has for being simple.
 pub const SEEN: f64 = 0.9;
 
+/// The probability with which a leak at the detection limit is seen.
+const POWER: f64 = 0.8;
+
 /// A value further from the median of its neighbours than this many deviations is a spike.
 const SPIKE_DEVIATIONS: f64 = 4.0;
 const NEIGHBOURS: usize = 3;
@@ -49,6 +60,15 @@ const PEAK: f64 = 0.98;
 
 /// The share of the variance of time that nuisances may explain, or the slope cannot be told from them.
 const IDENTIFIABLE: f64 = 0.9;
+
+/// Why a series that grows only by a fast change is neither a pass nor a fail.
+const RISE_OR_LEAK: &str = "it grows over the whole series, but not after its last fast change: measure for longer";
+
+/// Why growth is not told from growth of the data.
+const ONLY_GROWS: &str = "the data rises with time as memory does: growth of memory and growth of data cannot be told apart; hold the data still for some minutes, or give it back";
+
+/// Why a series is no pass in which no growth is seen.
+const UNSEEN: &str = "no growth is seen, but a leak above the tolerance could hide in the noise: measure for longer";
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -86,17 +106,62 @@ pub struct Answer {
     pub period_s: Option<f64>,
     /// Correlation time of the noise, in seconds.
     pub correlation_s: f64,
+    /// The fast change of level that the judged part comes after; `None` where the whole series was judged.
+    pub after: Option<Change>,
+    /// Since when it stands at the limit, in the times of the samples.
+    pub at_limit_since_s: Option<f64>,
     /// When the limit is reached, if it is more likely reached than not within 200 times what was measured.
     pub forecast: Option<Forecast>,
 }
 
-/// Judges a series.
+/// Judges a series, and where its level changed fast and then settled, the part after that as well.
 ///
 /// # Errors
 ///
 /// When there is too little to judge; the text says what is missing.
 pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
-    let mut series = Prepared::of(question)?;
+    // The limit is met by the whole series, and not by a part of it.
+    judge_after_change(question).map(|answer| pinned::held(question, answer))
+}
+
+fn judge_after_change(question: &Question<'_>) -> Result<Answer, String> {
+    let whole = judge_stretch(question)?;
+    let start_s = question.times_s.first().copied().unwrap_or(0.0);
+    let change = Prepared::of(question).ok().and_then(|series| changes::last(&series, start_s));
+    let Some(change) = change.filter(|change| change.is_settled) else { return Ok(whole) };
+    let from = question.times_s.partition_point(|time| *time < change.ended_s);
+    let rest = Question {
+        times_s: &question.times_s[from..],
+        values: &question.values[from..],
+        live: question.live.get(from..).unwrap_or(&[]),
+        ..*question
+    };
+    // A part that is too short says nothing.
+    let Ok(rest) = judge_stretch(&rest) else { return Ok(whole) };
+    let rest = Answer { after: Some(change), ..rest };
+    Ok(match (whole.verdict, rest.verdict) {
+        // With so much noise the whole does not fit, and what it says of the slope is the change.
+        (Verdict::Fail, _) if whole.detectable > question.tolerance => rest,
+        (Verdict::Fail, Verdict::Pass) => {
+            Answer { verdict: Verdict::Inconclusive, reason: RISE_OR_LEAK.to_owned(), ..whole }
+        }
+        (Verdict::Pass, Verdict::Pass | Verdict::Inconclusive) | (Verdict::Fail, _) => whole,
+        (Verdict::Inconclusive, Verdict::Inconclusive) if whole.detectable < rest.detectable => whole,
+        _ => rest,
+    })
+}
+
+/// Judges all samples of a question together.
+fn judge_stretch(question: &Question<'_>) -> Result<Answer, String> {
+    judge_prepared(question, Prepared::of(question)?, None)
+}
+
+/// Judges a thinned series. Stretches that are judged together have levels of their own; the flag is whether a period is looked for beside them.
+fn judge_prepared(
+    question: &Question<'_>,
+    mut series: Prepared,
+    levels: Option<(Vec<Vec<f64>>, bool)>,
+) -> Result<Answer, String> {
     if series.values.iter().all(|value| *value == 0.0) {
         return Err("it is 0 throughout: nothing was measured".to_owned());
     }
@@ -106,13 +171,18 @@ pub fn judge(question: &Question<'_>) -> Result<Answer, String> {
     let scale = Scale { slope: SLOPE_IN_TOLERANCES * tolerance + 1.0 / length_s, height: 1.0 };
     let mut nuisances = series.live_columns();
     if explained_of_time(&series.times_s, &nuisances) > IDENTIFIABLE {
-        let why = "the data and its greatest amount so far rise with time as memory does: growth of memory and growth of data cannot be told apart";
-        return Err(why.to_owned());
+        return restarts::judge_pauses(question).unwrap_or_else(|| Err(ONLY_GROWS.to_owned()));
     }
-    let period = period::find(&series.times_s, &series.values, &nuisances, scale);
+    let (levels, has_period) = levels.map_or((None, true), |(levels, period)| (Some(levels), period));
+    let is_one = levels.is_none();
+    nuisances.extend(levels.into_iter().flatten());
+    let find = || period::find(&series.times_s, &series.values, &nuisances, scale);
+    let period = has_period.then(find).flatten();
     let period_s = period.as_ref().map(|period| period.seconds);
     nuisances.extend(period.into_iter().flat_map(|period| period.columns));
-    nuisances.extend(jumps::find(&series.times_s, &series.values, &nuisances, (scale, tolerance)));
+    if is_one {
+        nuisances.extend(jumps::find(&series.times_s, &series.values, &nuisances, (scale, tolerance)));
+    }
     let design = Design { times_s: &series.times_s, values: &series.values, nuisances: &nuisances };
     let posterior = Posterior::refined(&design, scale).ok_or("too few samples for all that moves them")?;
     let forecast = question.limit.and_then(|limit| {
@@ -142,10 +212,12 @@ fn constant(question: &Question<'_>, series: &Prepared) -> Answer {
         model: "level",
         slope: 0.0,
         interval: [0.0, 0.0],
-        detectable: question.tolerance,
+        detectable: 0.0,
         above: 0.0,
         period_s: None,
         correlation_s: 0.0,
+        after: None,
+        at_limit_since_s: None,
         forecast: question.limit.and_then(|limit| series.already_at(question, limit)),
     }
 }
@@ -157,12 +229,15 @@ fn answer(posterior: &Posterior, tolerance: f64, length_s: f64) -> Answer {
     let seen = posterior.share(bounded, |one| one.shape.line);
     let filling = posterior.weight(|one| !one.shape.line && one.shape.is_filling(length_s));
     let best = posterior.components[0];
+    let detectable = detectable(posterior);
     let (verdict, reason) = if above >= SURE_FAIL {
         (Verdict::Fail, "it grows by more than is tolerated".to_owned())
-    } else if below >= SURE_PASS && seen >= SEEN {
+    } else if below >= SURE_PASS && seen >= SEEN && detectable <= tolerance {
         (Verdict::Pass, "it does not grow by more than is tolerated".to_owned())
     } else if filling > 0.5 * (1.0 - below) {
         (Verdict::Inconclusive, "it may still be filling up: measure for longer".to_owned())
+    } else if below >= SURE_PASS {
+        (Verdict::Inconclusive, UNSEEN.to_owned())
     } else {
         (Verdict::Inconclusive, "noise leaves both growth and none possible: measure for longer".to_owned())
     };
@@ -174,10 +249,12 @@ fn answer(posterior: &Posterior, tolerance: f64, length_s: f64) -> Answer {
         model,
         slope: posterior.quantile(0.5),
         interval,
-        detectable: detectable(posterior, tolerance),
+        detectable,
         above,
         period_s: None,
         correlation_s: best.noise.tau_s,
+        after: None,
+        at_limit_since_s: None,
         forecast: None,
     }
 }
@@ -194,17 +271,18 @@ fn heaviest_model(posterior: &Posterior) -> &'static str {
     weights.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or("level", |(name, _)| name)
 }
 
-/// What would have been found with 90 %: the tolerance, the distance that a fail needs from it, and that which noise may take away.
-fn detectable(posterior: &Posterior, tolerance: f64) -> f64 {
+/// The least growth that this series would have told from none: the distance from 0 that a line needs to be seen with 90 %, and that which noise takes
+/// away less than one time in five. A pass needs it to be within the tolerance.
+fn detectable(posterior: &Posterior) -> f64 {
     let lines: Vec<&Component> = posterior.components.iter().filter(|one| one.shape.line).collect();
     let weight: f64 = lines.iter().map(|one| one.weight).sum();
     if weight <= 0.0 {
-        return tolerance;
+        return 0.0;
     }
     let needed = |one: &&Component| {
-        one.weight * one.slope.error * (t_quantile(SURE_FAIL, one.slope.df) + t_quantile(0.9, one.slope.df))
+        one.weight * one.slope.error * (t_quantile(SEEN, one.slope.df) + t_quantile(POWER, one.slope.df))
     };
-    tolerance + lines.iter().map(needed).sum::<f64>() / weight
+    lines.iter().map(needed).sum::<f64>() / weight
 }
 
 /// A series, thinned and without its spikes; time begins at 0.

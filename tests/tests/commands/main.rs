@@ -13,6 +13,7 @@ mod init;
 mod mistakes;
 mod pipes;
 mod prometheus;
+mod recordings;
 mod records;
 mod results;
 mod smoke;

@@ -71,7 +71,7 @@ fn a_warm_up_passes_where_the_usual_tests_raise_alarms() {
 fn a_series_that_is_too_short_is_inconclusive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("short.csv");
-    std::fs::write(&path, "time_s,rss\n0,1\n10,2\n20,3\n").unwrap();
+    std::fs::write(&path, "time_s,rss\n0,100000000\n10,200000000\n20,300000000\n").unwrap();
     let ended = judge(&path, &["--format", "json"]);
     assert_eq!((ended.code, &ended.json()["verdict"]), (3, &"inconclusive".into()), "{}", ended.stdout);
     assert!(ended.json()["reason"].as_str().unwrap().contains("only 3 samples"), "{}", ended.stdout);
@@ -85,7 +85,8 @@ fn wrong_tables_and_questions_are_refused() {
         ("time_s,heap\n0,1\n", "there is no column `rss`"),
         ("time_s,rss\n10,1\n10,2\n", "line 3: time_s is 10, which is not after 10"),
         ("time_s,rss\n0,inf\n", "line 2: rss is inf"),
-        ("", "there is no column `time_s`"),
+        ("", "the file is empty"),
+        ("x,rss\n0,1\n", "there is no column `time_s`"),
     ] {
         std::fs::write(&path, text).unwrap();
         let ended = judge(&path, &[]);

@@ -99,6 +99,11 @@ pub fn floor_model(plan: &Plan, record: &VariantRecord, series: &str) -> Vec<(u3
     floors.iter().map(|floor| (floor.cycle, growth.model(f64::from(floor.cycle)))).collect()
 }
 
+/// A rate a cycle as one a minute, in brackets; empty where the length of a cycle is not known.
+fn per_minute(a_cycle: f64, cycle_s: Option<f64>) -> String {
+    cycle_s.map_or_else(String::new, |s| format!(" ({}/min)", human::bytes(a_cycle / s * 60.0)))
+}
+
 fn rule(
     growth: &Growth,
     shared: &Shared,
@@ -108,8 +113,7 @@ fn rule(
     cycle_s: Option<f64>,
     next: &'static str,
 ) -> Ruling {
-    let a_minute =
-        |a_cycle: f64| cycle_s.map_or_else(String::new, |s| format!(" ({}/min)", human::bytes(a_cycle / s * 60.0)));
+    let a_minute = |a_cycle: f64| per_minute(a_cycle, cycle_s);
     let detectable = growth.detectable(shared.alpha);
     let seen = match detectable {
         Some(leak) => {

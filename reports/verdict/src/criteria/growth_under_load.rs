@@ -86,7 +86,12 @@ fn found(answer: &Answer, tolerance: f64, seconds: f64) -> Evidence {
                 ),
                 verdict => Ruling::new(verdict, because),
             }
-            .detectable(Some(tolerance + (detectable - tolerance) * stricter(shared.alpha)))
+            // A pass is not shared between variants, and neither is its limit.
+            .detectable(Some(if verdict == Verdict::Pass {
+                detectable
+            } else {
+                detectable * stricter(shared.alpha)
+            }))
         }),
     }
 }
@@ -96,7 +101,7 @@ fn p_of(above: f64) -> f64 {
     ((1.0 - above) * ALPHA / (1.0 - trend::SURE_FAIL)).min(1.0)
 }
 
-/// How much further from the tolerance a growth must be to be found with 90 %, where the first of several variants is held to `alpha`.
+/// How much greater a growth must be to be found, where the first of several variants is held to `alpha`.
 fn stricter(alpha: f64) -> f64 {
     let distance = |sure: f64| t_quantile(sure, DF) + t_quantile(0.9, DF);
     distance(1.0 - alpha / ALPHA * (1.0 - trend::SURE_FAIL)) / distance(trend::SURE_FAIL)
@@ -146,6 +151,8 @@ mod tests {
             above,
             period_s: None,
             correlation_s: 0.0,
+            after: None,
+            at_limit_since_s: None,
             forecast: None,
         };
         let ruled = |above: f64, family: usize| {

@@ -10,19 +10,32 @@ use soak_scenario::units::{ByteRate, Bytes, Span};
 use super::table::Judged;
 use crate::failure::Failure;
 use crate::prometheus::{Prometheus, Queries, Range, moment};
-use crate::recording::{Columns, Recording, Table};
+use crate::recording::{Columns, Recording, Table, TimeUnit, Unit};
 
 const NOT_OF_A_RUN: [&str; 2] = ["run", "simulate"];
 
 /// Where a series is, and what it is held against.
 #[derive(Debug, Args)]
 pub(super) struct Elsewhere {
-    /// A table of samples: `time_s` and a column a series, memory in bytes; empty cells are missing samples
+    /// Table of samples: a column of times and a column for each series. Reads commas, semicolons or tabs, gzip, and what psrecord, mprof, `pidstat -r`, `sar -r`, `docker stats` and `kubectl top`
+    /// print; empty cells are missing samples
     #[arg(long, value_name = "FILE", requires = "series", requires = "tolerance")]
     csv: Option<PathBuf>,
     /// The column that is judged, or a glob of several; with --prometheus only a name for it
     #[arg(long, value_name = "NAME", conflicts_with_all = NOT_OF_A_RUN)]
     series: Option<String>,
+    /// Column of times [default: time_s, or the column that looks like times]
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    time: Option<String>,
+    /// Unit of times that are numbers [default: from the column's name, else from their size]
+    #[arg(long, value_name = "UNIT", requires = "csv")]
+    time_unit: Option<TimeUnit>,
+    /// Unit of memory: B, KiB, kB (1024 bytes), MB, MiB, GB, GiB, a size such as 4KiB for pages, or percent:SIZE [default: from the column's name, else bytes]
+    #[arg(long, value_name = "UNIT", requires = "csv")]
+    unit: Option<Unit>,
+    /// Time between two snapshots of a recording without times, such as 10s
+    #[arg(long, value_name = "TIME", requires = "csv")]
+    every: Option<Span>,
     /// A Prometheus server of this machine, such as `http://127.0.0.1:9090`, or a port that is forwarded to one
     #[arg(
         long,
@@ -91,6 +104,14 @@ impl Found {
         }
     }
 
+    /// How a file was read, in words; empty of a server.
+    fn read_as(&self) -> &str {
+        match self {
+            Self::Table(table) => table.read_as(),
+            Self::One(_) => "",
+        }
+    }
+
     fn recording(&self, index: usize) -> Cow<'_, Recording> {
         match self {
             Self::Table(table) => Cow::Owned(table.recording(index)),
@@ -105,7 +126,16 @@ impl Elsewhere {
         self.tolerance.map(per_second).transpose()?;
         let (live, uptime) = (self.live.as_deref(), self.uptime.as_deref());
         if let (Some(csv), Some(series)) = (&self.csv, &self.series) {
-            return Table::read(csv, Columns { series, live, uptime }).map(|table| Some(Found::Table(table)));
+            let columns = Columns {
+                series,
+                live,
+                uptime,
+                time: self.time.as_deref(),
+                unit: self.unit,
+                time_unit: self.time_unit,
+                every_s: self.every.map(Span::as_secs_f64),
+            };
+            return Table::read(csv, columns).map(|table| Some(Found::Table(table)));
         }
         let (Some(url), Some(series), Some(start)) = (&self.prometheus, &self.query, &self.start) else {
             return Ok(None);
@@ -125,7 +155,10 @@ impl Elsewhere {
         let named = found.name(index).or(self.series.as_deref()).or(self.query.as_deref());
         let tolerance = self.tolerance.map(per_second).transpose()?.unwrap_or(0.0);
         let limit = self.limit.map(Bytes::as_f64);
-        Ok(Judged { series: named.unwrap_or_default(), tolerance, limit, recording: found.recording(index) })
+        let recording = found.recording(index);
+        let restarts = recording.all_restarts(limit);
+        let read_as = found.read_as();
+        Ok(Judged { series: named.unwrap_or_default(), tolerance, limit, recording, restarts, read_as })
     }
 }
 

@@ -8,6 +8,7 @@ use soak_verdict::{Verdict, human};
 
 use super::elsewhere::{Elsewhere, Found};
 use crate::failure::Failure;
+use crate::recording::shown;
 use crate::table::table;
 
 /// Answers, in the order of the columns.
@@ -17,6 +18,9 @@ struct One {
     series: String,
     verdict: Verdict,
     reason: String,
+    /// From the least to the most, and how many samples there are over which time, in words.
+    level: String,
+    samples: String,
     /// Growth, its interval, and what would have been seen, in words.
     growth: String,
     detectable: String,
@@ -72,15 +76,17 @@ impl Several {
         order.sort_by_key(|one| std::cmp::Reverse(one.verdict));
         let row = |one: &&One| {
             [
-                one.series.clone(),
+                shown(&one.series),
                 one.verdict.name().to_owned(),
+                one.level.clone(),
+                one.samples.clone(),
                 one.growth.clone(),
                 one.detectable.clone(),
                 one.reason.clone(),
             ]
         };
-        let rows: Vec<[String; 5]> = order.iter().map(row).collect();
-        text.push_str(&table(["series", "verdict", "growth a minute", "detectable", "why"], &rows));
+        let rows: Vec<[String; 7]> = order.iter().map(row).collect();
+        text.push_str(&table(["series", "verdict", "level", "samples", "growth a minute", "detectable", "why"], &rows));
         text
     }
 }
@@ -99,10 +105,11 @@ impl One {
         );
         let document = judged.json(&answer);
         let series = judged.series.to_owned();
+        let [level, samples] = judged.level_and_samples();
         let (verdict, reason) = match answer {
             Ok(answer) => (answer.verdict, answer.reason),
             Err(why) => (Verdict::Inconclusive, why),
         };
-        Ok(Self { series, verdict, reason, growth, detectable, document })
+        Ok(Self { series, verdict, reason, level, samples, growth, detectable, document })
     }
 }

@@ -5,26 +5,32 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 use soak_scenario::matches_glob;
-use soak_verdict::accuracy::{Goal, LEAKS, OfFamily, Simulation, Tally, USUAL, goals};
+use soak_verdict::accuracy::{
+    Goal, LEAKS, OfFamily, OfRecorded, RECORDED_LEAKS, RECORDED_LENGTH_S, Simulation, Tally, USUAL, goals,
+};
+use soak_verdict::recorded::Recorded;
 use soak_verdict::simulated::Family;
 
 /// What was measured.
 pub(super) struct Measured {
     simulation: Simulation,
     families: Vec<OfFamily>,
+    recorded: Vec<OfRecorded>,
     goals: Vec<Goal>,
 }
 
 impl Measured {
     /// Measures every family that a glob matches, and on request what the goals need besides.
     pub(super) fn of(simulation: Simulation, with_goals: bool, family: &str) -> Result<Self, String> {
-        let names: Vec<&str> = Family::ALL.iter().chain(&Family::HELD_OUT).map(|(_, name)| *name).collect();
+        let simulated = Family::ALL.iter().chain(&Family::HELD_OUT).map(|(_, name)| *name);
+        let names: Vec<&str> = simulated.chain(Recorded::ALL.iter().map(|(_, name)| *name)).collect();
         if !names.iter().any(|name| matches_glob(family, name)) {
             return Err(format!("--family: none matches `{family}`; expected one of {}", names.join(", ")));
         }
         let families = OfFamily::all(simulation, with_goals, |name| matches_glob(family, name));
-        let goals = if with_goals { goals(&families, simulation) } else { Vec::new() };
-        Ok(Self { simulation, families, goals })
+        let recorded = OfRecorded::all(simulation, |name| matches_glob(family, name));
+        let goals = if with_goals && !families.is_empty() { goals(&families, simulation) } else { Vec::new() };
+        Ok(Self { simulation, families, recorded, goals })
     }
 
     /// As tables in Markdown.
@@ -54,6 +60,7 @@ impl Measured {
             let columns = [cells, oracle.into(), alarms].concat();
             let _ = writeln!(text, "| {}{marks} | {} |", family.name, columns.join(" | "));
         }
+        text.push_str(&self.recorded_table());
         if !self.goals.is_empty() {
             text.push_str(
                 "\nThe goals, each by its worst family of those without †; in brackets Wilson's interval at 95 %.\n\n",
@@ -63,6 +70,29 @@ impl Measured {
                 let met = if goal.met { "yes" } else { "**no**" };
                 let _ = writeln!(text, "| {} | {} | {} | {met} |", goal.question, goal.target, goal.measured);
             }
+        }
+        text
+    }
+
+    /// Recordings as people have them, as a table in Markdown.
+    fn recorded_table(&self) -> String {
+        if self.recorded.is_empty() {
+            return String::new();
+        }
+        let leaks: Vec<String> = RECORDED_LEAKS.iter().map(|leak| format!("leak {leak}")).collect();
+        let mut text = format!(
+            "\nRecordings as people have them, {:.0} min each, under noise of any of the families. Each cell: fail / pass / inconclusive, in %. A false pass is a pass of a leak, or any pass at the limit.\n\n\
+             | recording | {} | false passes |\n|---{}|\n",
+            RECORDED_LENGTH_S / 60.0,
+            leaks.join(" | "),
+            "|---".repeat(RECORDED_LEAKS.len() + 1)
+        );
+        for one in &self.recorded {
+            let cell = |[fail, pass]: &[u64; 2]| {
+                [*fail, *pass, one.series - fail - pass].map(|count| percent(count, one.series)).join(" / ")
+            };
+            let cells: Vec<String> = one.fails_and_passes.iter().map(cell).collect();
+            let _ = writeln!(text, "| {} | {} | {} |", one.name, cells.join(" | "), one.false_passes);
         }
         text
     }
@@ -80,9 +110,15 @@ impl Measured {
                 "twice_as_long": one.twice.as_ref().map(counts),
             })
         };
+        let recorded = |one: &OfRecorded| {
+            let cell = |(leak, [fail, pass]): (&f64, &[u64; 2])| json!({ "leak": leak, "fail": fail, "pass": pass, "inconclusive": one.series - fail - pass });
+            let cells: Vec<_> = RECORDED_LEAKS.iter().zip(&one.fails_and_passes).map(cell).collect();
+            json!({ "recording": one.name, "series": one.series, "false_passes": one.false_passes, "cells": cells })
+        };
         let goal = |goal: &Goal| json!({ "question": goal.question, "target": goal.target, "measured": goal.measured, "met": goal.met });
         serde_json::to_string_pretty(&json!({
             "series": self.simulation.series, "seed": self.simulation.seed,
+            "recorded": self.recorded.iter().map(recorded).collect::<Vec<_>>(),
             "families": self.families.iter().map(family).collect::<Vec<_>>(),
             "goals": self.goals.iter().map(goal).collect::<Vec<_>>(),
         }))

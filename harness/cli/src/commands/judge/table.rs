@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 use soak_verdict::baselines::{Baselines, USUAL_ALPHA, USUAL_R_SQUARED, predict_linear};
+use soak_verdict::stats::location::median;
 use soak_verdict::trend::{self, Answer, Question};
 use soak_verdict::{Verdict, human};
 
-use crate::recording::{Recording, Stretch};
+use crate::recording::{Recording, Restarts, Stretch, shown};
 
 /// What a person would look ahead by who has only `predict_linear`.
 const AHEAD_S: f64 = 4.0 * 3600.0;
@@ -25,18 +26,30 @@ pub(super) struct Judged<'a> {
     pub(super) tolerance: f64,
     pub(super) limit: Option<f64>,
     pub(super) recording: Cow<'a, Recording>,
+    pub(super) restarts: Restarts,
+    /// How the file was read, in words.
+    pub(super) read_as: &'a str,
 }
 
 impl Judged<'_> {
     pub(super) fn answer(&self) -> Result<Answer, String> {
-        let Stretch { times_s, values, live, is_last } = self.recording.longest();
-        // What was restarted since then no longer goes where the stretch went.
-        let limit = self.limit.filter(|_| is_last);
-        trend::judge(&Question { times_s, values, tolerance: self.tolerance, live, limit })
+        let Recording { times_s, values, live, .. } = &*self.recording;
+        let question = Question { times_s, values, tolerance: self.tolerance, live, limit: self.limit };
+        let restarts = self.restarts.samples();
+        let is_counted = matches!(self.restarts, Restarts::Counted(_));
+        if restarts.is_empty() {
+            trend::judge(&question)
+        } else {
+            trend::judge_restarted(&question, restarts, is_counted)
+        }
+    }
+
+    fn longest(&self) -> Stretch<'_> {
+        self.recording.longest(self.restarts.samples())
     }
 
     fn usual(&self) -> Option<Usual> {
-        let Stretch { times_s, values, .. } = self.recording.longest();
+        let Stretch { times_s, values, .. } = self.longest();
         let every = values.len().div_ceil(USUAL_SAMPLES_MAX).max(1);
         let times_s: Vec<f64> = times_s.iter().copied().step_by(every).collect();
         let values: Vec<f64> = values.iter().copied().step_by(every).collect();
@@ -55,7 +68,7 @@ impl Judged<'_> {
 
     /// Rates in bytes per second; times in the recording's own.
     pub(super) fn json(&self, answer: &Result<Answer, String>) -> serde_json::Value {
-        let stretch = self.recording.longest();
+        let stretch = self.longest();
         let last_s = stretch.times_s.last().copied();
         let (series, baselines) = (self.series, self.usual().map(|usual| usual.json()));
         let mut document = match answer {
@@ -77,9 +90,15 @@ impl Judged<'_> {
                 "period_s": null, "correlation_s": null, "baselines": baselines,
             }),
         };
+        let level = range(stretch.values);
         let of_the_recording = json!({
+            "level": level.map(|(from, to)| json!({ "least": from, "most": to, "unit": "bytes" })),
+            "interval_s": interval_s(stretch.times_s), "span_s": length(stretch.times_s), "read_as": self.read_as,
+            "at_limit_since_s": answer.as_ref().ok().and_then(|answer| answer.at_limit_since_s),
+            "after": answer.as_ref().ok().and_then(|answer| answer.after).map(|after| json!({ "ended_s": after.ended_s, "height": after.height, "changes": after.count })),
+            "restarts_inferred": matches!(&self.restarts, Restarts::Inferred(samples) if !samples.is_empty()),
             "samples": stretch.values.len(), "missing": self.recording.missing, "longest_gap_s": longest_gap(stretch.times_s),
-            "restarts": self.recording.restarts.len(), "judged": { "from": stretch.times_s.first(), "to": last_s, "unit": "s" },
+            "restarts": self.restarts.samples().len(), "judged": { "from": stretch.times_s.first(), "to": last_s, "unit": "s" },
         });
         if let (Some(document), serde_json::Value::Object(more)) = (document.as_object_mut(), of_the_recording) {
             document.extend(more);
@@ -88,13 +107,23 @@ impl Judged<'_> {
     }
 
     pub(super) fn words(&self, answer: &Result<Answer, String>) -> String {
-        let series = self.series;
+        let series = shown(self.series);
         let a_minute = |rate: f64| format!("{} a minute", human::bytes(rate * 60.0));
         let answer = match answer {
             Ok(answer) => answer,
-            Err(why) => return format!("INCONCLUSIVE — {series}: {why}\n{}", self.missing()),
+            Err(why) => return format!("INCONCLUSIVE — {series}: {why}\n{}{}", self.seen(), self.missing()),
         };
         let mut text = format!("{} — {series}: {}\n", answer.verdict.name().to_uppercase(), answer.reason);
+        text.push_str(&self.seen());
+        if let Some(after) = answer.after {
+            let first_s = self.recording.times_s.first().copied().unwrap_or(0.0);
+            let _ = writeln!(
+                text,
+                "  judged      from {} on, after a fast change by {}",
+                human::seconds(after.ended_s - first_s),
+                human::bytes(after.height)
+            );
+        }
         let _ = writeln!(text, "  model       {}", answer.model);
         let _ = writeln!(
             text,
@@ -106,23 +135,14 @@ impl Judged<'_> {
         let _ = writeln!(text, "  tolerated   {}", a_minute(self.tolerance));
         let _ = writeln!(
             text,
-            "  detectable  {}: the least that this series would have shown",
+            "  detectable  {}: the smallest growth that this series would have shown",
             a_minute(answer.detectable)
         );
         if let Some(period_s) = answer.period_s {
             let _ = writeln!(text, "  period      {}", human::seconds(period_s));
         }
-        if let Some(limit) = self.limit.filter(|_| self.recording.longest().is_last) {
-            let limit = human::bytes(limit);
-            let when = answer.forecast.map_or_else(
-                || "is not reached within 200 times what was measured".to_owned(),
-                |found| {
-                    let end = |end: Option<f64>| end.map_or_else(|| "never".to_owned(), human::seconds);
-                    let [early, late] = found.interval_s;
-                    format!("is reached in {} ({} to {}, 90 % sure)", human::seconds(found.in_s), end(early), end(late))
-                },
-            );
-            let _ = writeln!(text, "  limit       {limit} {when}");
+        if let Some(limit) = self.limit {
+            let _ = writeln!(text, "  limit       {}", self.of_limit(answer, limit));
         }
         if let Some(usual) = self.usual() {
             let names: Vec<&str> =
@@ -134,26 +154,74 @@ impl Judged<'_> {
         text + &self.missing()
     }
 
+    /// Where the series stands to its limit.
+    fn of_limit(&self, answer: &Answer, limit: f64) -> String {
+        let first_s = self.recording.times_s.first().copied().unwrap_or(0.0);
+        let name = human::bytes(limit);
+        if let Some(since_s) = answer.at_limit_since_s {
+            return format!(
+                "{name}: it has stood at the limit since {} after the first sample",
+                human::seconds(since_s - first_s)
+            );
+        }
+        if !self.longest().is_last || (answer.forecast.is_none() && !self.restarts.samples().is_empty()) {
+            return format!("{name}: no forecast, because of the restarts");
+        }
+        let Some(found) = answer.forecast else {
+            return format!("{name} is not reached within 200 times what was measured");
+        };
+        let end = |end: Option<f64>| end.map_or_else(|| "never".to_owned(), human::seconds);
+        let [early, late] = found.interval_s;
+        format!("{name} is reached in {} ({} to {}, 90 % sure)", human::seconds(found.in_s), end(early), end(late))
+    }
+
+    /// Level of the recording, and its samples with their span and interval, by which a person sees a wrong unit.
+    pub(super) fn level_and_samples(&self) -> [String; 2] {
+        let Recording { times_s, values, .. } = &*self.recording;
+        let level = range(values).map_or_else(
+            || "–".to_owned(),
+            |(least, most)| format!("{} to {}", human::bytes(least), human::bytes(most)),
+        );
+        let every =
+            interval_s(times_s).map_or_else(String::new, |every| format!(", one every {}", human::seconds(every)));
+        [level, format!("{} over {}{every}", values.len(), human::seconds(length(times_s)))]
+    }
+
+    /// What was read of the recording.
+    fn seen(&self) -> String {
+        let [level, samples] = self.level_and_samples();
+        let mut text = format!("  level       {level}\n  samples     {samples}\n");
+        if !self.read_as.is_empty() {
+            let _ = writeln!(text, "  read as     {}", self.read_as);
+        }
+        text
+    }
+
     /// What was not read, and what of the recording was not judged.
     fn missing(&self) -> String {
         let mut text = String::new();
-        let stretch = self.recording.longest();
+        let stretch = self.longest();
         if self.recording.missing > 0 {
             let _ = writeln!(text, "  missing     {}", human::plural(self.recording.missing, "sample"));
         }
-        let length = |times: &[f64]| times.last().zip(times.first()).map_or(0.0, |(last, first)| last - first);
         if let Some(gap) = longest_gap(stretch.times_s).filter(|gap| *gap > LONG_GAP * length(stretch.times_s)) {
             let _ = writeln!(text, "  gap         {} without a sample: nothing was filled in", human::seconds(gap));
         }
-        match self.recording.restarts.len() {
-            0 => {}
-            restarts => {
+        let count = self.restarts.samples().len();
+        match &self.restarts {
+            _ if count == 0 => {}
+            Restarts::Counted(_) => {
                 let _ = writeln!(
                     text,
-                    "  restarts    {restarts}; judged is the longest stretch without one, {} of {}{}",
+                    "  restarts    {count}; the stretches between them are judged together; the longest is {} of {}",
                     human::seconds(length(stretch.times_s)),
                     human::seconds(length(&self.recording.times_s)),
-                    if stretch.is_last { "" } else { ", which is not the last: no limit is forecast" }
+                );
+            }
+            Restarts::Inferred(_) => {
+                let _ = writeln!(
+                    text,
+                    "  restarts    {count}: it falls to the level of its start, which is taken for a restart; the stretches between them are judged together. Name a counter with --uptime to be sure",
                 );
             }
         }
@@ -163,6 +231,20 @@ impl Judged<'_> {
 
 /// A gap that is more than this part of the whole is told.
 const LONG_GAP: f64 = 0.1;
+
+fn length(times_s: &[f64]) -> f64 {
+    times_s.last().zip(times_s.first()).map_or(0.0, |(last, first)| last - first)
+}
+
+/// The typical time between two samples.
+fn interval_s(times_s: &[f64]) -> Option<f64> {
+    median(&times_s.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<f64>>())
+}
+
+fn range(values: &[f64]) -> Option<(f64, f64)> {
+    let least = values.iter().copied().reduce(f64::min)?;
+    Some((least, values.iter().copied().reduce(f64::max)?))
+}
 
 fn longest_gap(times_s: &[f64]) -> Option<f64> {
     times_s.windows(2).map(|pair| pair[1] - pair[0]).reduce(f64::max)
