@@ -178,96 +178,73 @@ fn a_series_at_its_limit_is_told_so_and_does_not_pass() {
     }
 }
 
-#[test]
-fn recordings_of_other_tools_are_read() {
+/// A heading, and a line for each sample with its number and its MiB.
+fn lines(heading: &str, line: &dyn Fn(u32, f64) -> String) -> String {
+    let mut value = growing(MIB);
+    let lines: Vec<String> = (0..120).map(|i| line(i, value(f64::from(i) * 10.0))).collect();
+    format!("{heading}\n{}\n", lines.join("\n"))
+}
+
+/// A recording in a file is judged alike, packed or not.
+fn judged_alike(name: &str, series: &str, more: &[&str], text: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let each = |heading: &str, line: &dyn Fn(u32, f64) -> String| {
-        let mut value = growing(MIB);
-        let lines: Vec<String> = (0..120).map(|i| line(i, value(f64::from(i) * 10.0))).collect();
-        format!("{heading}\n{}\n", lines.join("\n"))
-    };
+    let ended = judge(&file(folder.path(), name, text), series, more);
+    assert_eq!(ended.code, 1, "{name}: {}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("120 over 19.8 min, one every 10.0 s"), "{name}: {}", ended.stdout);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    let path = folder.path().join(format!("{name}.gz"));
+    std::fs::write(&path, packed.finish().unwrap()).unwrap();
+    assert_eq!(judge(&path, series, more).stdout, ended.stdout, "{name}, packed");
+}
+
+#[test]
+fn what_profilers_and_the_system_write_is_read() {
+    let psrecord = lines("# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)", &|i, mib| {
+        format!("  {}.000  5.000  {mib:.3}  900.0", i * 10)
+    });
+    judged_alike("psrecord.log", "real_mib", &[], &psrecord);
+    let mprof = lines("CMDLINE python server.py", &|i, mib| format!("MEM {mib:.3} {}.12", 1_700_000_000 + i * 10));
+    judged_alike("mprof.dat", "mem_mib", &[], &mprof);
     // Over midnight.
     let clock = |i: u32| {
-        if i < 60 {
-            format!("23:{:02}:{:02}", 50 + i / 6, i % 6 * 10)
-        } else {
-            format!("00:{:02}:{:02}", (i - 60) / 6, i % 6 * 10)
-        }
+        let minute = if i < 60 { "23:5" } else { "00:0" };
+        format!("{minute}{}:{:02}", i % 60 / 6, i % 6 * 10)
     };
-    let docker = "CONTAINER ID   NAME   CPU %   MEM USAGE / LIMIT   MEM %   NET I/O   BLOCK I/O   PIDS";
-    let pidstat = "Linux 6.1.0 (host) \t12/01/2026 \t_x86_64_\t(2 CPU)\n\n23:50:00      UID       PID  minflt/s  majflt/s     VSZ     RSS   %MEM  Command";
-    let sar = "Linux 6.1.0 (host) \t12/01/2026 \t_x86_64_\t(2 CPU)\n\n23:50:00    kbmemfree kbmemused  %memused";
-    for (name, series, more, text) in [
-        (
-            "psrecord.log",
-            "real_mib",
-            &[][..],
-            each("# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)", &|i, mib| {
-                format!("  {}.000  5.000  {mib:.3}  900.0", i * 10)
-            }),
-        ),
-        (
-            "mprof.dat",
-            "mem_mib",
-            &[],
-            each("CMDLINE python server.py", &|i, mib| format!("MEM {mib:.3} {}.12", 1_700_000_000 + i * 10)),
-        ),
-        (
-            "pidstat.txt",
-            "store_42_rss_kib",
-            &[],
-            each(pidstat, &|i, mib| {
-                format!(
-                    "{}     1000        42      0.00      0.00  900000  {:.0}   1.00  store",
-                    clock(i),
-                    mib * 1024.0
-                )
-            }),
-        ),
-        (
-            "sar.txt",
-            "kbmemused",
-            &[],
-            each(sar, &|i, mib| format!("{}    900000  {:.0}   10.00", clock(i), mib * 1024.0)),
-        ),
-        (
-            "docker.txt",
-            "store_bytes",
-            &["--every", "10s"],
-            each(docker, &|_, mib| {
-                format!("0a1b2c   store   1.00%   {mib:.3}MiB / 2GiB   9.8%   1kB / 2kB   0B / 0B   9")
-            }),
-        ),
-        (
-            "kubectl.txt",
-            "store-0_bytes",
-            &["--every", "10s"],
-            each("NAME      CPU(cores)   MEMORY(bytes)", &|_, mib| format!("store-0   12m   {:.0}Ki", mib * 1024.0)),
-        ),
-        ("semicolon.csv", "rss", &[], each("time_s;rss", &|i, mib| format!("{},5;{:.0}", i * 10, mib * MIB))),
-        ("tabs.tsv", "rss", &[], each("timestamp\trss", &|i, mib| format!("{}\t{:.0}", i * 10, mib * MIB))),
-        (
-            "pandas.csv",
-            "rss",
-            &[],
-            each(",rss", &|i, mib| format!("2024-05-01 08:{:02}:{:02},{:.0}", i / 6, i % 6 * 10, mib * MIB)),
-        ),
-        (
-            "named.csv",
-            "rss",
-            &["--time", "wall clock"],
-            each("wall clock,rss", &|i, mib| format!("{},{:.0}", i * 10, mib * MIB)),
-        ),
-    ] {
-        let ended = judge(&file(folder.path(), name, &text), series, more);
-        assert_eq!(ended.code, 1, "{name}: {}{}", ended.stdout, ended.stderr);
-        assert!(ended.stdout.contains("120 over 19.8 min, one every 10.0 s"), "{name}: {}", ended.stdout);
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(text.as_bytes()).unwrap();
-        let path = folder.path().join(format!("{name}.gz"));
-        std::fs::write(&path, packed.finish().unwrap()).unwrap();
-        assert_eq!(judge(&path, series, more).stdout, ended.stdout, "{name}, packed");
-    }
+    let system = "Linux 6.1.0 (host) \t12/01/2026 \t_x86_64_\t(2 CPU)\n\n23:50:00  ";
+    let heading = format!("{system}  UID   PID  minflt/s  majflt/s     VSZ     RSS   %MEM  Command");
+    let pidstat = lines(&heading, &|i, mib| {
+        format!("{}  1000    42      0.00      0.00  900000  {:.0}   1.00  store", clock(i), mib * 1024.0)
+    });
+    judged_alike("pidstat.txt", "store_42_rss_kib", &[], &pidstat);
+    let sar = lines(&format!("{system} kbmemfree kbmemused  %memused"), &|i, mib| {
+        format!("{}    900000  {:.0}   10.00", clock(i), mib * 1024.0)
+    });
+    judged_alike("sar.txt", "kbmemused", &[], &sar);
+}
+
+#[test]
+fn what_containers_write_is_read() {
+    let heading = "CONTAINER ID   NAME   CPU %   MEM USAGE / LIMIT   MEM %   NET I/O   BLOCK I/O   PIDS";
+    let docker = lines(heading, &|_, mib| {
+        format!("0a1b2c   store   1.00%   {mib:.3}MiB / 2GiB   9.8%   1kB / 2kB   0B / 0B   9")
+    });
+    judged_alike("docker.txt", "store_bytes", &["--every", "10s"], &docker);
+    let kubectl =
+        lines("NAME      CPU(cores)   MEMORY(bytes)", &|_, mib| format!("store-0   12m   {:.0}Ki", mib * 1024.0));
+    judged_alike("kubectl.txt", "store-0_bytes", &["--every", "10s"], &kubectl);
+}
+
+#[test]
+fn tables_with_other_separators_and_times_are_read() {
+    let bytes = |mib: f64| format!("{:.0}", mib * MIB);
+    let semicolon = lines("time_s;rss", &|i, mib| format!("{},5;{}", i * 10, bytes(mib)));
+    judged_alike("semicolon.csv", "rss", &[], &semicolon);
+    judged_alike("tabs.tsv", "rss", &[], &lines("timestamp\trss", &|i, mib| format!("{}\t{}", i * 10, bytes(mib))));
+    let pandas = lines(",rss", &|i, mib| format!("2024-05-01 08:{:02}:{:02},{}", i / 6, i % 6 * 10, bytes(mib)));
+    judged_alike("pandas.csv", "rss", &[], &pandas);
+    let named = lines("wall clock,rss", &|i, mib| format!("{},{}", i * 10, bytes(mib)));
+    judged_alike("named.csv", "rss", &["--time", "wall clock"], &named);
 }
 
 #[test]

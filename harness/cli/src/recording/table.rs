@@ -209,7 +209,9 @@ impl Table {
         let mut read_as = Vec::new();
         for (name, values) in &mut self.judged {
             let (unit, is_named) = Unit::of(name, columns.unit)?;
-            values.iter_mut().for_each(|value| *value *= unit.bytes);
+            for value in values.iter_mut() {
+                *value *= unit.bytes;
+            }
             let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite() && *value > 0.0).collect();
             let doubt = median(&known).and_then(|level| Unit::doubt(name, level, is_named));
             if let Some(why) = doubt.filter(|_| columns.unit.is_none()) {

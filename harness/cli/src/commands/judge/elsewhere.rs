@@ -24,7 +24,7 @@ pub(super) struct Elsewhere {
     /// The column that is judged, or a glob of several; with --prometheus only a name for it
     #[arg(long, value_name = "NAME", conflicts_with_all = NOT_OF_A_RUN)]
     series: Option<String>,
-    /// Column of times [default: time_s, or the column that looks like times]
+    /// Column of times [default: `time_s`, or the column that looks like times]
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     time: Option<String>,
     /// Unit of times that are numbers [default: from the column's name, else from their size]
