@@ -20,6 +20,10 @@ pub use subject::{ProfileSubject, SubjectError};
 /// A profile that unpacks to more than this is refused.
 const UNPACKED_BYTES_MAX: u64 = 256 << 20;
 
+/// Characters of a name that are kept.
+const KIND_CHARS_MAX: usize = 60;
+const FUNCTION_CHARS_MAX: usize = 1000;
+
 /// Why bytes are no profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PprofError {
@@ -178,12 +182,12 @@ fn resolve(profile: &wire::Profile) -> Result<Pprof, PprofError> {
         let (Some(name), Some(unit)) = (text(kind.name), text(kind.unit)) else {
             return Err(damaged("the name of a value is missing"));
         };
-        kinds.push((name.clone(), unit.clone()));
+        kinds.push((shown(name, KIND_CHARS_MAX), shown(unit, KIND_CHARS_MAX)));
     }
     let mut functions: BTreeMap<u64, Arc<str>> = BTreeMap::new();
     for function in &profile.functions {
         let name = text(function.name).ok_or_else(|| damaged("the name of a function is missing"))?;
-        functions.insert(function.id, Arc::from(name.as_str()));
+        functions.insert(function.id, Arc::from(shown(name, FUNCTION_CHARS_MAX).as_str()));
     }
     let mut places: BTreeMap<u64, Vec<Arc<str>>> = BTreeMap::new();
     for location in &profile.locations {
@@ -213,6 +217,11 @@ fn resolve(profile: &wire::Profile) -> Result<Pprof, PprofError> {
         Some(Period { name: text(kind.name)?.clone(), unit: text(kind.unit)?.clone(), every: profile.period })
     });
     Ok(Pprof { kinds, stacks, duration_s: profile.duration_ns as f64 / 1e9, period })
+}
+
+/// A name as it may be shown: bounded, and without what a terminal would obey.
+fn shown(name: &str, chars_max: usize) -> String {
+    name.chars().take(chars_max).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -271,6 +280,13 @@ pub(crate) mod tests {
             (&["main.leak", "main.main"][..], &[3, 4096][..])
         );
         assert_eq!(decoded.subject(), ProfileSubject::Heap);
+    }
+
+    #[test]
+    fn a_name_gives_a_terminal_nothing_to_obey() {
+        let decoded = Pprof::decode(&heap(&[(&["main\u{1b}]0;x\u{7}", &"f".repeat(5000)], 3, 4096)])).unwrap();
+        assert_eq!(decoded.stacks[0].functions[0].as_ref(), "main\u{fffd}]0;x\u{fffd}");
+        assert_eq!(decoded.stacks[0].functions[1].len(), FUNCTION_CHARS_MAX);
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::prometheus::{Prometheus, Queries, Range, moment};
 use crate::recording::{Columns, Recording, Table, TimeUnit, Unit};
 
+/// Prometheus has base units.
+const OF_A_SERVER: &str = "memory in bytes, times in s";
+
 const NOT_OF_A_RUN: [&str; 2] = ["run", "simulate"];
 
 /// Where a series is, and what it is held against.
@@ -104,11 +107,11 @@ impl Found {
         }
     }
 
-    /// How a file was read, in words; empty of a server.
+    /// In which units it was read, in words.
     fn read_as(&self) -> &str {
         match self {
             Self::Table(table) => table.read_as(),
-            Self::One(_) => "",
+            Self::One(_) => OF_A_SERVER,
         }
     }
 
